@@ -1,0 +1,12 @@
+//! The shapes of answers and requests; they belong to the API and to nothing else.
+
+pub(crate) mod alarm;
+pub(crate) mod bed;
+pub(crate) mod device;
+pub(crate) mod feed;
+pub(crate) mod news;
+pub(crate) mod numeric;
+pub(crate) mod patient;
+pub(crate) mod people;
+pub(crate) mod place;
+pub(crate) mod words;

@@ -1,0 +1,152 @@
+//! Devices, their certificates and dead letters on a screen.
+
+use engine::Directory;
+use model::Subject;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    bed::Named,
+    words::{Spelt as _, time},
+};
+
+/// A registered device.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Device {
+    pub(crate) id: String,
+    profile: String,
+    serial: String,
+    label: String,
+    /// `ordered`, `provisioned`, `in_service`, `quarantined` or `retired`.
+    lifecycle: &'static str,
+    site_id: String,
+    care_unit: Option<Named>,
+    patient: Option<Named>,
+    bed: Option<Named>,
+    pub(crate) connected: bool,
+    certificates: Vec<Certificate>,
+    /// What its topics begin with.
+    topic_prefix: String,
+}
+
+/// A certificate of a device.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Certificate {
+    id: String,
+    serial: String,
+    not_before: String,
+    not_after: String,
+    revoked_at: Option<String>,
+}
+
+impl Device {
+    /// The device as known now.
+    pub(crate) fn of(it: &model::Device, directory: &Directory, connected: bool) -> Self {
+        let patient = match directory.subject_of(it.id) {
+            Subject::Patient(patient) => directory.patients.get(&patient),
+            Subject::Place(_) | Subject::Nobody => None,
+        };
+        let bed = patient.and_then(|it| directory.beds.get(&directory.bed_of(it.id)?));
+        let unit = it.care_unit.and_then(|unit| directory.care_units.get(&unit));
+        let named = |id: String, name: String| Named { id, name };
+        let certificate = |it: &model::Certificate| Certificate {
+            id: it.id.to_string(),
+            serial: it.serial.iter().map(|byte| format!("{byte:02x}")).collect(),
+            not_before: time(it.not_before),
+            not_after: time(it.not_after),
+            revoked_at: it.revoked_at.map(time),
+        };
+        Self {
+            id: it.id.to_string(),
+            profile: it.profile.clone(),
+            serial: it.serial.clone(),
+            label: it.label.clone(),
+            lifecycle: it.lifecycle.word(),
+            site_id: it.site.to_string(),
+            care_unit: unit.map(|unit| named(unit.id.to_string(), unit.name.clone())),
+            patient: patient.map(|it| {
+                named(it.id.to_string(), format!("{} {}", it.given_name.0, it.family_name.0))
+            }),
+            bed: bed.map(|bed| named(bed.id.to_string(), bed.name.clone())),
+            connected,
+            certificates: directory.certificates_of(it.id).map(certificate).collect(),
+            topic_prefix: format!("wl/1/{}/{}/up", it.site, it.id),
+        }
+    }
+
+    /// Without the patient, for those who manage devices and not patients.
+    pub(crate) fn without_patient(mut self) -> Self {
+        self.patient = self.patient.map(|it| Named { name: "on a patient".to_owned(), ..it });
+        self
+    }
+}
+
+/// A device to be added.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDevice {
+    /// The name of a profile.
+    pub(crate) profile: String,
+    pub(crate) serial: String,
+    pub(crate) label: String,
+    /// The care unit whose partition takes its messages.
+    pub(crate) care_unit: Option<String>,
+    /// Needed only without a care unit.
+    pub(crate) site: Option<String>,
+}
+
+/// Where a device stands in its life.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetLifecycle {
+    /// `ordered`, `provisioned`, `in_service`, `quarantined` or `retired`.
+    pub(crate) state: String,
+}
+
+/// A new certificate with its key, which is shown once and not kept.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct IssuedCertificate {
+    pub(crate) id: String,
+    pub(crate) certificate_pem: String,
+    pub(crate) key_pem: String,
+    pub(crate) ca_pem: String,
+    pub(crate) not_after: String,
+    pub(crate) mqtt: MqttAddress,
+}
+
+/// Where and as whom a device speaks MQTT.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MqttAddress {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) client_id: String,
+    /// What its topics begin with.
+    pub(crate) topic_prefix: String,
+}
+
+/// A device profile.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Profile {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) channels: Vec<String>,
+}
+
+/// A message that could not be taken in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DeadLetter {
+    pub(crate) id: String,
+    pub(crate) at: String,
+    pub(crate) device: Option<String>,
+    pub(crate) door: String,
+    pub(crate) topic: String,
+    pub(crate) content_type: Option<String>,
+    /// A short stable word.
+    pub(crate) reason: String,
+    /// What was found and what would have been accepted.
+    pub(crate) explanation: String,
+    pub(crate) payload_len: usize,
+    /// Base64; only where one letter is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) payload: Option<String>,
+}

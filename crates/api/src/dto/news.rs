@@ -1,0 +1,100 @@
+//! The early warning score on a screen.
+
+use engine::view::{self, News2Input, PartState, Risk, Trend};
+use model::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words::{scale, time};
+
+/// NEWS2 with each of its inputs; without all of them there is no total.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct News2 {
+    complete: bool,
+    total: Option<u8>,
+    /// `low`, `low_medium`, `medium` or `high`.
+    risk: Option<&'static str>,
+    single_red: bool,
+    parts: Vec<News2Part>,
+    missing: Vec<&'static str>,
+    missing_count: usize,
+    last_total: Option<LastTotal>,
+    /// `up`, `down` or `same`.
+    trend: Option<&'static str>,
+    scale: u8,
+}
+
+/// One input of the score.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct News2Part {
+    input: &'static str,
+    value_text: String,
+    unit: &'static str,
+    points: Option<u8>,
+    taken_at: Option<String>,
+    age_s: Option<u64>,
+    /// `live`, `charted`, `aged` or `missing`.
+    state: &'static str,
+    reason: Option<&'static str>,
+}
+
+/// The newest complete total.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LastTotal {
+    total: u8,
+    at: String,
+}
+
+const fn input(input: News2Input) -> &'static str {
+    match input {
+        News2Input::RespiratoryRate => "respiratory_rate",
+        News2Input::Saturation => "saturation",
+        News2Input::Oxygen => "oxygen",
+        News2Input::SystolicPressure => "systolic_pressure",
+        News2Input::Pulse => "pulse",
+        News2Input::Consciousness => "consciousness",
+        News2Input::Temperature => "temperature",
+    }
+}
+
+impl News2 {
+    /// The score as it looks at `now`.
+    pub(crate) fn at(it: &view::News2, now: Timestamp) -> Self {
+        let part = |part: &view::News2Part| News2Part {
+            input: input(part.input),
+            value_text: part.value_text.clone(),
+            unit: part.unit,
+            points: part.points,
+            taken_at: part.taken_at.map(time),
+            age_s: part.taken_at.map(|at| now.since(at).as_secs()),
+            state: match part.state {
+                PartState::Live => "live",
+                PartState::Charted => "charted",
+                PartState::Aged => "aged",
+                PartState::Missing => "missing",
+            },
+            reason: part.reason,
+        };
+        Self {
+            complete: it.is_complete(),
+            total: it.total,
+            risk: it.risk.map(|risk| match risk {
+                Risk::Low => "low",
+                Risk::LowMedium => "low_medium",
+                Risk::Medium => "medium",
+                Risk::High => "high",
+            }),
+            single_red: it.single_red,
+            parts: it.parts.iter().map(part).collect(),
+            missing: it.missing.iter().copied().map(input).collect(),
+            missing_count: it.missing.len(),
+            last_total: it.last_total.map(|(total, at)| LastTotal { total, at: time(at) }),
+            trend: it.trend.map(|trend| match trend {
+                Trend::Up => "up",
+                Trend::Down => "down",
+                Trend::Same => "same",
+            }),
+            scale: scale(it.scale),
+        }
+    }
+}

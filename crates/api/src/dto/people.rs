@@ -1,0 +1,109 @@
+//! Logins, staff and sessions on a screen.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::bed::Named;
+
+/// Login and password.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    pub(crate) login: String,
+    pub(crate) password: String,
+}
+
+/// The password of a login that was invited.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    pub(crate) password: String,
+}
+
+/// Whoever is signed in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Me {
+    pub(crate) user: User,
+    pub(crate) org: Named,
+    pub(crate) care_units: Vec<UnitOfMine>,
+    pub(crate) product: Product,
+}
+
+/// A care unit that may be looked at.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct UnitOfMine {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) site_id: String,
+    /// The caller holds a post there.
+    pub(crate) mine: bool,
+}
+
+/// What this program is, and what it is not.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Product {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) intended_use: &'static str,
+}
+
+/// A login.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct User {
+    pub(crate) id: String,
+    pub(crate) login: String,
+    pub(crate) role: &'static str,
+    pub(crate) staff_id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) disabled: bool,
+    pub(crate) has_password: bool,
+}
+
+/// A login to be added.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    pub(crate) login: String,
+    /// `nurse`, `charge_nurse`, `physician` or `it`.
+    pub(crate) role: String,
+    /// The member of staff whose login it is; a name makes a new one.
+    pub(crate) staff_id: Option<String>,
+    pub(crate) name: Option<String>,
+    /// Where a new member of staff works.
+    pub(crate) site_id: Option<String>,
+}
+
+/// A new login with the one-time link that sets its password.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct InvitedUser {
+    /// The login.
+    #[serde(flatten)]
+    pub(crate) user: User,
+    /// Path of the link; shown once.
+    pub(crate) invitation: String,
+    pub(crate) expires_at: String,
+}
+
+/// A member of staff.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Staff {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) site_id: String,
+}
+
+/// A member of staff to be added.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewStaff {
+    pub(crate) name: String,
+    pub(crate) site_id: String,
+}
+
+/// A one-click sign-in of the demo.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DemoSignIn {
+    pub(crate) login: String,
+    pub(crate) name: String,
+    pub(crate) role: &'static str,
+}

@@ -1,0 +1,156 @@
+//! The one table of routes. A row says who may use it, before it says who answers:
+//! the router, the guard and the OpenAPI document are all made from these rows.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    handler::Handler,
+    http::Method,
+    middleware,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use security::Action;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use crate::{Api, guard};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody, for this reason.
+    Public(&'static str),
+    /// Whoever is signed in, about themselves.
+    SignedIn,
+    /// Whom the policy permits this action on this thing.
+    Permitted(Action, Scope),
+}
+
+/// What a permitted action is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The caller's organization as a whole.
+    Org,
+    /// The care unit that the query names, else the organization.
+    CareUnitOfQuery,
+    /// The care unit `{id}` of the path.
+    CareUnit,
+    /// The patient `{id}` of the path.
+    Patient,
+    /// The bed `{id}` of the path.
+    Bed,
+    /// The alarm `{id}` of the path.
+    Alarm,
+    /// The device `{id}` of the path.
+    Device,
+}
+
+/// One row of the table.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// Below `/api/v1`.
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    pub(crate) summary: &'static str,
+    pub(crate) takes: Option<Shape>,
+    pub(crate) answers: Option<Shape>,
+    pub(crate) status: u16,
+    /// Query parameters by name, with what they mean.
+    pub(crate) query: Vec<(&'static str, &'static str)>,
+    answer: MethodRouter<Arc<Api>>,
+}
+
+/// A body's schema and those that it refers to.
+pub(crate) struct Shape {
+    pub(crate) schema: RefOr<Schema>,
+    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Shape {
+    fn of<T: ToSchema>() -> Self {
+        let mut schemas = Vec::new();
+        T::schemas(&mut schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+        let schema = RefOr::Ref(utoipa::openapi::Ref::from_schema_name(T::name()));
+        Self { schema, schemas }
+    }
+}
+
+impl Route {
+    pub(crate) fn new<H, T>(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        let answer = on(filter, handler);
+        let (takes, answers, status, query) = (None, None, 200, Vec::new());
+        Self { method, path, access, summary, takes, answers, status, query, answer }
+    }
+
+    /// The body that it reads.
+    pub(crate) fn takes<T: ToSchema + PartialSchema>(mut self) -> Self {
+        self.takes = Some(Shape::of::<T>());
+        self
+    }
+
+    /// The body that it answers with.
+    pub(crate) fn answers<T: ToSchema + PartialSchema>(mut self) -> Self {
+        self.answers = Some(Shape::of::<T>());
+        self
+    }
+
+    /// The status of a good answer, if it is not 200.
+    pub(crate) const fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// A parameter of the query.
+    pub(crate) fn query(mut self, name: &'static str, meaning: &'static str) -> Self {
+        self.query.push((name, meaning));
+        self
+    }
+
+    /// The parameters of a list.
+    pub(crate) fn paged(self) -> Self {
+        self.query("cursor", "`next` of the page before").query("limit", "Items on a page, 1 to 200")
+    }
+}
+
+/// Every route below `/api/v1`, from one place.
+pub(crate) fn table() -> Vec<Route> {
+    use crate::rest::{alarms, audit, devices, patients, people, places, session, system};
+    [
+        session::routes(),
+        places::routes(),
+        patients::routes(),
+        alarms::routes(),
+        devices::routes(),
+        people::routes(),
+        audit::routes(),
+        system::routes(),
+        crate::ws::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The router of the table: each row stands behind the guard, and there is no other way in.
+pub(crate) fn router(api: &Arc<Api>) -> Router<Arc<Api>> {
+    table().into_iter().fold(Router::new(), |router, route| {
+        let gate = guard::Gate { api: Arc::clone(api), access: route.access, method: route.method };
+        let answer = route.answer.layer(middleware::from_fn_with_state(gate, guard::admit));
+        router.route(route.path, answer)
+    })
+}

@@ -1,0 +1,130 @@
+//! Every level at its edge, one thousandth below, and one above.
+
+use model::{Code, Measure, MissingReason};
+
+use super::*;
+
+fn measured(kind: u32, mantissa: i64, exp10: i8, ucum: &str) -> Sample {
+    Sample::Measured(Measure { kind: Code::Mdc(kind), mantissa, exp10, ucum: ucum.into() })
+}
+
+fn set(vital: Vital, low: Option<(i64, i64)>, high: Option<(i64, i64)>) -> LimitSet {
+    let side = |(limit, clears_at)| LimitSide {
+        limit_thousandths: limit * 1_000,
+        clears_at_thousandths: clears_at * 1_000,
+        delay: Duration::from_secs(5),
+        priority: Priority::Medium,
+    };
+    LimitSet { vital, low: low.map(side), high: high.map(side) }
+}
+
+#[test]
+fn the_limit_itself_is_no_breach_and_clearing_waits_for_its_own_level() {
+    use Verdict::{Between, Holds, Over};
+    let rates = set(Vital::HeartRate, Some((50, 53)), Some((120, 115)));
+    let check = |side, value, want| {
+        assert_eq!(Limit::of(&rates, side).unwrap().weigh_thousandths(value), want, "{value}");
+    };
+    check(Side::High, 120_001, Holds);
+    check(Side::High, 120_000, Between);
+    check(Side::High, 115_001, Between);
+    check(Side::High, 115_000, Over);
+    check(Side::Low, 49_999, Holds);
+    check(Side::Low, 50_000, Between);
+    check(Side::Low, 52_999, Between);
+    check(Side::Low, 53_000, Over);
+    assert_eq!(Limit::of(&set(Vital::HeartRate, None, None), Side::Low), None);
+}
+
+// RC-006
+#[test]
+fn a_measure_is_converted_or_refused_and_a_missing_one_is_no_signal() {
+    let fever = Limit::of(&set(Vital::Temperature, None, Some((39, 38))), Side::High).unwrap();
+    assert_eq!(fever.weigh(&measured(150_344, 1_023, -1, "[degF]")), Ok(Verdict::Holds));
+    assert_eq!(fever.weigh(&measured(150_344, 391, -1, "Cel")), Ok(Verdict::Holds));
+    assert_eq!(fever.weigh(&measured(150_344, 370, -1, "Cel")), Ok(Verdict::Over));
+    let unknown = fever.weigh(&measured(150_344, 391, -1, "K")).unwrap_err().to_string();
+    assert_eq!(unknown, "temperature cannot be given in `K`; use one of: Cel, [degF]");
+    assert!(fever.weigh(&measured(147_842, 60, 0, "/min")).is_err());
+    for reason in [MissingReason::SensorDetached, MissingReason::Implausible] {
+        assert_eq!(fever.weigh(&Sample::Missing(reason)), Ok(Verdict::NoSignal));
+    }
+}
+
+// RC-008
+#[test]
+fn extreme_rates_follow_the_patients_limits_between_floor_and_cap() {
+    let check = |low, high, want_low: i64, want_high: i64| {
+        let set = set(Vital::HeartRate, low, high);
+        let extreme = |side| extreme_rate(&set, side).unwrap();
+        assert_eq!(extreme(Side::Low).limit_thousandths, want_low * 1_000, "{low:?}");
+        assert_eq!(extreme(Side::High).limit_thousandths, want_high * 1_000, "{high:?}");
+        assert_eq!(extreme(Side::Low).clears_at_thousandths, (want_low + 5) * 1_000);
+        assert_eq!(extreme(Side::High).clears_at_thousandths, (want_high - 5) * 1_000);
+    };
+    // At the defaults both are the levels of the 2015 challenge: 40 and 140.
+    check(Some((50, 53)), Some((120, 115)), 40, 140);
+    check(Some((41, 44)), Some((179, 170)), 31, 199);
+    check(Some((40, 43)), Some((180, 170)), 30, 200);
+    check(Some((39, 43)), Some((181, 170)), 30, 200);
+    // Switched off limits do not switch off the extremes.
+    check(None, None, 40, 140);
+    assert_eq!(extreme_rate(&set(Vital::Saturation, None, None), Side::Low), None);
+    assert_eq!(desaturation().weigh_thousandths(79_999), Verdict::Holds);
+    assert_eq!(desaturation().weigh_thousandths(80_000), Verdict::Between);
+    assert_eq!(desaturation().weigh_thousandths(83_000), Verdict::Over);
+}
+
+// RC-007
+#[test]
+fn limits_that_could_never_sound_or_never_end_are_refused_by_name() {
+    let check = |set: LimitSet, want: Result<(), &str>| {
+        assert_eq!(super::check(&set).map_err(|e| e.to_string()), want.map_err(str::to_owned));
+    };
+    let spo2 = |low| set(Vital::Saturation, Some(low), None);
+    check(spo2((88, 90)), Ok(()));
+    check(spo2((100, 100)), Ok(()));
+    check(spo2((88, 88)), Ok(()));
+    let range = "a limit of the oxygen saturation must lie from 1 to 100 %";
+    check(spo2((0, 90)), Err(range));
+    check(spo2((88, 101)), Err(range));
+    let beyond = "the oxygen saturation alarm must clear on the calm side of its limit or at it";
+    check(spo2((88, 87)), Err(beyond));
+    let rates = |low, high| set(Vital::HeartRate, Some(low), Some(high));
+    check(rates((50, 53), (120, 115)), Ok(()));
+    let crossed =
+        "the low limit of the heart rate must lie below the high one, and each clear between them";
+    check(rates((120, 120), (120, 120)), Err(crossed));
+    check(rates((50, 121), (120, 115)), Err(crossed));
+    check(rates((50, 53), (120, 49)), Err(crossed));
+    let mut slow = spo2((88, 90));
+    slow.low.as_mut().unwrap().delay = DELAY_MAX;
+    check(slow, Ok(()));
+    slow.low.as_mut().unwrap().delay = DELAY_MAX + Duration::from_nanos(1);
+    check(slow, Err("the delay of the oxygen saturation alarm must be at most 60 s"));
+    let mut mild = spo2((88, 90));
+    mild.low.as_mut().unwrap().priority = Priority::Low;
+    check(mild, Err("a limit of the oxygen saturation must be of medium or high priority"));
+}
+
+#[test]
+fn the_default_limits_are_those_of_the_clinical_reference_and_pass_the_check() {
+    let all: Vec<_> = defaults().collect();
+    for set in &all {
+        assert_eq!(check(set), Ok(()), "{set:?}");
+    }
+    let of = |vital, side| {
+        let set = all.iter().find(|set| set.vital == vital).unwrap();
+        side_of(set, side).map(|side| side.limit_thousandths)
+    };
+    assert_eq!(of(Vital::Saturation, Side::Low), Some(90_000));
+    assert_eq!(of(Vital::Saturation, Side::High), None);
+    assert_eq!(of(Vital::HeartRate, Side::Low), Some(50_000));
+    assert_eq!(of(Vital::HeartRate, Side::High), Some(120_000));
+    assert_eq!(of(Vital::RespiratoryRate, Side::Low), Some(8_000));
+    assert_eq!(of(Vital::RespiratoryRate, Side::High), Some(30_000));
+    assert_eq!(of(Vital::Temperature, Side::Low), Some(35_100));
+    assert_eq!(of(Vital::Temperature, Side::High), Some(39_000));
+    assert_eq!(of(Vital::SystolicPressure, Side::Low), Some(90_000));
+    assert_eq!(of(Vital::SystolicPressure, Side::High), Some(160_000));
+}

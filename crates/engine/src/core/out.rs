@@ -1,0 +1,116 @@
+//! What a turn hands out: decided, measured, and to be told; emitted, never performed here.
+
+use std::sync::Arc;
+
+use ::record::Position;
+use model::{
+    AlarmId, Channel, Code, DeviceId, MissingReason, OrgId, PartitionId, Timestamp, Ucum,
+};
+
+use super::Cause;
+use crate::{
+    record::{Decided, Refusal},
+    view,
+};
+
+/// One sample for the series store.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct PointOf {
+    pub org: OrgId,
+    pub device: DeviceId,
+    pub channel: Channel,
+    pub kind: Option<Code>,
+    pub ucum: Ucum,
+    pub at: Timestamp,
+    pub received_at: Timestamp,
+    pub value: Result<(i64, i8), MissingReason>,
+    /// It came too late to decide anything.
+    pub is_late: bool,
+    /// Its time is not from the device's clock.
+    pub is_our_time: bool,
+}
+
+/// One waveform block for the series store.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct WaveOf {
+    pub org: OrgId,
+    pub device: DeviceId,
+    pub channel: Channel,
+    pub at: Timestamp,
+    pub rate_hz: (u32, u32),
+    pub gain: (i64, i8),
+    pub offset_counts: i32,
+    pub unit: Arc<str>,
+    pub samples_counts: Arc<[i32]>,
+    pub marks: Vec<view::WaveSpanMark>,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct OutcomeOf {
+    pub command: Position,
+    pub answer: Result<Option<AlarmId>, Refusal>,
+}
+
+/// The decisions of one turn, which are journalled as one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DecidedOf {
+    pub(crate) cause: Cause,
+    pub(crate) at: Timestamp,
+    pub(crate) decided: Vec<Decided>,
+}
+
+impl DecidedOf {
+    pub(crate) const fn partition(&self) -> PartitionId {
+        self.cause.position.partition
+    }
+}
+
+/// Everything that follows from the records and ticks given since it was last emptied.
+#[derive(Clone, Debug, Default)]
+pub struct Out {
+    pub(crate) decided: Vec<DecidedOf>,
+    /// Samples for the series store.
+    pub points: Vec<PointOf>,
+    /// Blocks for the series store.
+    pub waves: Vec<WaveOf>,
+    /// Rows for the records.
+    pub rows: Vec<store::Row>,
+    /// Answers to commands.
+    pub outcomes: Vec<OutcomeOf>,
+    /// Blocks for screens.
+    pub traces: Vec<view::Wave>,
+    /// Watchdog beats for screens.
+    pub beats: Vec<view::Beat>,
+    /// What changed on screens; filled by [`super::Core::flush`].
+    pub deltas: Vec<view::Delta>,
+    /// Whether the directory changed.
+    pub directory_changed: bool,
+}
+
+impl Out {
+    /// Every decision, in order.
+    pub fn decisions(&self) -> impl Iterator<Item = &Decided> {
+        self.decided.iter().flat_map(|of| &of.decided)
+    }
+
+    /// Empties it for the next batch and keeps the room.
+    pub fn clear(&mut self) {
+        self.decided.clear();
+        self.points.clear();
+        self.waves.clear();
+        self.rows.clear();
+        self.outcomes.clear();
+        self.traces.clear();
+        self.beats.clear();
+        self.deltas.clear();
+        self.directory_changed = false;
+    }
+
+    pub(crate) fn answer(&mut self, command: Position, answer: Result<Option<AlarmId>, Refusal>) {
+        self.outcomes.push(OutcomeOf { command, answer });
+    }
+}

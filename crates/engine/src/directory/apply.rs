@@ -1,0 +1,214 @@
+//! Folds one accepted wish into the directory; it cannot fail, as it was checked before.
+
+use std::collections::BTreeMap;
+
+use model::{
+    Association, BedId, DeviceId, Encounter, Line, PatientId, Post, Redacted, StaffId, Subject,
+    Timestamp, User, UserId, as_of,
+};
+use ::record::{Session, Wish};
+
+use super::{Current, Directory, Invitation};
+
+/// Keeps every line, and says what holds at `at` now that there is one more.
+fn add<K: Copy + Ord, V: Copy>(
+    histories: &mut BTreeMap<K, Vec<Line<K, V>>>,
+    line: Line<K, V>,
+    at: Timestamp,
+) -> Option<V> {
+    let history = histories.entry(line.key).or_default();
+    history.push(Line { known_at: at, ..line });
+    as_of(history, line.key, at, at)
+}
+
+impl Directory {
+    /// Folds a wish that was accepted and reached us at `at` into the directory.
+    ///
+    /// Wishes about alarms and charting change nothing here.
+    pub(crate) fn apply(&mut self, wish: &Wish, at: Timestamp) {
+        match wish {
+            Wish::PutOrg(org) => drop(self.orgs.insert(org.id, org.clone())),
+            Wish::PutSite(site) => drop(self.sites.insert(site.id, site.clone())),
+            Wish::PutCareUnit(unit) => drop(self.care_units.insert(unit.id, unit.clone())),
+            Wish::PutRoom(room) => {
+                self.rooms.insert(room.id, room.clone());
+                self.now_holds.index_rooms(self.rooms.values().map(|it| (it.care_unit, it.id)));
+            }
+            Wish::PutBed(bed) => {
+                self.beds.insert(bed.id, bed.clone());
+                self.now_holds.index_beds(self.beds.values().map(|it| (it.room, it.id)));
+            }
+            Wish::PutPatient(patient) => {
+                drop(self.patients.insert(patient.id, patient.clone()));
+            }
+            Wish::PutStaff(staff) => drop(self.staff.insert(staff.id, staff.clone())),
+            Wish::PutUser(user) => self.put_user(user),
+            Wish::PutDevice(device) => drop(self.devices.insert(device.id, device.clone())),
+            Wish::SetLifecycle { device, lifecycle } => {
+                if let Some(device) = self.devices.get_mut(device) {
+                    device.lifecycle = *lifecycle;
+                }
+            }
+            Wish::PutCertificate(certificate) => {
+                drop(self.certificates.insert(certificate.id, certificate.clone()));
+            }
+            Wish::RevokeCertificate(id) => {
+                if let Some(certificate) = self.certificates.get_mut(id) {
+                    certificate.revoked_at.get_or_insert(at);
+                }
+            }
+            Wish::Associate(line) => self.associate(*line, at),
+            Wish::Occupy(line) => self.occupy(*line, at),
+            Wish::Assign(line) => {
+                let holder = add(&mut self.assignments, *line, at).flatten();
+                self.now_holds.hold(line.key, holder);
+            }
+            Wish::SetLimits { patient, limits } => {
+                self.limits.insert((*patient, limits.vital), *limits);
+            }
+            Wish::SetSpO2Scale { patient, scale } => {
+                if let Some(patient) = self.patients.get_mut(patient) {
+                    patient.spo2_scale = *scale;
+                }
+            }
+            Wish::Invite { user, token_hash, expires_at } => {
+                // A new link makes older ones of the same user worthless.
+                self.invitations.retain(|_, other| other.user != *user);
+                let invitation = Invitation { user: *user, expires_at: *expires_at };
+                self.invitations.insert(*token_hash, invitation);
+            }
+            Wish::SetPassword { user, password_hash } => self.set_password(*user, password_hash),
+            Wish::OpenSession(session) => self.open_session(session, at),
+            Wish::CloseSession(id) => {
+                if let Some(session) = self.sessions.remove(id) {
+                    self.now_holds.forget_token(&session.token_hash);
+                }
+            }
+            Wish::Chart(_) | Wish::Acknowledge { .. } | Wish::EndAlarm { .. } => {}
+        }
+    }
+
+    fn put_user(&mut self, user: &User) {
+        if user.disabled {
+            self.close_sessions(|session| session.user == user.id);
+        }
+        self.users.insert(user.id, user.clone());
+    }
+
+    fn set_password(&mut self, user: UserId, password_hash: &Redacted<String>) {
+        self.invitations.retain(|_, invitation| invitation.user != user);
+        if let Some(user) = self.users.get_mut(&user) {
+            user.password_hash = Some(password_hash.clone());
+        }
+        // Whoever knew the old password is signed out.
+        self.close_sessions(|session| session.user == user);
+    }
+
+    fn open_session(&mut self, session: &Session, at: Timestamp) {
+        self.close_sessions(|old| old.user == session.user && old.expires_at <= at);
+        self.now_holds.session_by_token.insert(session.token_hash, session.id);
+        self.sessions.insert(session.id, session.clone());
+    }
+
+    fn close_sessions(&mut self, is_over: impl Fn(&Session) -> bool) {
+        let now_holds = &mut self.now_holds;
+        self.sessions.retain(|_, session| {
+            let over = is_over(session);
+            if over {
+                now_holds.forget_token(&session.token_hash);
+            }
+            !over
+        });
+    }
+
+    fn associate(&mut self, line: Association, at: Timestamp) {
+        let subject = add(&mut self.associations, line, at).unwrap_or(Subject::Nobody);
+        self.now_holds.measure(line.key, subject);
+    }
+
+    /// One patient lies in one bed: whoever moves in leaves the bed of before at that instant.
+    fn occupy(&mut self, line: Encounter, at: Timestamp) {
+        if let Some(patient) = line.value
+            && let Some(left) = self.bed_of(patient).filter(|left| *left != line.key)
+        {
+            let leaves = Line { key: left, value: None, from: line.from, known_at: at };
+            let now = add(&mut self.encounters, leaves, at).flatten();
+            self.now_holds.lie(left, now);
+        }
+        let now = add(&mut self.encounters, line, at).flatten();
+        self.now_holds.lie(line.key, now);
+    }
+
+    /// Makes the indexes anew after the histories were read from a checkpoint; `at` is its instant.
+    pub(crate) fn index(&mut self, at: Timestamp) {
+        let mut now_holds = Current::default();
+        now_holds.index_rooms(self.rooms.values().map(|it| (it.care_unit, it.id)));
+        now_holds.index_beds(self.beds.values().map(|it| (it.room, it.id)));
+        for (device, history) in &self.associations {
+            let subject = as_of(history, *device, at, at).unwrap_or(Subject::Nobody);
+            now_holds.measure(*device, subject);
+        }
+        for (bed, history) in &self.encounters {
+            now_holds.lie(*bed, as_of(history, *bed, at, at).flatten());
+        }
+        for (post, history) in &self.assignments {
+            now_holds.hold(*post, as_of(history, *post, at, at).flatten());
+        }
+        for session in self.sessions.values() {
+            now_holds.session_by_token.insert(session.token_hash, session.id);
+        }
+        self.now_holds = now_holds;
+    }
+}
+
+impl Current {
+    fn index_rooms(&mut self, rooms: impl Iterator<Item = (model::CareUnitId, model::RoomId)>) {
+        self.rooms_of.clear();
+        rooms.for_each(|(unit, room)| drop(self.rooms_of.entry(unit).or_default().insert(room)));
+    }
+
+    fn index_beds(&mut self, beds: impl Iterator<Item = (model::RoomId, BedId)>) {
+        self.beds_of.clear();
+        beds.for_each(|(room, bed)| drop(self.beds_of.entry(room).or_default().insert(bed)));
+    }
+
+    fn forget_token(&mut self, token_hash: &[u8; 32]) {
+        self.session_by_token.remove(token_hash);
+    }
+
+    fn measure(&mut self, device: DeviceId, subject: Subject) {
+        if let Some(Subject::Patient(before)) = self.subject_of.insert(device, subject)
+            && let Some(devices) = self.devices_on.get_mut(&before)
+        {
+            devices.remove(&device);
+            if devices.is_empty() {
+                self.devices_on.remove(&before);
+            }
+        }
+        if let Subject::Patient(patient) = subject {
+            self.devices_on.entry(patient).or_default().insert(device);
+        }
+    }
+
+    fn lie(&mut self, bed: BedId, patient: Option<PatientId>) {
+        if let Some(before) = self.patient_in.remove(&bed)
+            && self.bed_of.get(&before) == Some(&bed)
+        {
+            self.bed_of.remove(&before);
+        }
+        if let Some(patient) = patient {
+            // Only a correction of the past can find the patient elsewhere; the newer line counts.
+            if let Some(other) = self.bed_of.insert(patient, bed) {
+                self.patient_in.remove(&other);
+            }
+            self.patient_in.insert(bed, patient);
+        }
+    }
+
+    fn hold(&mut self, post: Post, holder: Option<StaffId>) {
+        match holder {
+            Some(staff) => drop(self.holder_of.insert(post, staff)),
+            None => drop(self.holder_of.remove(&post)),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Whether a wish can be granted, from the directory alone: references, uniqueness, legal moves.
+//!
+//! The answer depends on what was accepted before and on the instant of receipt,
+//! on nothing else, so a wish is judged alike whenever it is judged.
+
+use std::time::Duration;
+
+use model::{
+    Assignment, Association, Bed, CareUnitId, Certificate, Charting, Device, DeviceId, Encounter,
+    Lifecycle, OrgId, Patient, PatientId, Post, Role, Staff, StaffId, Subject, Timestamp, User,
+    UserId,
+};
+use ::record::{Actor, Session, Wish};
+
+use super::Directory;
+use crate::{
+    limits::{CHARTING_AGE_MAX, FUTURE_MAX, QUIET_MAX, TEXT_LEN_MAX, WORDS_LEN_MAX},
+    record::{Reason, Refusal},
+};
+
+type Checked = Result<(), Refusal>;
+
+fn refuse(reason: Reason, words: impl Into<String>) -> Checked {
+    Err(Refusal { reason, words: words.into() })
+}
+
+fn need(holds: bool, reason: Reason, words: &str) -> Checked {
+    if holds { Ok(()) } else { refuse(reason, words) }
+}
+
+fn text(what: &str, text: &str) -> Checked {
+    let words = || format!("the {what} is empty or longer than {TEXT_LEN_MAX} bytes");
+    let holds = !text.trim().is_empty() && text.len() <= TEXT_LEN_MAX;
+    if holds { Ok(()) } else { refuse(Reason::Unusable, words()) }
+}
+
+fn words(what: &str, words: &str) -> Checked {
+    let too_long = || format!("the {what} is longer than {WORDS_LEN_MAX} bytes");
+    if words.len() <= WORDS_LEN_MAX { Ok(()) } else { refuse(Reason::Unusable, too_long()) }
+}
+
+fn not_ahead(from: Timestamp, at: Timestamp) -> Checked {
+    need(from <= at.after(FUTURE_MAX), Reason::WrongTime, "the time named lies in the future")
+}
+
+/// Judges one wish of one organization.
+pub(crate) struct Check<'a> {
+    pub(crate) directory: &'a Directory,
+    pub(crate) org: OrgId,
+    pub(crate) at: Timestamp,
+    pub(crate) knows_profile: &'a dyn Fn(&str) -> bool,
+}
+
+impl Check<'_> {
+    /// Whether the wish can be granted; wishes about alarms are only checked for their asker.
+    pub(crate) fn wish(&self, actor: Actor, wish: &Wish) -> Checked {
+        match wish {
+            Wish::PutOrg(org) => {
+                need(org.id == self.org, Reason::OtherOrg, "this is another organization")?;
+                text("name", &org.name)
+            }
+            Wish::PutSite(site) => self.site(site),
+            Wish::PutCareUnit(care_unit) => {
+                self.own(self.directory.org_of_site(care_unit.site), "site")?;
+                self.unmoved(self.directory.org_of_care_unit(care_unit.id))?;
+                text("name", &care_unit.name)
+            }
+            Wish::PutRoom(room) => {
+                self.care_unit(room.care_unit)?;
+                text("name", &room.name)
+            }
+            Wish::PutBed(bed) => self.bed(bed),
+            Wish::PutPatient(patient) => self.put_patient(patient),
+            Wish::PutStaff(staff) => self.put_staff(staff),
+            Wish::PutUser(user) => self.put_user(user),
+            Wish::PutDevice(device) => self.put_device(device),
+            Wish::SetLifecycle { device, lifecycle } => self.lifecycle(*device, *lifecycle),
+            Wish::PutCertificate(certificate) => self.put_certificate(certificate),
+            Wish::RevokeCertificate(id) => {
+                let certificate = self.directory.certificates.get(id);
+                let device = certificate.map(|certificate| certificate.device);
+                match device {
+                    Some(device) => self.device(device).map(drop),
+                    None => refuse(Reason::NotFound, "there is no such certificate"),
+                }
+            }
+            Wish::Associate(line) => self.associate(line),
+            Wish::Occupy(line) => self.occupy(line),
+            Wish::Assign(line) => self.assign(line),
+            Wish::SetLimits { patient, limits } => {
+                self.patient(*patient)?;
+                let sane = care::limit::check(limits);
+                sane.or_else(|error| refuse(Reason::LimitsNotSane, error.to_string()))
+            }
+            Wish::SetSpO2Scale { patient, .. } => self.patient(*patient).map(drop),
+            Wish::Chart(charting) => self.chart(charting),
+            Wish::Acknowledge { quiet_for, .. } => {
+                self.staff_behind(actor)?;
+                let holds = (Duration::from_secs(1)..=QUIET_MAX).contains(quiet_for);
+                need(holds, Reason::Unusable, "an acknowledgement lasts from 1 s to 1 h")
+            }
+            Wish::EndAlarm { words: said, .. } => {
+                self.staff_behind(actor)?;
+                words("explanation", &said.0)
+            }
+            Wish::Invite { user, expires_at, .. } => {
+                self.user(*user)?;
+                need(*expires_at > self.at, Reason::WrongTime, "the link would be expired already")
+            }
+            Wish::SetPassword { user, password_hash } => {
+                self.user(*user)?;
+                need(!password_hash.0.is_empty(), Reason::Unusable, "the password hash is empty")
+            }
+            Wish::OpenSession(session) => self.open_session(session),
+            Wish::CloseSession(id) => match self.directory.sessions.get(id) {
+                Some(session) => self.user(session.user).map(drop),
+                None => refuse(Reason::NotFound, "there is no such session"),
+            },
+        }
+    }
+
+    /// The member of staff who asks; alarms are answered by people with a name.
+    pub(crate) fn staff_behind(&self, actor: Actor) -> Result<(UserId, StaffId), Refusal> {
+        let user = match actor {
+            Actor::User(user) => self.directory.users.get(&user),
+            Actor::Device(_) | Actor::System => None,
+        };
+        let staff = user.and_then(|user| Some((user.id, user.staff?)));
+        let words = "only a member of staff can answer an alarm".to_owned();
+        staff.ok_or(Refusal { reason: Reason::NotAllowed, words })
+    }
+
+    fn own(&self, org: Option<OrgId>, what: &str) -> Checked {
+        match org {
+            Some(org) if org == self.org => Ok(()),
+            // Another organization's nouns are as unknown as those that do not exist.
+            Some(_) | None => refuse(Reason::NotFound, format!("there is no such {what}")),
+        }
+    }
+
+    fn unmoved(&self, org: Option<OrgId>) -> Checked {
+        let holds = org.is_none_or(|org| org == self.org);
+        need(holds, Reason::OtherOrg, "the id belongs to another organization")
+    }
+
+    fn care_unit(&self, care_unit: CareUnitId) -> Checked {
+        self.own(self.directory.org_of_care_unit(care_unit), "care unit")
+    }
+
+    fn patient(&self, id: PatientId) -> Result<&Patient, Refusal> {
+        let patient = self.directory.patients.get(&id).filter(|it| it.org == self.org);
+        let words = "there is no such patient".to_owned();
+        patient.ok_or(Refusal { reason: Reason::NotFound, words })
+    }
+
+    fn device(&self, id: DeviceId) -> Result<&Device, Refusal> {
+        let device = self.directory.devices.get(&id).filter(|it| it.org == self.org);
+        let words = "there is no such device".to_owned();
+        device.ok_or(Refusal { reason: Reason::NotFound, words })
+    }
+
+    fn staff(&self, id: StaffId) -> Checked {
+        self.own(self.directory.staff.get(&id).map(|it| it.org), "member of staff")
+    }
+
+    fn user(&self, id: UserId) -> Result<&User, Refusal> {
+        let user = self.directory.users.get(&id).filter(|it| it.org == self.org);
+        let words = "there is no such user".to_owned();
+        user.ok_or(Refusal { reason: Reason::NotFound, words })
+    }
+
+    fn site(&self, site: &model::Site) -> Checked {
+        need(site.org == self.org, Reason::OtherOrg, "the site names another organization")?;
+        self.own(self.directory.orgs.get(&site.org).map(|org| org.id), "organization")?;
+        self.unmoved(self.directory.org_of_site(site.id))?;
+        text("name", &site.name)
+    }
+
+    fn bed(&self, bed: &Bed) -> Checked {
+        let room = self.directory.rooms.get(&bed.room);
+        match room {
+            Some(room) => self.care_unit(room.care_unit)?,
+            None => return refuse(Reason::NotFound, "there is no such room"),
+        }
+        text("name", &bed.name)?;
+        let twin = |other: &Bed| (other.id != bed.id) && (other.room, &other.name) == (bed.room, &bed.name);
+        let holds = !self.directory.beds.values().any(twin);
+        need(holds, Reason::NotUnique, "the room has a bed of this name already")
+    }
+
+    fn put_patient(&self, patient: &Patient) -> Checked {
+        need(patient.org == self.org, Reason::OtherOrg, "the patient names another organization")?;
+        self.own(self.directory.orgs.get(&patient.org).map(|org| org.id), "organization")?;
+        self.unmoved(self.directory.patients.get(&patient.id).map(|old| old.org))?;
+        text("record number", &patient.record_number.0)?;
+        text("family name", &patient.family_name.0)?;
+        words("reason for being here", &patient.here_for.0)?;
+        let twin = |other: &Patient| {
+            other.id != patient.id
+                && other.org == patient.org
+                && other.record_number == patient.record_number
+        };
+        let holds = !self.directory.patients.values().any(twin);
+        need(holds, Reason::NotUnique, "another patient has this record number")
+    }
+
+    fn put_staff(&self, staff: &Staff) -> Checked {
+        need(staff.org == self.org, Reason::OtherOrg, "the member of staff names another organization")?;
+        self.own(self.directory.org_of_site(staff.site), "site")?;
+        self.unmoved(self.directory.staff.get(&staff.id).map(|old| old.org))?;
+        text("name", &staff.name.0)
+    }
+
+    fn put_user(&self, user: &User) -> Checked {
+        need(user.org == self.org, Reason::OtherOrg, "the user names another organization")?;
+        self.own(self.directory.orgs.get(&user.org).map(|org| org.id), "organization")?;
+        self.unmoved(self.directory.users.get(&user.id).map(|old| old.org))?;
+        text("login", &user.login)?;
+        let lower = !user.login.chars().any(|c| c.is_uppercase() || c.is_whitespace());
+        need(lower, Reason::Unusable, "a login is lower-case and has no spaces")?;
+        if let Some(staff) = user.staff {
+            self.staff(staff)?;
+        }
+        let twin = |other: &User| {
+            other.id != user.id && other.org == user.org && other.login == user.login
+        };
+        need(!self.directory.users.values().any(twin), Reason::NotUnique, "this login is taken")?;
+        let was_it = |it: &User| it.org == self.org && it.role == Role::It && !it.disabled;
+        let others = self.directory.users.values().any(|it| it.id != user.id && was_it(it));
+        let is_last = self.directory.users.get(&user.id).is_some_and(was_it) && !others;
+        let words = "this is the last user who can manage users";
+        need(!is_last || was_it(user), Reason::IllegalMove, words)
+    }
+
+    fn put_device(&self, device: &Device) -> Checked {
+        need(device.org == self.org, Reason::OtherOrg, "the device names another organization")?;
+        self.own(self.directory.org_of_site(device.site), "site")?;
+        if let Some(care_unit) = device.care_unit {
+            self.care_unit(care_unit)?;
+            let site = self.directory.site_of(care_unit);
+            need(site == Some(device.site), Reason::Unusable, "the care unit is of another site")?;
+        }
+        text("serial number", &device.serial)?;
+        text("label", &device.label)?;
+        if !(self.knows_profile)(&device.profile) {
+            let words = format!("there is no device profile `{}`", device.profile);
+            return refuse(Reason::NotFound, words);
+        }
+        let twin = |other: &Device| {
+            other.id != device.id
+                && (other.org, &other.profile, &other.serial)
+                    == (device.org, &device.profile, &device.serial)
+        };
+        let holds = !self.directory.devices.values().any(twin);
+        need(holds, Reason::NotUnique, "a device of this profile has this serial number already")?;
+        match self.directory.devices.get(&device.id) {
+            Some(old) => {
+                need(old.org == self.org, Reason::OtherOrg, "the id belongs to another organization")?;
+                moves(old.lifecycle, device.lifecycle)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn lifecycle(&self, id: DeviceId, to: Lifecycle) -> Checked {
+        let device = self.device(id)?;
+        moves(device.lifecycle, to)?;
+        let leaves_service = device.lifecycle == Lifecycle::InService && to == Lifecycle::Retired;
+        let is_free = self.directory.subject_of(id) == Subject::Nobody;
+        need(!leaves_service || is_free, Reason::IllegalMove, "the device is still on a patient")
+    }
+
+    fn put_certificate(&self, certificate: &Certificate) -> Checked {
+        let device = self.device(certificate.device)?;
+        let is_in_use = device.lifecycle != Lifecycle::Retired;
+        need(is_in_use, Reason::IllegalMove, "a retired device gets no certificate")?;
+        need(!certificate.serial.is_empty(), Reason::Unusable, "the serial number is empty")?;
+        let span = certificate.not_before < certificate.not_after;
+        need(span, Reason::WrongTime, "the certificate ends before it begins")?;
+        let twin = |it: &Certificate| it.id != certificate.id && it.serial == certificate.serial;
+        let holds = !self.directory.certificates.values().any(twin);
+        need(holds, Reason::NotUnique, "another certificate has this serial number")
+    }
+
+    fn associate(&self, line: &Association) -> Checked {
+        let device = self.device(line.key)?;
+        not_ahead(line.from, self.at)?;
+        match line.value {
+            Subject::Patient(patient) => {
+                self.patient(patient)?;
+                let words = "only a device in service can be put on a patient";
+                need(device.lifecycle == Lifecycle::InService, Reason::NotInService, words)
+            }
+            Subject::Place(_) => {
+                let words = "only a device in service can be put in a place";
+                need(device.lifecycle == Lifecycle::InService, Reason::NotInService, words)
+            }
+            Subject::Nobody => Ok(()),
+        }
+    }
+
+    fn occupy(&self, line: &Encounter) -> Checked {
+        let care_unit = self.directory.care_unit_of_bed(line.key);
+        self.own(care_unit.and_then(|it| self.directory.org_of_care_unit(it)), "bed")?;
+        not_ahead(line.from, self.at)?;
+        let left = line.value.and_then(|patient| self.directory.bed_of(patient));
+        if let Some(patient) = line.value {
+            self.patient(patient)?;
+            let other = self.directory.patient_in(line.key).filter(|there| *there != patient);
+            need(other.is_none(), Reason::Occupied, "another patient lies in this bed")?;
+        }
+        // A stay that begins before one already recorded would leave two truths.
+        let histories = [Some(line.key), left].into_iter().flatten();
+        let lines = histories.filter_map(|bed| self.directory.encounters.get(&bed)).flatten();
+        let newest = lines.map(|line| line.from).max();
+        let holds = newest.is_none_or(|newest| line.from >= newest);
+        need(holds, Reason::WrongTime, "a later change of this bed is recorded already")
+    }
+
+    fn assign(&self, line: &Assignment) -> Checked {
+        let care_unit = match line.key {
+            Post::Bed(bed) => self.directory.care_unit_of_bed(bed),
+            Post::Charge(care_unit) => Some(care_unit),
+        };
+        self.own(care_unit.and_then(|it| self.directory.org_of_care_unit(it)), "post")?;
+        not_ahead(line.from, self.at)?;
+        line.value.map_or(Ok(()), |staff| self.staff(staff))
+    }
+
+    fn chart(&self, charting: &Charting) -> Checked {
+        self.patient(charting.patient)?;
+        not_ahead(charting.observed_at, self.at)?;
+        let is_recent = self.at.since(charting.observed_at) <= CHARTING_AGE_MAX;
+        need(is_recent, Reason::WrongTime, "an observation is charted within 24 h")?;
+        words("note", &charting.note.0)?;
+        let holds = charting.consciousness.is_some()
+            || charting.oxygen.is_some()
+            || charting.breaths_per_min.is_some();
+        need(holds, Reason::Unusable, "nothing is charted: no consciousness, oxygen or breaths")?;
+        let plausible = charting.breaths_per_min.is_none_or(|breaths| breaths <= 150);
+        need(plausible, Reason::Unusable, "breaths are not between 0 and 150 /min")
+    }
+
+    fn open_session(&self, session: &Session) -> Checked {
+        let user = self.user(session.user)?;
+        need(!user.disabled, Reason::NotAllowed, "this user may no longer sign in")?;
+        let span = session.expires_at > self.at;
+        need(span, Reason::WrongTime, "the session would be expired already")?;
+        let is_new = !self.directory.sessions.contains_key(&session.id);
+        need(is_new, Reason::NotUnique, "the session is open already")
+    }
+}
+
+/// Which moves of a device's life are legal.
+fn moves(from: Lifecycle, to: Lifecycle) -> Checked {
+    use Lifecycle::{InService, Ordered, Provisioned, Quarantined, Retired};
+    let is_legal = from == to
+        || matches!(
+            (from, to),
+            (Ordered, Provisioned | InService | Retired)
+                | (Provisioned, InService | Quarantined | Retired)
+                | (InService, Provisioned | Quarantined | Retired)
+                | (Quarantined, InService | Retired)
+        );
+    need(is_legal, Reason::IllegalMove, "a device cannot go from its present state to that one")
+}

@@ -1,0 +1,31 @@
+//! The engine: folds the journal into state, lets pure deciders say what follows,
+//! journals their answers, and keeps what screens show.
+//!
+//! [`Core`] is the whole fold, synchronous and deterministic; [`Engine`] is the thin
+//! loop around it that follows the journal, appends decisions and answers questions.
+//!
+//! **Absent on purpose:** thresholds, scores, and any `if` about medicine; those are
+//! in `care`. Nothing here reaches a person except by the feed and the views.
+
+pub mod beat;
+mod checkpoint;
+mod core;
+pub mod directory;
+mod executor;
+pub mod feed;
+mod handle;
+pub mod limits;
+pub mod record;
+mod replay;
+mod shell;
+mod status;
+pub mod view;
+
+pub use crate::core::{About, AlarmKey, Core, Cut, Out, RestoreError, Setup};
+pub use directory::{Directory, Invitation};
+pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
+pub use handle::{EngineHandle, Outcome};
+pub use record::{Reason, Refusal};
+pub use shell::{Engine, EngineEnd, EngineParts, StartError};
+pub use status::{EngineStatus, Spread};
+pub use view::{AlarmScope, Cursor};

@@ -1,0 +1,42 @@
+//! Every bound of the engine, in one place; each has a test that exceeds it.
+
+use std::time::Duration;
+
+/// Deltas of one care unit that a returning page may still resume from.
+pub const DELTAS_KEPT_MAX: usize = 1_024;
+/// Deltas that wait for one slow page before their numbers are conflated into one.
+pub const READER_DELTAS_MAX: usize = 64;
+/// Changes of alarms that wait for one slow page before it is told to start again.
+pub const READER_ALARMS_MAX: usize = 4_096;
+/// Waveform blocks that wait for one slow page before the oldest are dropped with a gap mark.
+pub const READER_WAVES_MAX: usize = 256;
+/// Questions that wait for the loop; further ones wait at their askers.
+pub const QUESTIONS_MAX: usize = 1_024;
+/// Batches of rows and points that wait for the writer before derived writes are given up until a restart.
+pub const BATCHES_BEHIND_MAX: usize = 8_192;
+/// Groups of decisions whose sync is awaited at a time.
+pub const DECISIONS_IN_FLIGHT_MAX: usize = 65_536;
+/// Ended alarms that the loop still answers for; older ones are in the records.
+pub const ENDED_ALARMS_KEPT_MAX: usize = 512;
+/// Acts of charting that are kept for each patient's page.
+pub const CHARTINGS_KEPT_MAX: usize = 20;
+/// Latencies that are kept for the percentiles on the system page.
+pub const LATENCIES_KEPT_MAX: usize = 4_096;
+/// Answers to commands that wait for somebody to ask, before the oldest are forgotten.
+pub const OUTCOMES_KEPT_MAX: usize = 16_384;
+/// Journal bytes after which a checkpoint is made.
+pub const CHECKPOINT_BYTES: u64 = 64 << 20;
+/// Time after which a checkpoint is made.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
+/// An observation may be charted this long after it was made.
+pub const CHARTING_AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// An instant that a person names may lie this far ahead of our clock, as screens round.
+pub const FUTURE_MAX: Duration = Duration::from_secs(60);
+/// The longest time for which an acknowledgement may be asked.
+pub const QUIET_MAX: Duration = Duration::from_secs(3_600);
+/// The longest text of a name, label or login, in bytes.
+pub const TEXT_LEN_MAX: usize = 200;
+/// The longest free text, in bytes.
+pub const WORDS_LEN_MAX: usize = 4_096;
+/// Channels of one device whose latest values are kept; further ones reach only the series.
+pub const CHANNELS_OF_A_DEVICE_MAX: usize = 64;

@@ -1,0 +1,53 @@
+//! Devices, where they stand in their life, and the certificates they speak with.
+
+use crate::{CareUnitId, CertificateId, DeviceId, OrgId, SiteId, Timestamp};
+
+/// Where a device stands between order and disposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum Lifecycle {
+    Ordered,
+    Provisioned,
+    InService,
+    /// Cut off: it may not connect until a person lifts it.
+    Quarantined,
+    Retired,
+}
+
+/// Anything that measures or acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Names the device in topics and certificates.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Where its topics live.
+    pub site: SiteId,
+    /// The care unit whose partition takes its messages; `None` is the site's `unassigned`.
+    pub care_unit: Option<CareUnitId>,
+    /// The name of its profile, such as `bedside-monitor`.
+    pub profile: String,
+    /// The maker's serial number.
+    pub serial: String,
+    /// What people call it.
+    pub label: String,
+    /// Where it stands in its life.
+    pub lifecycle: Lifecycle,
+}
+
+/// A certificate that was issued to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Names the row.
+    pub id: CertificateId,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// The X.509 serial number, big-endian.
+    pub serial: Vec<u8>,
+    /// The first instant at which it is valid.
+    pub not_before: Timestamp,
+    /// The last instant at which it is valid.
+    pub not_after: Timestamp,
+    /// When a person revoked it.
+    pub revoked_at: Option<Timestamp>,
+}

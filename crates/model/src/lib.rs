@@ -1,0 +1,43 @@
+//! The nouns of the ward: who, what, how much, and when. Every other crate
+//! speaks in these types, and this crate speaks to nobody.
+//!
+//! **Absent on purpose:** input and output, clocks, randomness, numbers without
+//! a unit, and serialization; each stored or sent form is a type of its owner.
+
+#![deny(clippy::wildcard_enum_match_arm)] // A new variant is thought about at every match.
+
+mod alarm;
+mod chart;
+mod device;
+mod history;
+mod id;
+mod limits;
+mod measure;
+mod person;
+mod place;
+mod quantity;
+mod reading;
+mod redacted;
+mod subject;
+mod time;
+
+pub use alarm::{AlarmClass, EndReason, Priority};
+pub use chart::{Charting, Consciousness, Oxygen, OxygenDevice};
+pub use device::{Certificate, Device, Lifecycle};
+pub use history::{Assignment, Association, Encounter, Line, Post, as_of};
+pub use id::{
+    AlarmId, BedId, CareUnitId, CertificateId, DeadLetterId, DeviceId, Id, IdError, Kind, OrgId,
+    PartitionId, PatientId, PlaceId, RoomId, SessionId, SiteId, StaffId, UserId,
+};
+pub use limits::{LimitSet, LimitSide};
+pub use measure::{Code, Measure, MissingReason, Sample, Ucum};
+pub use person::{Date, Patient, Role, Sex, SpO2Scale, Staff, User};
+pub use place::{Bed, CareUnit, Org, Room, Site};
+pub use quantity::{
+    BatteryLevel, DiastolicPressure, Glucose, HeartRate, MeanPressure, PulseRate, Quantity,
+    QuantityError, RespiratoryRate, Saturation, SystolicPressure, Temperature, Vital,
+};
+pub use reading::{Channel, Clock, ClockUsed, Reading, Taken, Times};
+pub use redacted::Redacted;
+pub use subject::{Subject, who};
+pub use time::Timestamp;

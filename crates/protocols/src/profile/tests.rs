@@ -1,0 +1,1 @@
+//! Every profile of the product reads its own messages.

@@ -1,0 +1,1 @@
+//! Bodies keep their bytes.

@@ -1,0 +1,186 @@
+//! What devices and gateways bring in: the bodies of inputs, as types.
+//!
+//! Their stored forms are written by [`crate::Coded`]; index keys are never reused.
+
+use model::{Channel, Clock, DeadLetterId, DeviceId, PartitionId, Sample, Timestamp};
+
+/// The numerics of one message, decoded once; the frame holds `received_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// Which device measured.
+    pub device: DeviceId,
+    /// The device's boot id and the message's sequence, if it counts.
+    pub counted: Option<Counted>,
+    /// The base of all sample times, by the device's clock.
+    pub device_at: Timestamp,
+    /// The device's own time at sending.
+    pub device_now: Option<Timestamp>,
+    /// When the gateway passed it on.
+    pub gateway_at: Option<Timestamp>,
+    /// How far the device's clock was trusted at receipt.
+    pub clock: Clock,
+    /// Whether the profile says that the device keeps samples and sends them later.
+    pub may_be_buffered: bool,
+    /// One entry for each channel and instant, in the order of the message.
+    pub samples: Vec<SampleAt>,
+}
+
+/// One sample of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleAt {
+    /// The output of the device.
+    pub channel: Channel,
+    /// Its time by the device's clock, as nanoseconds after the base.
+    pub device_at_delta_ns: i64,
+    /// The value as sent, or why there is none.
+    pub sample: Sample,
+    /// The bytes of a value that was refused, kept for whoever mends the mapping.
+    pub refused: Option<Vec<u8>>,
+}
+
+/// A message's place in a device's own count; with the channel it is the de-duplication key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Counted {
+    pub boot: u64,
+    pub seq: u64,
+}
+
+/// A waveform block exactly as it was received (protocols §1.4), with what we know beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaveBlock {
+    /// Which device measured.
+    pub device: DeviceId,
+    /// The channel that the topic and the block agree on.
+    pub channel: Channel,
+    /// Boot id and block number.
+    pub counted: Counted,
+    /// The first sample's time by the device's clock.
+    pub device_at: Timestamp,
+    /// The device's own time at sending (key 20).
+    pub device_now: Option<Timestamp>,
+    /// When the gateway passed it on.
+    pub gateway_at: Option<Timestamp>,
+    /// How far the device's clock was trusted at receipt.
+    pub clock: Clock,
+    /// Whether the profile says that the device keeps blocks and sends them later.
+    pub may_be_buffered: bool,
+    /// The CBOR map as it came.
+    pub payload: Vec<u8>,
+}
+
+/// A message that could not be identified or decoded, kept whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Names it in answers and on screens.
+    pub id: DeadLetterId,
+    /// Whose certificate brought it, if one did.
+    pub device: Option<DeviceId>,
+    /// The door it came to, such as `mqtt`.
+    pub door: String,
+    /// The topic or path.
+    pub topic: String,
+    /// What the sender said that it is.
+    pub content_type: Option<String>,
+    /// A short stable word for the reason, such as `wave:n`.
+    pub reason: String,
+    /// What was found and what would have been accepted.
+    pub explanation: String,
+    /// The message.
+    pub payload: Vec<u8>,
+}
+
+/// A message that came again: it is acknowledged by this frame and counted, nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Who sent it again.
+    pub device: DeviceId,
+    /// Its key where the device counts.
+    pub counted: Option<Counted>,
+    /// Its channel if it is a waveform.
+    pub channel: Option<Channel>,
+    /// How many samples it repeated.
+    pub samples: u32,
+}
+
+/// A device came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Which.
+    pub device: DeviceId,
+    /// What happened.
+    pub change: PresenceChange,
+    /// Address and port that it spoke from.
+    pub remote: String,
+}
+
+/// What happened to a device's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum PresenceChange {
+    Connected,
+    /// It said goodbye.
+    Disconnected,
+    /// The connection ended without a goodbye.
+    Lost,
+    /// Another connection of the same client took over.
+    TakenOver,
+    /// We closed it, for the reason that the dead letter or the log names.
+    Refused,
+}
+
+/// A message on `up/event`, `up/state`, `up/alarm`, `up/log`, `up/cfg`, `up/cmd` or `up/raw`, kept as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upward {
+    /// Who sent it.
+    pub device: DeviceId,
+    /// The part of the topic after `up/`.
+    pub leaf: String,
+    /// What the sender said that it is.
+    pub content_type: Option<String>,
+    /// The message.
+    pub payload: Vec<u8>,
+}
+
+/// What an MQTT session keeps beyond its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttSession {
+    /// Whose it is.
+    pub device: DeviceId,
+    /// The client's own name for it.
+    pub client_id: String,
+    /// How long it outlives its connection, in seconds; 0 ends it, `u32::MAX` keeps it.
+    pub expiry_s: u32,
+    /// Filters with their granted QoS; the whole list, not a change.
+    pub subscriptions: Vec<(String, u8)>,
+    /// Whether the session is over.
+    pub ended: bool,
+}
+
+/// The machine's clock was moved, and ours was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockStep {
+    /// How far the machine's clock jumped, in nanoseconds.
+    pub jumped_ns: i64,
+}
+
+/// The first frame of each segment: the next sequence of every partition, so that
+/// opening a log reads one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentHead {
+    /// The segment's place in the log, in bytes since the log began.
+    pub offset: u64,
+    /// The next sequence number of each partition.
+    pub next: Vec<(PartitionId, u64)>,
+}
+
+/// One numbered part of a body longer than a frame takes; all parts stand in one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Part {
+    pub kind: u16,
+    pub body_version: u8,
+    pub number: u32,
+    pub of: u32,
+    pub bytes: Vec<u8>,
+}

@@ -1,0 +1,30 @@
+//! The stored form of what came in: the envelope, the bodies of inputs, and the
+//! versions of their past. Old frames stay readable for ever; their golden bytes
+//! are kept beside the code.
+//!
+//! **Absent on purpose:** files, and the meaning of a body.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))] // Lengths come from disks.
+
+mod body;
+mod coded;
+mod command;
+mod encoder;
+mod frame;
+mod input;
+mod nouns;
+mod parts;
+mod readings;
+mod stored;
+
+pub use body::{Body, BodyError, DECISIONS_FROM, Kinds};
+pub use coded::{Coded, Variant, array_len, key, map_len, need, put, skip};
+pub use command::{Actor, AuditEntry, Command, Session, Wish};
+pub use encoder::Encoder;
+pub use frame::{BODY_LEN_MAX, Envelope, FRAME_LEN_MIN, Frame, FrameError, FrameRef, Position};
+pub use input::{
+    ClockStep, Counted, DeadLetter, Duplicate, MqttSession, Part, Presence, PresenceChange,
+    Readings, SampleAt, SegmentHead, Upward, WaveBlock,
+};
+pub use minicbor::Decoder;
+pub use parts::{PartsError, join_parts, split_parts};

@@ -1,0 +1,58 @@
+//! The stored forms of the other inputs and of commands: which index is which field.
+//!
+//! A number is never reused, not even for something removed.
+
+use crate::{
+    Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
+    Presence, PresenceChange, SegmentHead, Session, Upward, WaveBlock, Wish, coded,
+};
+
+coded! {
+    struct Counted { 0 boot, 1 seq }
+    struct WaveBlock {
+        0 device, 1 channel, 2 counted, 3 device_at, 4 device_now, 5 gateway_at, 6 clock,
+        7 may_be_buffered, 8 payload
+    }
+    struct DeadLetter {
+        0 id, 1 device, 2 door, 3 topic, 4 content_type, 5 reason, 6 explanation, 7 payload
+    }
+    struct Duplicate { 0 device, 1 counted, 2 channel, 3 samples }
+    struct Presence { 0 device, 1 change, 2 remote }
+    enum PresenceChange { 0 Connected, 1 Disconnected, 2 Lost, 3 TakenOver, 4 Refused }
+    struct Upward { 0 device, 1 leaf, 2 content_type, 3 payload }
+    struct MqttSession { 0 device, 1 client_id, 2 expiry_s, 3 subscriptions, 4 ended }
+    struct ClockStep { 0 jumped_ns }
+    struct SegmentHead { 0 offset, 1 next }
+    struct Part { 0 kind, 1 body_version, 2 number, 3 of, 4 bytes }
+
+    enum Actor { 0 User(id), 1 Device(id), 2 System }
+    struct Command { 0 actor, 1 wish }
+    struct Session { 0 id, 1 user, 2 token_hash, 3 opened_at, 4 expires_at }
+    struct AuditEntry { 0 actor, 1 action, 2 patient, 3 resource, 4 allowed, 5 rule, 6 remote }
+    enum Wish {
+        0 PutOrg(org),
+        1 PutSite(site),
+        2 PutCareUnit(care_unit),
+        3 PutRoom(room),
+        4 PutBed(bed),
+        5 PutPatient(patient),
+        6 PutStaff(staff),
+        7 PutUser(user),
+        8 PutDevice(device),
+        9 SetLifecycle { 0 device, 1 lifecycle },
+        10 PutCertificate(certificate),
+        11 RevokeCertificate(id),
+        12 Associate(line),
+        13 Occupy(line),
+        14 Assign(line),
+        15 SetLimits { 0 patient, 1 limits },
+        16 SetSpO2Scale { 0 patient, 1 scale },
+        17 Chart(charting),
+        18 Acknowledge { 0 alarm, 1 quiet_for },
+        19 EndAlarm { 0 alarm, 1 reason, 2 words },
+        20 Invite { 0 user, 1 token_hash, 2 expires_at },
+        21 SetPassword { 0 user, 1 password_hash },
+        22 OpenSession(session),
+        23 CloseSession(id),
+    }
+}

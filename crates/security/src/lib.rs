@@ -1,0 +1,17 @@
+//! Who may do what, and how a device proves who it is: certificates, the
+//! identity inside them, and the table of permissions.
+//!
+//! **Absent on purpose:** clocks, sockets and files; randomness is drawn in
+//! `keys.rs` and nowhere else.
+
+mod ca;
+mod hash;
+mod identity;
+mod keys;
+mod policy;
+
+pub use ca::{Authority, AuthorityPem, CaError, Issued};
+pub use hash::sha256;
+pub use identity::{DeviceIdentity, IdentityError, from_certificate, normal_serial};
+pub use keys::{Keys, KeysError, random_bytes, random_u128};
+pub use policy::{Action, Decision, DeviceAct, DeviceTopics, Resource, Who, permit, permit_device};

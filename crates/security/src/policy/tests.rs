@@ -1,0 +1,164 @@
+//! The table, read aloud.
+
+use model::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_unix_millis(1_763_000_000_000);
+const ROLES: [Role; 4] = [Role::Nurse, Role::ChargeNurse, Role::Physician, Role::It];
+
+fn who(role: Role, unit: u128) -> Who {
+    Who {
+        user: UserId::v7(NOW, 1),
+        org: OrgId::v7(NOW, 1),
+        role,
+        staff: None,
+        care_units: vec![CareUnitId::v7(NOW, unit)],
+    }
+}
+
+fn patient(unit: u128) -> Resource {
+    let patient = Some(PatientId::v7(NOW, 7));
+    Resource { org: OrgId::v7(NOW, 1), care_unit: Some(CareUnitId::v7(NOW, unit)), patient }
+}
+
+/// The rule that answers a member of unit 1, with `+` for yes.
+fn check(role: Role, action: Action, unit: u128, expected: &str) {
+    let decision = permit(&who(role, 1), action, &patient(unit));
+    let sign = if decision.is_allowed() { '+' } else { '-' };
+    assert_eq!(format!("{sign}{}", decision.rule()), expected, "{role:?} {action:?} {unit}");
+}
+
+#[test]
+fn each_role_has_what_its_work_needs() {
+    use Action::*;
+    // Own unit first, then another unit of the house.
+    check(Role::Nurse, ReadPatient, 1, "+own unit");
+    check(Role::Nurse, ReadPatient, 2, "+site staff");
+    check(Role::Nurse, ChartPatient, 1, "+own unit");
+    check(Role::Nurse, ChartPatient, 2, "-own unit");
+    check(Role::Nurse, SetLimits, 1, "+own unit");
+    check(Role::Nurse, SetSpO2Scale, 1, "-role");
+    check(Role::Nurse, Assign, 1, "-role");
+    // Whoever stands nearest answers.
+    check(Role::Nurse, AcknowledgeAlarm, 2, "+site staff");
+    check(Role::Nurse, EndAlarm, 2, "-own unit");
+    check(Role::ChargeNurse, Assign, 1, "+own unit");
+    check(Role::ChargeNurse, Assign, 2, "-own unit");
+    check(Role::Physician, SetSpO2Scale, 2, "+site staff");
+    check(Role::Physician, SetLimits, 1, "+own unit");
+    check(Role::Physician, WriteUsers, 1, "-role");
+    check(Role::It, WriteDevices, 1, "+role");
+    check(Role::It, ReadAudit, 1, "+role");
+    check(Role::It, ReadPatient, 1, "-role");
+    check(Role::It, ReadBoard, 1, "-role");
+}
+
+#[test]
+fn it_sees_no_patient_and_cares_for_none() {
+    use Action::*;
+    let clinical = [
+        ReadBoard,
+        ReadPatient,
+        RegisterPatient,
+        ChartPatient,
+        SetLimits,
+        SetSpO2Scale,
+        MovePatient,
+        Assign,
+        ReadAlarms,
+        AcknowledgeAlarm,
+        EndAlarm,
+        AssociateDevice,
+    ];
+    for action in clinical {
+        check(Role::It, action, 1, "-role");
+    }
+}
+
+#[test]
+fn words_are_unique_and_every_action_is_for_somebody() {
+    let words: std::collections::BTreeSet<_> = Action::ALL.iter().map(|a| a.word()).collect();
+    assert_eq!(words.len(), Action::ALL.len());
+    for action in Action::ALL {
+        let somebody =
+            ROLES.iter().any(|role| permit(&who(*role, 1), *action, &patient(1)).is_allowed());
+        assert!(somebody, "{action:?}");
+    }
+}
+
+#[test]
+fn a_refusal_says_who_could() {
+    let refused = permit(&who(Role::Nurse, 1), Action::ChartPatient, &patient(2));
+    let Decision::Denied { explanation, .. } = refused else {
+        unreachable!("allowed")
+    };
+    let text =
+        "`patient.chart` is for nurses of the care unit; ask there, or be posted to it first";
+    assert_eq!(explanation, text);
+}
+
+#[test]
+fn nobody_reaches_another_organization() {
+    for role in ROLES {
+        for action in Action::ALL {
+            let resource = Resource { org: OrgId::v7(NOW, 2), ..patient(1) };
+            let decision = permit(&who(role, 1), *action, &resource);
+            assert_eq!((decision.is_allowed(), decision.rule()), (false, "organization"));
+        }
+    }
+}
+
+#[test]
+fn a_device_speaks_below_its_own_up_and_hears_its_own_down() {
+    let (site, device) = (SiteId::v7(NOW, 3), DeviceId::v7(NOW, 4));
+    let (serial, not_after) = (vec![1], NOW);
+    let identity = DeviceIdentity { org: OrgId::v7(NOW, 1), device, serial, not_after };
+    let topics = DeviceTopics::new(&identity, site);
+    let (other_site, other) = (SiteId::v7(NOW, 5), DeviceId::v7(NOW, 6));
+    let publish = [
+        (format!("wl/1/{site}/{device}/up/num"), true),
+        (format!("wl/1/{site}/{device}/up/wave/MDC_ECG_ELEC_POTL_II"), true),
+        (format!("wl/1/{site}/$gw/{device}/up/num"), true),
+        (format!("wl/1/{site}/{device}/up/"), false),
+        (format!("wl/1/{site}/{device}/down/cmd/1"), false),
+        (format!("wl/1/{site}/{other}/up/num"), false),
+        (format!("wl/1/{other_site}/{device}/up/num"), false),
+        (format!("wl/1/{site}/$gw/{other}/up/num"), false),
+        (format!("x/wl/1/{site}/{device}/up/num"), false),
+    ];
+    let subscribe = [
+        (format!("wl/1/{site}/{device}/down/#"), true),
+        (format!("wl/1/{site}/{device}/down/cmd/+"), true),
+        (format!("wl/1/{site}/{device}/up/#"), false),
+        (format!("wl/1/{site}/{device}/#"), false),
+        (format!("wl/1/{site}/+/down/#"), false),
+        (format!("wl/1/{site}/{other}/down/#"), false),
+        ("#".to_owned(), false),
+        (format!("$share/a/wl/1/{site}/{device}/down/#"), false),
+    ];
+    for (act, rows) in [(DeviceAct::Publish, &publish[..]), (DeviceAct::Subscribe, &subscribe[..])]
+    {
+        for (topic, expected) in rows {
+            assert_eq!(permit_device(&topics, act, topic).is_allowed(), *expected, "{topic}");
+        }
+    }
+    assert!(topics.is_state(&format!("wl/1/{site}/{device}/up/state")));
+    assert!(!topics.is_state(&format!("wl/1/{site}/{device}/up/state/x")));
+    assert!(topics.down().ends_with("/down/"));
+}
+
+proptest! {
+    #[test]
+    fn being_posted_to_more_units_never_takes_anything_away(
+        role in prop::sample::select(&ROLES[..]),
+        action in prop::sample::select(Action::ALL),
+        unit in 0_u128..3,
+    ) {
+        let mut more = who(role, 1);
+        more.care_units.push(CareUnitId::v7(NOW, 2));
+        let (few, many) = (permit(&who(role, 1), action, &patient(unit)), permit(&more, action, &patient(unit)));
+        prop_assert!(many.is_allowed() || !few.is_allowed());
+    }
+}

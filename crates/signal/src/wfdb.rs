@@ -1,0 +1,14 @@
+//! Records in the WFDB format of PhysioNet: header, samples in formats 16 and 212, MIT annotations, from bytes.
+//!
+//! A MATLAB file of the Challenge sets is format 16 behind 24 bytes of its own header, which its `.hea` says as
+//! `16+24`, so it needs no reader of its own.
+
+mod annotations;
+mod header;
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use annotations::{Annotation, AnnotationCode, AnnotationsError, annotations, flutter};
+pub use header::{Format, Header, HeaderError, Signal};
+pub use samples::{SamplesError, samples};

@@ -1,0 +1,141 @@
+//! Syncs that fail and disks that are full: no ack, no silence.
+
+use super::*;
+
+async fn told(follower: &mut Follower) -> (&'static str, Vec<u64>) {
+    match follower.next().await {
+        Some(Followed::Durable(records)) => ("durable", numbers(&records)),
+        Some(Followed::Provisional(records)) => ("provisional", numbers(&records)),
+        Some(Followed::Confirmed(records)) => ("confirmed", numbers(&records)),
+        Some(Followed::Lost(records)) => ("lost", numbers(&records)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn why(journal: &Journal) -> Option<WhyNot> {
+    match journal.status().condition {
+        Condition::Recording => None,
+        Condition::NotRecording { why, .. } => Some(why),
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged_and_everything_is_handed_on() {
+    let disk = FaultyDisk::new();
+    let (journal, _) = open(&disk);
+    let mut follower = journal.follow(LogOffset::default());
+    let mut condition = journal.condition();
+    journal.append(vec![entry(0, 0, 8)]).await.unwrap();
+    disk.fail_sync_in(0);
+    let error = journal.append(vec![entry(1, 0, 8)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Fault(_)), "{error}");
+    // The disk works again; the journal does not believe it.
+    for number in 2..4 {
+        let error = journal.append(vec![entry(number, 0, 8)]).await.unwrap_err();
+        assert!(matches!(error, AppendError::Poisoned), "{error}");
+    }
+    condition.changed().await.unwrap();
+    assert_eq!(why(&journal), Some(WhyNot::Poisoned));
+    assert_eq!(journal.status().lost, 3);
+    assert_eq!(told(&mut follower).await, ("durable", vec![0]));
+    for number in 1..4 {
+        assert_eq!(told(&mut follower).await, ("provisional", vec![number]));
+        assert_eq!(told(&mut follower).await, ("lost", vec![number]));
+    }
+    assert_eq!(follower.offset(), journal.end());
+    drop(journal);
+
+    // A restart shows what survived, and what it shows stays, although pages looked clean.
+    let (journal, _) = open(&disk);
+    let shown = numbers(&all_of(&journal));
+    assert_eq!(shown, [0, 1]);
+    let (journal, _) = open(&disk.after_worst_crash());
+    assert_eq!(numbers(&all_of(&journal)), shown);
+}
+
+#[tokio::test]
+async fn a_failed_write_poisons_like_a_failed_sync() {
+    let disk = FaultyDisk::new();
+    let (journal, _) = open(&disk);
+    journal.append(vec![entry(0, 0, 8)]).await.unwrap();
+    disk.fail_write_in(0);
+    assert!(matches!(journal.append(vec![entry(1, 0, 8)]).await, Err(AppendError::Fault(_))));
+    assert!(matches!(journal.append(vec![entry(2, 0, 8)]).await, Err(AppendError::Poisoned)));
+    drop(journal);
+    let (journal, _) = open(&disk);
+    assert_eq!(numbers(&all_of(&journal)), [0]);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_log_and_heals_by_itself() {
+    let disk = FaultyDisk::new();
+    disk.set_room(Some(small().segment_len));
+    let limits = JournalLimits { full_retry: Duration::from_millis(1), ..small() };
+    let (journal, _) = Journal::open(disk.clone(), clock(), limits).unwrap();
+    let mut follower = journal.follow(LogOffset::default());
+    let mut kept = Vec::new();
+    let mut number = 0;
+    let error = loop {
+        match journal.append(vec![entry(number, 0, 1_000)]).await {
+            Ok(_) => kept.push(number),
+            Err(error) => break error,
+        }
+        number += 1;
+    };
+    assert!(matches!(error, AppendError::Full), "{error}");
+    assert_eq!(why(&journal), Some(WhyNot::Full));
+    for expected in &kept {
+        assert_eq!(told(&mut follower).await, ("durable", vec![*expected]));
+    }
+    assert_eq!(told(&mut follower).await, ("provisional", vec![number]));
+    assert_eq!(told(&mut follower).await, ("lost", vec![number]));
+
+    // Somebody makes room; nobody appends.
+    let mut condition = journal.condition();
+    condition.borrow_and_update();
+    disk.set_room(None);
+    condition.changed().await.unwrap();
+    assert_eq!(why(&journal), None);
+
+    // The device sends again, and the lost number is not used twice.
+    let durable = journal.append(vec![entry(number, 0, 1_000)]).await.unwrap();
+    assert_eq!(durable.positions()[0].seq, number + 2);
+    assert_eq!(told(&mut follower).await, ("durable", vec![number]));
+    kept.push(number);
+    assert_eq!(numbers(&all_of(&journal)), kept);
+    drop(journal);
+    assert_eq!(numbers(&all_of(&open(&disk).0)), kept);
+}
+
+#[tokio::test]
+async fn a_full_disk_heals_on_the_next_append_too() {
+    let disk = FaultyDisk::new();
+    disk.set_room(Some(0));
+    let limits = JournalLimits { full_retry: Duration::from_secs(3_600), ..small() };
+    let (journal, _) = Journal::open(disk.clone(), clock(), limits).unwrap();
+    assert!(matches!(journal.append(vec![entry(0, 0, 8)]).await, Err(AppendError::Full)));
+    assert!(matches!(journal.append(vec![entry(1, 0, 8)]).await, Err(AppendError::Full)));
+    disk.set_room(None);
+    journal.append(vec![entry(2, 0, 8)]).await.unwrap();
+    assert_eq!(why(&journal), None);
+    assert_eq!(numbers(&all_of(&journal)), [2]);
+}
+
+#[tokio::test]
+async fn whoever_is_far_too_slow_is_told_how_much_went_by() {
+    let disk = FaultyDisk::new();
+    let limits = JournalLimits { ring_events_max: 4, ..small() };
+    let (journal, _) = Journal::open(disk.clone(), clock(), limits).unwrap();
+    journal.append(vec![entry(0, 0, 8)]).await.unwrap();
+    let mut follower = journal.follow(LogOffset::default());
+    assert_eq!(told(&mut follower).await, ("durable", vec![0]));
+    disk.fail_sync_in(0);
+    for number in 1..=10 {
+        journal.append(vec![entry(number, 0, 8)]).await.unwrap_err();
+    }
+    assert!(matches!(follower.next().await, Some(Followed::Missed(8))));
+    for number in 9..=10 {
+        assert_eq!(told(&mut follower).await, ("provisional", vec![number]));
+        assert_eq!(told(&mut follower).await, ("lost", vec![number]));
+    }
+}

@@ -1,0 +1,27 @@
+//! The journal, the series and the records on disk: what is in the journal is true,
+//! and what is not in it is not acknowledged.
+//!
+//! **Absent on purpose:** any meaning of a body, any way to change or delete an entry
+//! of the journal, and a `Durable` before its sync.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))] // Offsets come from disks.
+
+mod clock;
+mod data_dir;
+mod hold;
+mod journal;
+pub mod limits;
+mod records;
+mod series;
+mod sqlite;
+mod storage;
+mod verify;
+
+pub use clock::Clock;
+pub use data_dir::{DataDir, DataDirError};
+pub use journal::{
+    AppendError, Condition, Durable, Entry, Followed, Follower, Journal, JournalLimits,
+    JournalStatus, LogOffset, OpenError, ReadError, Record, Recovery, Replay, Ticket, Torn, WhyNot,
+    replay,
+};
+pub use storage::{FaultyDisk, FileStorage, Happened, Segment, Storage};

@@ -1,0 +1,54 @@
+//! Every bound of this crate, by name: what is queued, kept in memory, or believed.
+
+use std::time::Duration;
+
+/// How many bytes a segment of the journal is given when it is made.
+pub const SEGMENT_LEN: u64 = 32 << 20;
+/// The most bytes of one appended group, envelopes included; it fits into a segment.
+pub const GROUP_LEN_MAX: usize = 24 << 20;
+/// A commit takes no further group beyond this many bytes, so that none waits long.
+pub const COMMIT_LEN_MAX: usize = 4 << 20;
+/// The most groups that wait for the writer; one more is refused.
+pub const QUEUE_GROUPS_MAX: usize = 65_536;
+/// The most bytes that wait for the writer; a group more is refused.
+pub const QUEUE_LEN_MAX: usize = 96 << 20;
+/// How many bytes of the newest records stay in memory for followers.
+pub const RING_LEN_MAX: usize = 8 << 20;
+/// How many events stay in memory for followers.
+pub const RING_EVENTS_MAX: usize = 65_536;
+/// How many bytes a follower reads from a file at once.
+pub const READ_LEN: usize = 256 << 10;
+/// A record whose sync takes longer is handed on before it is durable.
+pub const PROVISIONAL_AFTER: Duration = Duration::from_millis(100);
+/// How often a full disk is tried again when nobody appends.
+pub const FULL_RETRY: Duration = Duration::from_secs(1);
+/// Over how many of the latest syncs the percentiles are taken.
+pub const SYNC_SAMPLES: usize = 1_024;
+
+/// The most points of a sealed chunk of numerics.
+pub const CHUNK_POINTS_MAX: usize = 3_600;
+/// The longest span of a sealed chunk of numerics.
+pub const CHUNK_SPAN_MAX: Duration = Duration::from_secs(3_600);
+/// The longest span of a sealed chunk of a waveform.
+pub const CHUNK_WAVE_SPAN_MAX: Duration = Duration::from_secs(60);
+/// The most samples of a sealed chunk of a waveform.
+pub const CHUNK_SAMPLES_MAX: usize = 120_000;
+/// How many points may be in memory before the engine is asked to seal.
+pub const HOT_POINTS_SOON: usize = 1_000_000;
+/// The most points in memory; one more is refused, and stays in the journal.
+pub const HOT_POINTS_MAX: usize = 4_000_000;
+/// How many waveform samples may be in memory before the engine is asked to seal.
+pub const HOT_SAMPLES_SOON: usize = 8_000_000;
+/// The most waveform samples in memory; a span more is refused, and stays in the journal.
+pub const HOT_SAMPLES_MAX: usize = 32_000_000;
+/// The most points that one query answers.
+pub const QUERY_POINTS_MAX: usize = 2_000_000;
+/// The most samples that one query of a waveform answers.
+pub const QUERY_SAMPLES_MAX: usize = 8_000_000;
+
+/// How many connections read from a database at once.
+pub const READERS_MAX: usize = 4;
+/// How long a reader waits for a lock of SQLite.
+pub const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// The most rows of one page of a list.
+pub const PAGE_ROWS_MAX: usize = 200;

@@ -1,0 +1,82 @@
+//! What a journal needs of a disk: segments that are made at their full length, written,
+//! synced and read. The file system stands behind it, and a disk for tests that forgets.
+
+mod faulty;
+mod file;
+
+use std::io;
+
+pub use faulty::{FaultyDisk, Happened};
+pub use file::FileStorage;
+
+use crate::LogOffset;
+
+/// One segment as the storage lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it begins in the log; also its name.
+    pub start: LogOffset,
+    /// How many bytes it has room for.
+    pub len: u64,
+}
+
+/// Bytes in segments; what is written is kept only once it is synced.
+///
+/// One thread writes; any number read.
+pub trait Storage: Send + Sync {
+    /// All segments, in the order of the log.
+    fn segments(&self) -> io::Result<Vec<Segment>>;
+    /// Makes a segment of zeros; on return it survives a crash.
+    fn create(&self, start: LogOffset, len: u64) -> io::Result<()>;
+    /// Gets room for a later `create` ready, from another thread.
+    fn prepare(&self, len: u64) -> io::Result<()>;
+    /// Writes at `at` within a segment and says how many bytes it took; a crash may
+    /// still lose any of them.
+    fn write(&self, start: LogOffset, at: u64, bytes: &[u8]) -> io::Result<usize>;
+    /// Returns when a crash can no longer lose what was written to the segment.
+    fn sync(&self, start: LogOffset) -> io::Result<()>;
+    /// Reads from `at` within a segment and says how many bytes there were.
+    fn read(&self, start: LogOffset, at: u64, into: &mut [u8]) -> io::Result<usize>;
+}
+
+/// Fills `into` from `at` on, or as much of it as the segment has.
+pub(crate) fn read_full(
+    storage: &dyn Storage,
+    start: LogOffset,
+    at: u64,
+    into: &mut [u8],
+) -> io::Result<usize> {
+    let mut filled = 0_usize;
+    while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        let place = at.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
+        match storage.read(start, place, rest) {
+            Ok(0) => break,
+            Ok(read) => filled = filled.saturating_add(read),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Writes all of `bytes` at `at`, however little the storage takes at once.
+pub(crate) fn write_full(
+    storage: &dyn Storage,
+    start: LogOffset,
+    at: u64,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let (mut at, mut rest) = (at, bytes);
+    while !rest.is_empty() {
+        match storage.write(start, at, rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                rest = rest.get(written..).unwrap_or_default();
+                at = at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

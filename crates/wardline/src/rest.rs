@@ -1,0 +1,114 @@
+//! A small client of the public REST interface: what `demo`, `bench` and `ctl` stand on.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use reqwest::{Method, StatusCode, header};
+use serde_json::Value;
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Rest {
+    http: reqwest::Client,
+    base: Arc<str>,
+    cookie: Option<Arc<str>>,
+}
+
+impl Rest {
+    /// A client of the server at `base`, such as `http://localhost:8080`, not signed in yet.
+    pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(std::time::Duration::from_secs(30))
+            .build()?;
+        Ok(Self { http, base: base.trim_end_matches('/').into(), cookie: None })
+    }
+
+    /// Signs in by login and password.
+    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> anyhow::Result<Self> {
+        let body = serde_json::json!({ "login": login, "password": password });
+        self.with_session(&format!("/api/v1/session"), &body).await
+    }
+
+    /// Signs in by the demo's one click.
+    pub(crate) async fn sign_in_by_click(&self, login: &str) -> anyhow::Result<Self> {
+        let path = format!("/api/v1/demo-sign-in/{login}");
+        self.with_session(&path, &Value::Null).await
+    }
+
+    async fn with_session(&self, path: &str, body: &Value) -> anyhow::Result<Self> {
+        let answer = self.send(Method::POST, path, Some(body)).await?;
+        let cookie = answer
+            .headers()
+            .get(header::SET_COOKIE)
+            .and_then(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
+            .with_context(|| format!("{path} answered {} without a session", answer.status()))?;
+        Ok(Self { cookie: Some(cookie.into()), ..self.clone() })
+    }
+
+    /// The `Cookie` header of the session, for the WebSocket.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    /// Where the server is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Reads a resource.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        json(self.send(Method::GET, path, None).await?, path).await
+    }
+
+    /// Adds a resource or asks for a deed.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        json(self.send(Method::POST, path, Some(body)).await?, path).await
+    }
+
+    /// Puts a resource in place.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        json(self.send(Method::PUT, path, Some(body)).await?, path).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<reqwest::Response> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        request = request.header("x-wardline", "1");
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, &**cookie);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.with_context(|| format!("cannot reach {}{path}", self.base))?;
+        let status = answer.status();
+        if status.is_client_error() || status.is_server_error() {
+            let text = answer.text().await.unwrap_or_default();
+            bail!("{path} answered {status}: {text}");
+        }
+        Ok(answer)
+    }
+}
+
+async fn json(answer: reqwest::Response, path: &str) -> anyhow::Result<Value> {
+    if answer.status() == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
+    let bytes = answer.bytes().await?;
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&bytes).with_context(|| format!("{path} did not answer JSON"))
+}
+
+/// The text at a path of keys, such as `["user", "id"]`.
+pub(crate) fn text<'a>(value: &'a Value, path: &[&str]) -> anyhow::Result<&'a str> {
+    let found = path.iter().try_fold(value, |value, key| value.get(key));
+    found.and_then(Value::as_str).with_context(|| format!("the answer lacks {}: {value}", path.join(".")))
+}

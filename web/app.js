@@ -1,0 +1,78 @@
+/** The start of every page: words, who is here, then the screen that the address names. */
+import { html, render, useErrorBoundary, useEffect, useState } from "./html.js";
+import { Failed, Loading } from "./components/state-panel.js";
+import { session } from "./feed/state.js";
+import { loadWords, t } from "./i18n/words.js";
+import * as router from "./router.js";
+import { load } from "./session.js";
+import * as announce from "./shell/announce.js";
+import * as keys from "./shell/keys.js";
+import { home } from "./shell/role.js";
+import { Shell } from "./shell/shell.js";
+import * as sound from "./sound/sound.js";
+import * as units from "./units.js";
+import { Ward } from "./ward/ward.js";
+
+/** The board is the first screen for nearly everybody and comes with the page; the others are fetched when they are opened. */
+const SCREENS = {
+  patient: () => import("./patient/patient.js").then((m) => m.Patient),
+  alarms: () => import("./alarms/alarms.js").then((m) => m.Alarms),
+  devices: () => import("./devices/devices.js").then((m) => m.Devices),
+  system: () => import("./system/system.js").then((m) => m.System),
+  "sign-in": () => import("./sign-in/sign-in.js").then((m) => m.SignIn),
+  invite: () => import("./sign-in/invite.js").then((m) => m.Invite),
+};
+const loaded = new Map([["ward", Ward]]);
+
+function Screen({ name }) {
+  const [, again] = useState(0),
+    [problem, setProblem] = useState(null);
+  const [broken, reset] = useErrorBoundary();
+  useEffect(() => {
+    if (loaded.has(name) || !SCREENS[name]) return;
+    SCREENS[name]().then(
+      (screen) => {
+        loaded.set(name, screen);
+        again((n) => n + 1);
+      },
+      () => setProblem({ status: 0 }));
+  }, [name]);
+  if (broken) return html`<${Failed} problem=${{ status: 500, detail: t("state.screen_broke") }} again=${reset} what=${t("state.screen")} />`;
+  if (problem) return html`<${Failed} problem=${problem} again=${() => location.reload()} />`;
+  if (!loaded.has(name) && !SCREENS[name]) return html`<${Failed} problem=${{ status: 404 }} />`;
+  const Found = loaded.get(name);
+  return Found ? html`<${Found} />` : html`<${Loading} />`;
+}
+
+function App() {
+  const { name, unit } = router.route.value;
+  const here = session.value !== null;
+  const nowhere = here && name === "ward" && !unit;
+  useEffect(() => {
+    if (nowhere && home() !== "/ward/") router.go(`${home()}${router.kept()}`, { replace: true });
+  }, [nowhere]);
+  if (name === "sign-in" || name === "invite") return html`<${Screen} key=${name} name=${name} />`;
+  if (!here) return null;
+  return html`<${Shell}><${Screen} key=${name} name=${name} /></${Shell}>`;
+}
+
+const root = document.getElementById("app");
+
+async function begin() {
+  await loadWords();
+  router.start();
+  try {
+    await load();
+  } catch (problem) {
+    render(html`<main class="door"><${Failed} problem=${problem} again=${() => location.reload()} /></main>`, root);
+    return;
+  }
+  units.start();
+  sound.start();
+  announce.start();
+  keys.start();
+  root.replaceChildren();
+  render(html`<${App} />`, root);
+}
+
+begin();

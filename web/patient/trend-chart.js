@@ -1,0 +1,143 @@
+/** A trend as it should be read: limits as lines, a gap as a hatched gap with its reason, dragging to look closer. */
+import { html, useEffect, useRef, useState } from "../html.js";
+import uPlot from "../vendor/uplot.js";
+import { hhmm, when } from "../format/time.js";
+import { now } from "../feed/clock.js";
+import { t, word } from "../i18n/words.js";
+import { hatch } from "../wave/hatch.js";
+import { joinedPoints, gapAt, rangeOf } from "./trend-data.js";
+
+const HEIGHT_PX = 92;
+const AXIS = { left: 34, bottom: 18 };
+const FEW_POINTS = 24;
+
+export function TrendChart({ name, label, unit, param, series, bounds, from, to, zoom }) {
+  const plot = useRef(null),
+    chart = useRef(null),
+    given = useRef(null);
+  const [at, setAt] = useState(null);
+  const data = joinedPoints(series);
+  const gaps = series[0].gaps ?? [];
+  given.current = { data, gaps, bounds, from, to, zoom, setAt };
+  useEffect(() => {
+    const box = plot.current;
+    const make = () => {
+      chart.current?.destroy();
+      chart.current = box.clientWidth ? draw(box, given, param, series.length) : null;
+    };
+    const resized = new ResizeObserver(() => (chart.current ? resize(chart.current, box) : make()));
+    resized.observe(box);
+    const themed = new MutationObserver(make);
+    themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    return () => {
+      resized.disconnect();
+      themed.disconnect();
+      chart.current?.destroy();
+      chart.current = null;
+    };
+  }, [series.length]);
+  useEffect(() => {
+    if (!chart.current) return;
+    chart.current.batch(() => {
+      chart.current.setData(data, false);
+      chart.current.setScale("x", { min: from, max: to });
+      chart.current.setScale("y", rangeOf(data, bounds));
+    });
+  });
+  return html`<figure class="trend" data-param=${param} data-gaps=${gaps.length}>
+    <figcaption><b>${label}</b><span class="faint"> ${unit}</span><${Reading} at=${at} data=${data} gaps=${gaps} /></figcaption>
+    <div class="trend-plot" ref=${plot} role="img" aria-label=${t("trend.spoken", { name, from: when(from, now()), to: hhmm(to), last: lastText(data), unit })}></div>
+  </figure>`;
+}
+
+const text = (values) => values.filter((v) => v !== null && v !== undefined).map((v) => Math.round(v * 10) / 10).join("/");
+function lastIndex(data) {
+  for (let i = data[0].length - 1; i >= 0; i--) if (data[1][i] !== null && data[1][i] !== undefined) return i;
+  return -1;
+}
+const valuesAt = (data, i) => data.slice(1).map((row) => row[i]);
+const lastText = (data) => (lastIndex(data) < 0 ? t("trend.nothing") : text(valuesAt(data, lastIndex(data))));
+
+/** The value under the crosshair, or the reason why there is none; without a crosshair the last one. */
+function Reading({ at, data, gaps }) {
+  const gap = at && gapAt(gaps, at.time);
+  if (gap) return html`<span class="trend-now faint">${word("missing", gap.reason)} ${hhmm(at.time)}</span>`;
+  const i = at?.index ?? lastIndex(data);
+  if (i === null || i < 0 || data[0][i] === undefined) return html`<span class="trend-now faint">${t("trend.nothing")}</span>`;
+  const shown = text(valuesAt(data, i));
+  return html`<span class="trend-now">${shown ? html`<b>${shown}</b>` : html`<span class="faint">${t("trend.nothing")}</span>`}<span class="faint"> ${hhmm(data[0][i])}</span></span>`;
+}
+
+const resize = (chart, box) => box.clientWidth && box.clientWidth !== chart.width && chart.setSize({ width: box.clientWidth, height: HEIGHT_PX });
+const token = (box, name) => getComputedStyle(box).getPropertyValue(name).trim();
+
+function draw(box, given, param, lines) {
+  const ink = token(box, "--p"),
+    faint = token(box, "--fg3"),
+    grid = token(box, "--line"),
+    edge = token(box, "--edge");
+  const few = given.current.data[0].length <= FEW_POINTS || param === "bp";
+  const line = { stroke: ink, width: 1.5, spanGaps: false, points: { show: few, size: 5, fill: ink, stroke: ink } };
+  const font = `11px ${token(box, "--font") || "sans-serif"}`;
+  const axis = { stroke: faint, font, ticks: { show: false } };
+  return new uPlot(
+    {
+      width: box.clientWidth, height: HEIGHT_PX, ms: 1, padding: [6, 6, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { size: 7 }, sync: { key: "trends", setSeries: false }, drag: { x: true, y: false, setScale: false } },
+      scales: { x: { time: true, auto: false }, y: { auto: false } },
+      series: [{}, ...Array.from({ length: lines }, () => ({ ...line }))],
+      axes: [
+        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, values: (_, times) => times.map((time) => hhmm(time)) },
+        { ...axis, size: AXIS.left, gap: 4, grid: { show: false }, splits: (_, i, min, max) => splits(given.current.bounds, min, max) }],
+      hooks: {
+        drawClear: [(u) => shadeGaps(u, given.current.gaps, hatch(u.ctx, token(box, "--hatch"), devicePixelRatio))],
+        draw: [(u) => drawBounds(u, given.current.bounds, edge)],
+        setCursor: [(u) => {
+          const left = u.cursor.left;
+          given.current.setAt(left === undefined || left < 0 ? null : { time: u.posToVal(left, "x"), index: u.cursor.idx });
+        }],
+        setSelect: [(u) => {
+          if (u.select.width < 8) return;
+          given.current.zoom(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"));
+          u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+        }],
+      },
+    },
+    given.current.data, box);
+}
+
+const inside = (bounds, min, max) => bounds.filter((b) => b !== null && b !== undefined && b >= min && b <= max);
+/** The limits are the scale; without any, the ends are. */
+function splits(bounds, min, max) {
+  const known = inside(bounds, min, max);
+  return known.length ? known : [Math.ceil(min), Math.floor(max)];
+}
+
+function drawBounds(u, bounds, colour) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const bound of inside(bounds, u.scales.y.min, u.scales.y.max)) {
+    const y = Math.round(u.valToPos(bound, "y", true)) + 0.5;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function shadeGaps(u, gaps, pattern) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.fillStyle = pattern;
+  for (const gap of gaps) {
+    const from = Math.max(bbox.left, u.valToPos(gap.start, "x", true)),
+      to = Math.min(bbox.left + bbox.width, u.valToPos(gap.end, "x", true));
+    if (to - from > 1) ctx.fillRect(from, bbox.top, to - from, bbox.height);
+  }
+  ctx.restore();
+}

@@ -1,0 +1,75 @@
+/** The story so far: one chart for each vital, one crosshair through all, gaps as gaps. The range stands in the address. */
+import { html, useEffect, useRef, useState } from "../html.js";
+import { get, query } from "../api/http.js";
+import { Segments } from "../components/segments.js";
+import { Failed, Loading } from "../components/state-panel.js";
+import { now } from "../feed/clock.js";
+import { hhmm, when } from "../format/time.js";
+import { fullName, label, param, unit } from "../format/vital.js";
+import { t } from "../i18n/words.js";
+import { params, set } from "../router.js";
+import { TrendChart } from "./trend-chart.js";
+
+const MIN = 60_000;
+const RANGES = { "15m": 15 * MIN, "1h": 60 * MIN, "6h": 360 * MIN, "24h": 1440 * MIN };
+const USUAL = "1h";
+const POINTS = 480;
+const VITALS = ["heart_rate", "saturation", "respiratory_rate", "systolic_pressure", "diastolic_pressure", "temperature"];
+const CHARTS = [["heart_rate"], ["saturation"], ["respiratory_rate"], ["systolic_pressure", "diastolic_pressure"], ["temperature"]];
+
+/** The span that the address asks for: a range that ends now, or two fixed instants. */
+function asked() {
+  const from = Number(params.value.get("from")),
+    to = Number(params.value.get("to"));
+  if (from && to && to > from) return { from, to, fixed: true };
+  const range = RANGES[params.value.get("range")] ? params.value.get("range") : USUAL;
+  const until = now();
+  return { from: until - RANGES[range], to: until, range };
+}
+
+export function Trends({ id, numerics, limits }) {
+  const [shown, setShown] = useState(null),
+    [problem, setProblem] = useState(null);
+  const latest = useRef(0);
+  const load = async () => {
+    const mine = ++latest.current,
+      { from, to } = asked();
+    try {
+      const answer = await get(`/patients/${id}/trends${query({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), vital: VITALS.join(","), points: POINTS })}`);
+      if (mine !== latest.current) return;
+      setShown({ from, to, series: answer.series });
+      setProblem(null);
+    } catch (caught) {
+      if (mine === latest.current) setProblem(caught);
+    }
+  };
+  const { fixed, range } = asked();
+  useEffect(() => {
+    load();
+    if (fixed) return undefined;
+    const timer = setInterval(load, Math.max(5000, RANGES[range] / POINTS));
+    return () => clearInterval(timer);
+  }, [id, range, params.value.get("from"), params.value.get("to")]);
+  const choose = (next) => set({ range: next, from: null, to: null });
+  const zoom = (from, to) => set({ from: Math.round(from), to: Math.round(to), range: null }, { replace: false });
+  const title = fixed ? t("trend.span", { from: when(asked().from, now()), to: hhmm(asked().to) }) : t(`trend.last.${range}`);
+  return html`<section class="panel trends" aria-label=${t("trend.title")}>
+    <div class="row wrap"><h2 class="grow">${title}</h2>
+      <${Segments} label=${t("trend.range")} options=${Object.keys(RANGES).map((r) => [r, t(`trend.range_${r}`)])} chosen=${fixed ? null : range} act=${choose} /></div>
+    ${problem && !shown && html`<${Failed} problem=${problem} again=${load} what=${t("trend.the_trend")} />`}
+    ${!shown && !problem && html`<${Loading} />`}
+    ${shown && CHARTS.map((vitals) => html`<${One} key=${vitals[0]} vitals=${vitals} shown=${shown} numerics=${numerics} limits=${limits} zoom=${zoom} />`)}
+  </section>`;
+}
+
+/** A chart of one vital, or of two that belong together; a vital that was never measured has none. */
+function One({ vitals, shown, numerics, limits, zoom }) {
+  const series = vitals.map((v) => shown.series.find((s) => s.vital === v)).filter((s) => s?.points.length);
+  if (series.length === 0) return null;
+  const [vital] = vitals,
+    current = numerics.find((n) => n.vital === vital),
+    own = (limits ?? []).find((l) => l.vital === vital);
+  const bounds = [own?.low?.limit ?? current?.low, own?.high?.limit ?? current?.high];
+  return html`<${TrendChart} name=${fullName(vital)} label=${vitals.length > 1 ? t("vital.short.pressure") : label(vital, series[0].label)} unit=${unit(vital, series[0].unit)} param=${param(vital)}
+    series=${series} bounds=${bounds} from=${shown.from} to=${shown.to} zoom=${zoom} />`;
+}

@@ -1,0 +1,30 @@
+/** The banners: connection lost, not recording, data late, no sound. They stand over every screen and say what to do. */
+import { html, useEffect } from "../html.js";
+import { Banner } from "../components/banner.js";
+import { Age } from "../components/age.js";
+import { beat, beatAge, isBlind, isLate, isRecording, link } from "../feed/state.js";
+import { start } from "../feed/socket.js";
+import * as waves from "../feed/waves.js";
+import { now, second } from "../feed/clock.js";
+import { span } from "../format/time.js";
+import { t, word } from "../i18n/words.js";
+
+/** A reconnect of a moment is not worth a banner. */
+const MOMENT_MS = 1500;
+
+export function Banners() {
+  second.value;
+  const lost = link.value.state === "lost" && now() - link.value.since > MOMENT_MS;
+  const blind = isBlind.value;
+  useEffect(() => {
+    document.documentElement.toggleAttribute("data-blind", blind || !isRecording.value);
+    waves.pause(blind);
+  });
+  return html`<div class="banners">
+    ${!isRecording.value && html`<${Banner} key="recording" priority="high" title=${t("banner.not_recording")}>${beat.value.why ? `${word("why", beat.value.why)} ` : ""}${t("banner.not_recording_text")}</${Banner}>`}
+    ${lost && html`<${Banner} key="lost" priority=${blind ? "high" : "medium"} title=${t("banner.lost")} action=${t("act.again")} act=${start}>
+      ${t("banner.lost_text")} <${Age} since=${link.value.since} />.</${Banner}>`}
+    ${!lost && blind && html`<${Banner} key="blind" priority="high" title=${t("banner.blind", { span: span(beatAge.value) })}>${t("banner.blind_text")}</${Banner}>`}
+    ${!lost && !blind && isLate.value && html`<${Banner} key="late" priority="medium" title=${t("banner.late", { span: span(beatAge.value) })}>${t("banner.late_text")}</${Banner}>`}
+  </div>`;
+}

@@ -1,0 +1,20 @@
+/** Which screens a role has work on, and what it may do there; the server decides, this only avoids offering what it will refuse. */
+import { board, session, unit } from "../feed/state.js";
+
+const ALL = ["ward", "alarms", "devices", "system"];
+/** Those who keep the machines running see no patients. */
+const SCREENS = { it: ["devices", "system"] };
+
+export const role = () => session.value?.user.role;
+export const isRole = (...names) => names.includes(role());
+export const screens = () => SCREENS[role()] ?? ALL;
+
+/** Where a screen of the rail is; the ward's knows which. */
+export function pathOf(screen) {
+  const here = unit.value?.id ?? session.value?.care_units?.[0]?.id;
+  return screen === "ward" ? `/ward/${here ?? ""}` : `/${screen}`;
+}
+
+/** Where somebody starts after signing in. */
+export const home = () => pathOf(screens()[0]);
+export const unitName = () => board.value?.care_unit.name ?? unit.value?.name ?? "";
