@@ -35,6 +35,9 @@ function Body({ wall = false }) {
   return html`<${Beds} wall=${wall} />`;
 }
 
+/** A wall shows all beds at once, wider than high. */
+const columns = (beds) => Math.min(8, Math.max(1, Math.ceil(Math.sqrt(beds * 1.34))));
+
 function Beds({ wall }) {
   const asked = params.value;
   const order = asked.get("order") ?? (wall ? "bed" : "trouble"),
@@ -49,7 +52,7 @@ function Beds({ wall }) {
   }, [density]);
   return html`
     ${!wall && html`<${Tools} order=${order} density=${density} names=${names} whose=${whose} waiting=${waiting} settle=${settle} />`}
-    <div class="board" ref=${ref} data-beds=${shown.length}>
+    <div class="board" ref=${ref} style=${wall ? { "--columns": columns(shown.length) } : undefined}>
       ${shown.map((id) => html`<${BedSector} key=${id} id=${id} density=${density} wall=${wall} names=${names} />`)}
     </div>
     ${shown.length === 0 && html`<${Empty} title=${t("ward.none_mine")} text=${t("ward.none_mine_text")}><button type="button" onClick=${() => set({ beds: null })}>${t("ward.show_all")}</button></${Empty}>`}`;

@@ -113,10 +113,10 @@ enum Mode {
 
 /// One record or one tick on its way through.
 #[derive(Debug)]
-struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     mode: Mode,
     out: &'a mut Out,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     asked: Option<Asked>,
     /// What was decided in this turn.
     decided: Vec<Decided>,

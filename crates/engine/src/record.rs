@@ -4,15 +4,19 @@
 //! A decision names its cause, so that a replay applies it right where it was
 //! made, however much later it reached the disk.
 
+use std::time::Duration;
+
 use model::{
-    AlarmId, CareUnitId, DeviceId, PatientId, Priority, Redacted, StaffId, Timestamp, UserId,
+    AlarmId, CareUnitId, DeviceId, PatientId, Priority, Redacted, SiteId, StaffId, Timestamp,
+    UserId,
 };
 use ::record::{BodyError, DECISIONS_FROM, Position};
+use care::alarm::Verdict;
 use store::LogOffset;
 
 use crate::{
     core::AlarmKey,
-    view::{News2Input, ToldAs},
+    view::{News2Input, Recording, ToldAs},
 };
 
 mod stored;
@@ -49,10 +53,50 @@ pub enum Decision {
     Alarm(AlarmChanged),
     /// Somebody was called, or nobody could be.
     Called(Called),
+    /// Evidence that one alarm gives to another: a loss of signal.
+    Weighed(Weighed),
     /// A patient's score changed.
     Scored(Scored),
     /// Time alone was looked at up to this instant, and something followed.
     TimePassed(Timestamp),
+    /// The program noticed something about itself.
+    Noticed(Notice),
+}
+
+/// What the program notices about itself, and no record tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The engine listens again after a pause; silence counts from here.
+    Listening {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Whether the journal records changed.
+    Recording {
+        /// What it is now.
+        recording: Recording,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A watchdog's beat took this long to be processed, and that changed what it means.
+    Pace {
+        /// Whose watchdog.
+        site: SiteId,
+        /// From being sent to being processed.
+        took: Duration,
+        /// When it was processed.
+        at: Timestamp,
+    },
+}
+
+/// Evidence that one alarm gives to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Weighed {
+    pub key: AlarmKey,
+    pub verdict: Verdict,
+    pub at: Timestamp,
+    pub device: Option<DeviceId>,
 }
 
 /// Why a command was not granted.
@@ -97,8 +141,8 @@ pub enum Reason {
 /// One change of one alarm, with the words that stood on screens then.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlarmChanged {
-    /// Which alarm.
-    pub alarm: AlarmId,
+    /// Which alarm; none if the change belongs to no alarm that stands or is pending.
+    pub alarm: Option<AlarmId>,
     /// What it is about.
     pub key: AlarmKey,
     /// When, and how.
@@ -154,40 +198,40 @@ pub struct Scored {
     pub missing: Vec<News2Input>,
 }
 
-/// The numbers of the kinds; never reused.
-pub(crate) mod kinds {
-    use super::DECISIONS_FROM;
+/// The kind of the frames that hold decisions; the numbers from here on are the engine's.
+pub const DECISIONS: u16 = DECISIONS_FROM;
 
-    pub(crate) const ACCEPTED: u16 = DECISIONS_FROM;
-    pub(crate) const REFUSED: u16 = DECISIONS_FROM + 1;
-    pub(crate) const ALARM: u16 = DECISIONS_FROM + 2;
-    pub(crate) const CALLED: u16 = DECISIONS_FROM + 3;
-    pub(crate) const SCORED: u16 = DECISIONS_FROM + 4;
-    pub(crate) const TIME_PASSED: u16 = DECISIONS_FROM + 5;
+/// The decisions of one turn: all of them are in the journal, or none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decisions {
+    /// The record that caused them.
+    pub cause: Position,
+    /// Where that record ends in the log.
+    pub after: LogOffset,
+    /// The index of the first; the others count on.
+    pub first_index: u32,
+    /// In the order in which they were made.
+    pub list: Vec<Decision>,
 }
 
-impl Decision {
-    /// The number of its kind in frames.
-    pub const fn kind(&self) -> u16 {
-        match self {
-            Self::Accepted => kinds::ACCEPTED,
-            Self::Refused(_) => kinds::REFUSED,
-            Self::Alarm(_) => kinds::ALARM,
-            Self::Called(_) => kinds::CALLED,
-            Self::Scored(_) => kinds::SCORED,
-            Self::TimePassed(_) => kinds::TIME_PASSED,
-        }
-    }
-}
-
-impl Decided {
+impl Decisions {
     /// Kind, version and bytes of a frame's body.
     pub fn encode(&self) -> (u16, u8, Vec<u8>) {
         stored::encode(self)
     }
 
-    /// Reads a decision of any version that was ever written.
+    /// Reads decisions of any version that was ever written.
     pub fn decode(kind: u16, version: u8, body: &[u8]) -> Result<Self, BodyError> {
         stored::decode(kind, version, body)
+    }
+
+    /// Each with its name.
+    pub fn into_decided(self) -> impl Iterator<Item = Decided> {
+        let Self { cause, after, first_index, list } = self;
+        list.into_iter().zip(first_index..).map(move |(decision, index)| Decided {
+            effect: EffectId { cause, index },
+            after,
+            decision,
+        })
     }
 }

@@ -43,6 +43,7 @@ struct Counts {
     duplicates: AtomicU64,
     dead_letters: AtomicU64,
     unanswered: AtomicU64,
+    refused: AtomicU64,
     samples: AtomicU64,
 }
 
@@ -55,6 +56,8 @@ pub struct DoorCounts {
     pub dead_letters: u64,
     /// Taken in and not made durable, so never answered.
     pub unanswered: u64,
+    /// Connections that were not let in, or put out.
+    pub refused: u64,
     pub samples: u64,
 }
 
@@ -165,8 +168,9 @@ impl Door {
         match accept(&found, message, &mut memory.clock) {
             Ok(body) => {
                 let (body, fate) = recognise(body, &mut memory.seen);
-                drop(devices);
+                // Still locked: a repeat on another door must not overtake its original.
                 let ticket = self.append(&found, message.received_at, &body);
+                drop(devices);
                 Admitted { ticket, fate, device }
             }
             Err(why) => {
@@ -238,10 +242,16 @@ impl Door {
 
     /// What came through since the start.
     pub fn counts(&self) -> DoorCounts {
-        let Counts { stored, duplicates, dead_letters, unanswered, samples } = &self.counts;
-        let [stored, duplicates, dead_letters, unanswered, samples] =
-            [stored, duplicates, dead_letters, unanswered, samples].map(|count| count.load(Relaxed));
-        DoorCounts { stored, duplicates, dead_letters, unanswered, samples }
+        let Counts { stored, duplicates, dead_letters, unanswered, refused, samples } = &self.counts;
+        let [stored, duplicates, dead_letters, unanswered, refused, samples] =
+            [stored, duplicates, dead_letters, unanswered, refused, samples]
+                .map(|count| count.load(Relaxed));
+        DoorCounts { stored, duplicates, dead_letters, unanswered, refused, samples }
+    }
+
+    /// Counts a connection that was not let in.
+    pub(crate) fn count_refused(&self) {
+        self.counts.refused.fetch_add(1, Relaxed);
     }
 
     /// The devices that may speak.
@@ -258,7 +268,7 @@ impl Door {
         message: &Message<'_>,
         why: Undecodable,
     ) -> Admitted {
-        let letter = DeadLetterId::v7(message.received_at, security::random_u128());
+        let letter = letter_id(message);
         let body = Body::DeadLetter(DeadLetter {
             id: letter,
             device: Some(device),
@@ -294,6 +304,14 @@ impl Door {
     }
 }
 
+/// The id of a dead letter: its time, and what it says; the same message at the same
+/// instant is the same letter, and no randomness is needed at the door.
+fn letter_id(message: &Message<'_>) -> DeadLetterId {
+    let hash = security::sha256(&[message.topic.as_bytes(), &[0], message.payload].concat());
+    let half = hash.first_chunk::<16>().map_or(0, |half| u128::from_be_bytes(*half));
+    DeadLetterId::v7(message.received_at, half)
+}
+
 /// Tells a first copy from a repeat; a repeat becomes a short record of its own.
 fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
     match body {
@@ -322,17 +340,16 @@ fn recognise_readings(mut readings: Readings, seen: &mut Seen) -> (Body, Fate) {
     let (keys, is_new) = match counted {
         Some(counted) => (Keys::Counted(None, counted), !seen.repeats(None, counted)),
         None => {
-            let mut prints = Vec::with_capacity(all);
             let base = readings.device_at;
-            readings.samples.retain(|sample| {
-                let print = fingerprint(base, sample);
-                let is_new = !seen.repeats_sample(print);
-                if is_new {
-                    prints.push(print);
-                }
-                is_new
-            });
-            let is_new = !prints.is_empty();
+            let prints: Vec<u64> =
+                readings.samples.iter().map(|sample| fingerprint(base, sample)).collect();
+            let new: Vec<bool> = prints.iter().map(|print| !seen.repeats_sample(*print)).collect();
+            let is_new = new.contains(&true);
+            if is_new {
+                // A message that repeats in part is stored without that part.
+                let mut kept = new.iter();
+                readings.samples.retain(|_| kept.next().copied().unwrap_or(true));
+            }
             (Keys::Samples(prints), is_new)
         }
     };

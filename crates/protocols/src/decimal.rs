@@ -98,8 +98,7 @@ impl Decimal {
 
     /// Whether the number lies between two whole numbers, both included.
     pub fn is_within(self, min: i64, max: i64) -> bool {
-        let (mantissa, min, max) =
-            (i128::from(self.mantissa), i128::from(min), i128::from(max));
+        let (mantissa, min, max) = (i128::from(self.mantissa), i128::from(min), i128::from(max));
         if self.exp10 >= 0 {
             let value = 10_i128
                 .checked_pow(u32::from(self.exp10.unsigned_abs()))
@@ -116,9 +115,8 @@ impl Decimal {
                 _ => min < 0 && 0 <= max,
             };
         }
-        let scaled = |bound: i128| {
-            10_i128.checked_pow(places).and_then(|factor| bound.checked_mul(factor))
-        };
+        let scaled =
+            |bound: i128| 10_i128.checked_pow(places).and_then(|factor| bound.checked_mul(factor));
         scaled(min).is_some_and(|min| min <= mantissa)
             && scaled(max).is_some_and(|max| mantissa <= max)
     }
@@ -204,7 +202,8 @@ mod tests {
         check("1e145", Some((1_000_000_000_000_000_000, 127)));
         check("1e146", None);
         check("1e-129", None);
-        for text in ["", "-", ".", "e1", "1e", "1e1.5", "NaN", "0x1", "1 ", "--1", "1e99999999999"] {
+        for text in ["", "-", ".", "e1", "1e", "1e1.5", "NaN", "0x1", "1 ", "--1", "1e99999999999"]
+        {
             check(text, None);
         }
     }

@@ -74,7 +74,9 @@ pub enum TopicError {
     Id { word: &'static str },
     #[error("`{found}` is none of `A-Z a-z 0-9 . _ -`, 1 to {CHANNEL_LEN_MAX} of them")]
     Word { found: String },
-    #[error("`{found}` is not a topic below a device; see up/num, up/wave/…, up/alarm, up/event, up/state, up/log, up/cfg, up/raw/…, up/cmd/…, down/cmd/…, down/cfg, down/time")]
+    #[error(
+        "`{found}` is not a topic below a device; see up/num, up/wave/…, up/alarm, up/event, up/state, up/log, up/cfg, up/raw/…, up/cmd/…, down/cmd/…, down/cfg, down/time"
+    )]
     Leaf { found: String },
 }
 
@@ -232,8 +234,18 @@ mod tests {
     #[test]
     fn every_topic_prints_as_it_was_read() {
         for leaf in [
-            "up/num", "up/wave/MDC_ECG_ELEC_POTL_II", "up/alarm", "up/event", "up/state", "up/log",
-            "up/cfg", "up/raw/bthome", "up/cmd/C", "down/cmd/C", "down/cfg", "down/time",
+            "up/num",
+            "up/wave/MDC_ECG_ELEC_POTL_II",
+            "up/alarm",
+            "up/event",
+            "up/state",
+            "up/log",
+            "up/cfg",
+            "up/raw/bthome",
+            "up/cmd/C",
+            "down/cmd/C",
+            "down/cfg",
+            "down/time",
         ] {
             let leaf = leaf.replace("/C", &format!("/{COMMAND}"));
             for (middle, gateway) in [("", false), ("$gw/", true)] {
@@ -241,7 +253,10 @@ mod tests {
                 let topic = parse(&text).unwrap();
                 assert_eq!(topic.to_string(), text);
                 assert_eq!(topic.gateway().is_some(), gateway);
-                assert_eq!((topic.site, topic.device), (SITE.parse().unwrap(), DEVICE.parse().unwrap()));
+                assert_eq!(
+                    (topic.site, topic.device),
+                    (SITE.parse().unwrap(), DEVICE.parse().unwrap())
+                );
             }
         }
     }
@@ -288,17 +303,32 @@ mod tests {
             assert_eq!(got, want, "{filter}");
         };
         for own in [
-            "wl/1/{S}/{D}/down/#", "wl/1/{S}/{D}/down/cmd/+", "wl/1/{S}/{D}/down/cfg",
-            "wl/1/{S}/{D}/down", "wl/1/{S}/{D}/down/+/#", "wl/1/{S}/$gw/{D}/down/#",
+            "wl/1/{S}/{D}/down/#",
+            "wl/1/{S}/{D}/down/cmd/+",
+            "wl/1/{S}/{D}/down/cfg",
+            "wl/1/{S}/{D}/down",
+            "wl/1/{S}/{D}/down/+/#",
+            "wl/1/{S}/$gw/{D}/down/#",
         ] {
             check(own, true);
         }
         let other = "0192f0c1-2b3a-7c4d-8e5f-000000000009";
         for foreign in [
-            "#", "+/#", "wl/#", "wl/1/{S}/+/down/#", "wl/1/+/{D}/down/#", "wl/1/{S}/{D}/#",
-            "wl/1/{S}/{D}/+/cmd", "wl/1/{S}/{D}/up/num", "wl/1/{S}/{D}/downward",
-            "wl/1/{S}/{D}/down/#/x", "wl/1/{S}/{D}/down/a#", "wl/1/{S}/{D}/down/a+", "",
-            "$share/g/wl/1/{S}/{D}/down/#", "wl/1/{S}/$gw/$gw/{D}/down/#",
+            "#",
+            "+/#",
+            "wl/#",
+            "wl/1/{S}/+/down/#",
+            "wl/1/+/{D}/down/#",
+            "wl/1/{S}/{D}/#",
+            "wl/1/{S}/{D}/+/cmd",
+            "wl/1/{S}/{D}/up/num",
+            "wl/1/{S}/{D}/downward",
+            "wl/1/{S}/{D}/down/#/x",
+            "wl/1/{S}/{D}/down/a#",
+            "wl/1/{S}/{D}/down/a+",
+            "",
+            "$share/g/wl/1/{S}/{D}/down/#",
+            "wl/1/{S}/$gw/$gw/{D}/down/#",
             &format!("wl/1/{{S}}/{other}/down/#"),
         ] {
             check(foreign, false);

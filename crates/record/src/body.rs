@@ -8,6 +8,8 @@ use crate::{
 };
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 /// From this number on a kind is a decision, and `engine::record` owns it.

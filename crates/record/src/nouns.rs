@@ -132,3 +132,81 @@ impl Coded for Ucum {
         d.str().map(Self::new).map_err(BodyError::cbor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each variant's number, in this order.
+    fn check<T: Coded + PartialEq + std::fmt::Debug>(variants: &[(u8, T)]) {
+        for (number, variant) in variants {
+            let mut bytes = Vec::new();
+            variant.write(&mut Encoder::new(&mut bytes));
+            assert_eq!(bytes, [*number], "{variant:?}");
+            assert_eq!(&T::read(&mut Decoder::new(&bytes)).unwrap(), variant);
+        }
+        // The first number after the last is not guessed to be anything.
+        let next = variants.iter().map(|(number, _)| *number).max().unwrap() + 1;
+        assert!(T::read(&mut Decoder::new(&[next])).is_err());
+    }
+
+    #[test]
+    fn every_variant_keeps_its_number() {
+        check(&[(0, Sex::Female), (1, Sex::Male), (2, Sex::Other), (3, Sex::Unknown)]);
+        check(&[(1, SpO2Scale::One), (2, SpO2Scale::Two)]);
+        check(&[(0, Role::Nurse), (1, Role::ChargeNurse), (2, Role::Physician), (3, Role::It)]);
+        check(&[(0, Priority::Low), (1, Priority::Medium), (2, Priority::High)]);
+        check(&[(0, AlarmClass::Physiological), (1, AlarmClass::Technical)]);
+        check(&[
+            (0, Lifecycle::Ordered),
+            (1, Lifecycle::Provisioned),
+            (2, Lifecycle::InService),
+            (3, Lifecycle::Quarantined),
+            (4, Lifecycle::Retired),
+        ]);
+        check(&[
+            (0, EndReason::Artefact),
+            (1, EndReason::DeviceTakenOff),
+            (2, EndReason::PatientLeft),
+            (3, EndReason::Other),
+        ]);
+        check(&[
+            (0, Consciousness::Alert),
+            (1, Consciousness::NewConfusion),
+            (2, Consciousness::Voice),
+            (3, Consciousness::Pain),
+            (4, Consciousness::Unresponsive),
+        ]);
+        check(&[
+            (0, OxygenDevice::NasalCannula),
+            (1, OxygenDevice::SimpleMask),
+            (2, OxygenDevice::VenturiMask),
+            (3, OxygenDevice::ReservoirMask),
+            (4, OxygenDevice::HighFlow),
+            (5, OxygenDevice::Cpap),
+            (6, OxygenDevice::Other),
+        ]);
+        check(&[
+            (0, MissingReason::SensorDetached),
+            (1, MissingReason::DeviceFault),
+            (2, MissingReason::Implausible),
+            (3, MissingReason::OutOfRange),
+            (4, MissingReason::PoorSignal),
+            (5, MissingReason::WarmingUp),
+            (6, MissingReason::NotMeasured),
+            (7, MissingReason::Unknown),
+        ]);
+        check(&[
+            (0, Vital::BatteryLevel),
+            (1, Vital::DiastolicPressure),
+            (2, Vital::Glucose),
+            (3, Vital::HeartRate),
+            (4, Vital::MeanPressure),
+            (5, Vital::PulseRate),
+            (6, Vital::RespiratoryRate),
+            (7, Vital::Saturation),
+            (8, Vital::SystolicPressure),
+            (9, Vital::Temperature),
+        ]);
+    }
+}

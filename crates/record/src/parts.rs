@@ -62,10 +62,8 @@ mod tests {
         let frames = split_parts(2, 1, body);
         let part = |(kind, version, bytes): (u16, u8, Vec<u8>)| {
             assert!(bytes.len() <= BODY_LEN_MAX);
-            match Body::decode(kind, version, &bytes) {
-                Ok(Body::Part(part)) => part,
-                other => panic!("{other:?}"),
-            }
+            let Ok(Body::Part(part)) = Body::decode(kind, version, &bytes) else { unreachable!() };
+            part
         };
         frames.into_iter().map(part).collect()
     }

@@ -1,6 +1,6 @@
 //! Virtual devices: each measures a body in its own way and speaks its own messages.
 
-use model::{DeviceId, SiteId};
+use model::{DeviceId, MissingReason, SiteId};
 
 /// The kinds of device in the ward; each has its profile under `profiles/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Numeric {
     pub(crate) channel: &'static str,
     pub(crate) unit: &'static str,
     pub(crate) decimals: u8,
-    pub(crate) value: Result<f64, &'static str>,
+    pub(crate) value: Result<f64, MissingReason>,
 }
 
 /// One output of a device that is sent as samples.
@@ -123,8 +123,8 @@ pub struct Enrolled {
     pub site: SiteId,
     /// What it is.
     pub kind: Kind,
-    /// The bed, counted from 0, whose patient it measures.
-    pub bed: usize,
+    /// The place in the ward, counted from 0, of the bed whose patient it measures.
+    pub bed_index: usize,
     /// What a nameplate says.
     pub serial: String,
 }
@@ -132,8 +132,8 @@ pub struct Enrolled {
 /// Which devices stand at the eight beds of the demo ward: six monitors, two beds by patch, oximeter and cuff.
 pub fn demo_devices() -> Vec<(usize, Kind)> {
     let monitors = (0..6).map(|bed| (bed, Kind::BedsideMonitor));
-    let mobile = [6, 7].into_iter().flat_map(|bed| {
-        [Kind::EcgPatch, Kind::Oximeter, Kind::Cuff].map(|kind| (bed, kind))
-    });
+    let mobile = [6, 7]
+        .into_iter()
+        .flat_map(|bed| [Kind::EcgPatch, Kind::Oximeter, Kind::Cuff].map(|kind| (bed, kind)));
     monitors.chain(mobile).collect()
 }

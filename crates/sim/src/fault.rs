@@ -27,7 +27,7 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Planned {
     /// The device's place in the ward's list.
-    pub device: usize,
+    pub device_index: usize,
     /// What goes wrong.
     pub fault: Fault,
     /// First second after the start.
@@ -42,9 +42,11 @@ pub struct Script(pub Vec<Planned>);
 
 impl Script {
     /// The faults of this device at this second.
-    pub fn of(&self, device: usize, second: f64) -> impl Iterator<Item = Fault> + '_ {
+    pub fn of(&self, device_index: usize, second: f64) -> impl Iterator<Item = Fault> + '_ {
         let now = move |planned: &&Planned| {
-            planned.device == device && planned.from_s <= second && second < planned.until_s
+            planned.device_index == device_index
+                && planned.from_s <= second
+                && second < planned.until_s
         };
         self.0.iter().filter(now).map(|planned| planned.fault)
     }
@@ -53,7 +55,8 @@ impl Script {
 /// What goes wrong in the demo ward, for the devices of [`crate::demo_devices`]; it comes again each half hour.
 pub fn demo_script() -> Script {
     const THREE_YEARS_S: f64 = 3.0 * 365.25 * 86_400.0;
-    let plan = |device, fault, from_s, until_s| Planned { device, fault, from_s, until_s };
+    let plan =
+        |device_index, fault, from_s, until_s| Planned { device_index, fault, from_s, until_s };
     let rounds = (0..48).map(|round| f64::from(round) * 1_800.0);
     let each_round = rounds.flat_map(|begin| {
         [
@@ -75,8 +78,9 @@ pub fn demo_script() -> Script {
 #[test]
 fn a_fault_holds_from_its_first_second_to_the_one_before_its_end() {
     let fault = Fault::Garbage;
-    let script = Script(vec![Planned { device: 2, fault, from_s: 5.0, until_s: 7.0 }]);
-    for (device, second, want) in [(2, 4.9, 0), (2, 5.0, 1), (2, 6.9, 1), (2, 7.0, 0), (1, 6.0, 0)] {
+    let script = Script(vec![Planned { device_index: 2, fault, from_s: 5.0, until_s: 7.0 }]);
+    for (device, second, want) in [(2, 4.9, 0), (2, 5.0, 1), (2, 6.9, 1), (2, 7.0, 0), (1, 6.0, 0)]
+    {
         assert_eq!(script.of(device, second).count(), want, "device {device} at {second} s");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::Timestamp;
+use model::{MissingReason, Timestamp};
 
 use crate::{
     course::Course,
@@ -26,7 +26,7 @@ pub struct Deed {
     /// When, by true time.
     pub at: Timestamp,
     /// The device's place in the ward's list.
-    pub device: usize,
+    pub device_index: usize,
     /// What.
     pub act: Act,
 }
@@ -109,8 +109,20 @@ struct Device {
 /// A message before its last minute: the sending time is written when it leaves.
 #[derive(Clone, Debug)]
 enum Kept {
-    Numerics { taken_at: Timestamp, device_at: Timestamp, seq: u64, values: Vec<Numeric> },
-    Block { taken_at: Timestamp, device_at: Timestamp, wave: Wave, seq: u64, raw: Vec<i16>, leads_off: bool },
+    Numerics {
+        taken_at: Timestamp,
+        device_at: Timestamp,
+        seq: u64,
+        values: Vec<Numeric>,
+    },
+    Block {
+        taken_at: Timestamp,
+        device_at: Timestamp,
+        wave: Wave,
+        seq: u64,
+        raw: Vec<i16>,
+        leads_off: bool,
+    },
 }
 
 impl Ward {
@@ -131,7 +143,16 @@ impl Ward {
             let heart = Heart::new(recording.clone(), &mut rng);
             let (body, breath_phase) = (course.at(0.0), rng.unit_fraction());
             let (ecg_uv, pleth, breath) = (Vec::new(), Vec::new(), Vec::new());
-            Some(Patient { heart, rng, body, breath_phase, since_beat_s: 9.0, ecg_uv, pleth, breath })
+            Some(Patient {
+                heart,
+                rng,
+                body,
+                breath_phase,
+                since_beat_s: 9.0,
+                ecg_uv,
+                pleth,
+                breath,
+            })
         };
         let patients = courses.iter().enumerate().filter_map(patient).collect();
         let device = |(index, enrolled): (usize, Enrolled)| {
@@ -158,8 +179,8 @@ impl Ward {
     }
 
     /// The true state of the patient in this bed, to score detections against.
-    pub fn body(&self, bed: usize) -> Option<&Body> {
-        self.patients.get(bed).map(|patient| &patient.body)
+    pub fn body(&self, bed_index: usize) -> Option<&Body> {
+        self.patients.get(bed_index).map(|patient| &patient.body)
     }
 
     /// Lives through one step and answers what the devices do in it.
@@ -172,10 +193,10 @@ impl Ward {
         }
         let mut deeds = Vec::new();
         for (index, device) in self.devices.iter_mut().enumerate() {
-            let Some(patient) = self.patients.get_mut(device.enrolled.bed) else { continue };
+            let Some(patient) = self.patients.get_mut(device.enrolled.bed_index) else { continue };
             let faults: Vec<_> = self.script.of(index, second).collect();
             let acts = device.act(patient, self.steps, at, &faults);
-            deeds.extend(acts.into_iter().map(|act| Deed { at, device: index, act }));
+            deeds.extend(acts.into_iter().map(|act| Deed { at, device_index: index, act }));
         }
         deeds
     }
@@ -188,8 +209,12 @@ impl Patient {
         let step_s = 1.0 / 250.0;
         (self.ecg_uv, self.pleth, self.breath) = Default::default();
         for _ in 0..samples {
-            let (level, is_beat) =
-                self.heart.next(step_s, body.heart_rate_per_min, body.irregular_fraction, &mut self.rng);
+            let (level, is_beat) = self.heart.next(
+                step_s,
+                body.heart_rate_per_min,
+                body.irregular_fraction,
+                &mut self.rng,
+            );
             self.since_beat_s = if is_beat { 0.0 } else { self.since_beat_s + step_s };
             self.breath_phase = (self.breath_phase + step_s * body.breaths_per_min / 60.0).fract();
             self.ecg_uv.push(level + 8.0 * self.rng.normal_fraction());
@@ -220,7 +245,13 @@ fn pulse(since_beat_s: f64) -> f64 {
 }
 
 impl Device {
-    fn act(&mut self, patient: &mut Patient, step: u64, at: Timestamp, faults: &[Fault]) -> Vec<Act> {
+    fn act(
+        &mut self,
+        patient: &mut Patient,
+        step: u64,
+        at: Timestamp,
+        faults: &[Fault],
+    ) -> Vec<Act> {
         let mut acts = Vec::new();
         let is_cut = faults.contains(&Fault::NetworkCut);
         if is_cut != self.is_cut {
@@ -234,7 +265,11 @@ impl Device {
         let clock = |true_at: Timestamp| shifted(true_at, ahead_s.unwrap_or(0.0));
         self.measure(patient, step, at, clock(at), faults);
         if is_cut {
-            let surplus = self.kept.len().saturating_sub(if self.enrolled.kind.buffers() { KEPT_MAX } else { 0 });
+            let surplus = self.kept.len().saturating_sub(if self.enrolled.kind.buffers() {
+                KEPT_MAX
+            } else {
+                0
+            });
             self.kept.drain(..surplus);
             return acts;
         }
@@ -247,15 +282,30 @@ impl Device {
             }
         }
         if faults.contains(&Fault::Garbage) && step.is_multiple_of(5) {
-            let payload: Vec<u8> = (0..40).map(|_| patient.rng.next().to_be_bytes()[0] | 0x80).collect();
+            let payload: Vec<u8> =
+                (0..40).map(|_| patient.rng.next().to_be_bytes()[0] | 0x80).collect();
             let (leaf, content_type) = ("num".to_owned(), encode::SENML_JSON);
             let (payload, intent) = (payload.into(), Intent::Garbage);
-            acts.push(Act::Send(Sent { leaf, content_type, payload, intent, wave_samples: 0, taken_at: at }));
+            acts.push(Act::Send(Sent {
+                leaf,
+                content_type,
+                payload,
+                intent,
+                wave_samples: 0,
+                taken_at: at,
+            }));
         }
         acts
     }
 
-    fn measure(&mut self, patient: &mut Patient, step: u64, at: Timestamp, device_at: Timestamp, faults: &[Fault]) {
+    fn measure(
+        &mut self,
+        patient: &mut Patient,
+        step: u64,
+        at: Timestamp,
+        device_at: Timestamp,
+        faults: &[Fault],
+    ) {
         let leads_off = faults.contains(&Fault::LeadsOff);
         let waves = self.enrolled.kind.waves().iter().zip(&mut self.wave_seq);
         for (wave, seq) in waves {
@@ -287,22 +337,36 @@ impl Device {
         }
     }
 
-    fn numerics(&mut self, patient: &mut Patient, step: u64, charge: f64, leads_off: bool) -> Vec<Numeric> {
+    fn numerics(
+        &mut self,
+        patient: &mut Patient,
+        step: u64,
+        charge: f64,
+        leads_off: bool,
+    ) -> Vec<Numeric> {
         let body = patient.body;
         let mut noise = |spread: f64| spread * patient.rng.normal_fraction();
-        let number = |channel, unit, decimals, value: f64| Numeric { channel, unit, decimals, value: Ok(value) };
+        let number = |channel, unit, decimals, value: f64| Numeric {
+            channel,
+            unit,
+            decimals,
+            value: Ok(value),
+        };
         let counted = patient.heart.counted_per_min();
         let rate = match counted {
-            _ if leads_off => Err("sensor-detached"),
+            _ if leads_off => Err(MissingReason::SensorDetached),
             Some(rate) => Ok(rate),
             None => Ok(0.0),
         };
-        let rate = Numeric { channel: "MDC_ECG_HEART_RATE", unit: "/min", decimals: 0, value: rate };
-        let pulse = counted.ok_or("poor-signal");
-        let pulse = Numeric { channel: "MDC_PULS_OXIM_PULS_RATE", unit: "/min", decimals: 0, value: pulse };
+        let rate =
+            Numeric { channel: "MDC_ECG_HEART_RATE", unit: "/min", decimals: 0, value: rate };
+        let pulse = counted.ok_or(MissingReason::PoorSignal);
+        let pulse =
+            Numeric { channel: "MDC_PULS_OXIM_PULS_RATE", unit: "/min", decimals: 0, value: pulse };
         let saturation = body.saturation_percent + noise(0.3);
         let saturation = number("MDC_PULS_OXIM_SAT_O2", "%", 0, saturation.clamp(50.0, 100.0));
-        let breaths = number("MDC_RESP_RATE", "/min", 0, (body.breaths_per_min + noise(0.4)).max(0.0));
+        let breaths =
+            number("MDC_RESP_RATE", "/min", 0, (body.breaths_per_min + noise(0.4)).max(0.0));
         let temperature = number("MDC_TEMP", "Cel", 1, body.temperature_cel + noise(0.03));
         let battery = number("MDC_ATTR_VAL_BATT_CHARGE", "%", 0, charge);
         let fresh = step % 600 == 10;
@@ -339,19 +403,24 @@ impl Device {
             Kept::Numerics { taken_at, device_at, seq, values } => Sent {
                 leaf: "num".to_owned(),
                 content_type: encode::SENML_JSON,
-                payload: encode::numerics(self.boot, seq, device_at, device_now, &values).into(),
+                payload: encode::numerics(self.boot, seq, (device_at, device_now), &values).into(),
                 intent,
                 wave_samples: 0,
                 taken_at,
             },
             Kept::Block { taken_at, device_at, wave, seq, raw, leads_off } => {
-                let synchronised = self.enrolled.kind.is_synchronised();
-                let payload = encode::block(
-                    &self.enrolled, self.boot, seq, (device_at, device_now), &wave, &raw, leads_off, synchronised,
-                );
+                let (number, times) = ((self.boot, seq), (device_at, device_now));
+                let payload = encode::block(&self.enrolled, number, times, &wave, &raw, leads_off);
                 let wave_samples = u32::try_from(raw.len()).unwrap_or(u32::MAX);
                 let leaf = format!("wave/{}", wave.channel);
-                Sent { leaf, content_type: encode::WAVE, payload: payload.into(), intent, wave_samples, taken_at }
+                Sent {
+                    leaf,
+                    content_type: encode::WAVE,
+                    payload: payload.into(),
+                    intent,
+                    wave_samples,
+                    taken_at,
+                }
             }
         }
     }

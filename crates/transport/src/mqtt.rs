@@ -22,10 +22,10 @@ mod topic;
 
 pub use client::{Client, ClientError, ClientOptions, ClientWill, Incoming};
 pub use listener::{
-    ConnectionInfo, Counters, Listener, MayConnect, MqttConfig, MqttHandle, PublishError, Published,
-    listen,
+    ConnectionInfo, Counters, Listener, MayConnect, MqttConfig, MqttHandle, PublishError,
+    Published, listen,
 };
-pub use peer::{Event, Peer, Publication};
+pub use peer::{Connecting, Event, Peer, Publication, Subscribing};
 pub use proto::{Fault, Qos, Reason, Version};
 
 pub(crate) use crate::limits::Limits;

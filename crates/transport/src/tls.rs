@@ -194,8 +194,7 @@ fn judge(
     provider: Arc<CryptoProvider>,
     required: bool,
 ) -> Result<Arc<Judge>, TlsError> {
-    let builder =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca_pem)?), provider);
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca_pem)?), provider);
     let builder = if required { builder } else { builder.allow_unauthenticated() };
     let chain = builder.build().map_err(|_| TlsError::Authority)?;
     Ok(Arc::new(Judge { chain, revocations: revocations.clone() }))

@@ -26,13 +26,12 @@ fn recording(name: &str) -> anyhow::Result<Recording> {
     let header = wfdb::Header::parse(std::str::from_utf8(&header.data)?)?;
     let leads = wfdb::samples(&header, &file("dat")?.data)?;
     let (first, lead) = header.signals.first().zip(leads.first()).context("a recording without a lead")?;
-    let microvolts = |adu: &i16| ((f64::from(*adu) - first.baseline) * 1_000.0 / first.gain_adu_per_unit) as i32;
     let beats = wfdb::annotations(&file("atr")?.data)?;
     let beats = beats.iter().filter(|beat| beat.is_beat()).filter_map(|beat| usize::try_from(beat.sample).ok());
     Ok(Recording {
         name: format!("mitdb/{name}"),
-        rate_hz: header.rate_hz,
-        microvolts: lead.iter().map(microvolts).collect(),
+        rate_hz: header.rate.hz(),
+        microvolts: lead.iter().map(|adu| first.microvolts(*adu).unwrap_or_default()).collect(),
         beats: beats.collect(),
     })
 }

@@ -233,8 +233,12 @@ fn a_latching_alarm_outlives_its_condition_until_somebody_has_seen_it() {
     check(&tachy, &latching, &[(1, Reads(140)), (2, Ack), (4, Reads(90))], ".#.............");
     check(&tachy, &latching, &[(1, Reads(140)), (3, Dismiss)], ".##...........");
     check(&tachy, &latching, &[(1, Reads(140)), (3, Replace)], ".##...........");
-    let (_, ward) = play(&latching, &inputs(&tachy, &[(1, Reads(140)), (2, Reads(90))]), 3, 1);
-    assert!(ward.state.is_latched());
+    let latched = |script: &[(u64, Step)]| {
+        play(&latching, &inputs(&tachy, script), 3, 1).1.state.is_latched()
+    };
+    assert!(latched(&[(1, Reads(140)), (2, Reads(90))]));
+    assert!(!latched(&[(1, Reads(140))]), "its condition still holds");
+    assert!(!latched(&[(1, Reads(90))]), "there was no alarm");
 }
 
 // RC-002

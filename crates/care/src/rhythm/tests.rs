@@ -79,6 +79,8 @@ fn five_slow_beats_are_extreme_bradycardia() {
     check(&[1_000, 1_000, 1_000, 1_000, 3_900], 0, ".~~");
     // An early beat between slow ones does not hide them.
     check(&[2_000, 2_000, 800, 2_600, 2_000], 0, ".#~");
+    // Intervals at the limit itself are not slow, so that only two of these are.
+    check(&[1_000, 1_500, 1_500, 1_501, 1_501], 0, ".~~");
     // It is over at 45 a minute, not at 41.
     check(&[2_000, 2_000, 1_450, 1_450, 1_450, 1_450], 0, ".~~");
     check(&[2_000, 2_000, 1_333, 1_333, 1_333, 1_333], 0, "..~");
@@ -124,6 +126,14 @@ fn a_gap_in_the_samples_is_no_pause_of_the_heart() {
     rhythm.observe(Seen::Beat(at(9_500)));
     rhythm.observe(Seen::Span { from: at(9_000), until: at(10_000) });
     assert_eq!(rhythm.quiet_for(), Some(Duration::from_millis(500)));
+    // So does one in its very first sample; and one that is told twice is one.
+    let mut rhythm = Rhythm::default();
+    rhythm.observe(Seen::Span { from: at(0), until: at(1_000) });
+    rhythm.observe(Seen::Beat(at(9_000)));
+    rhythm.observe(Seen::Beat(at(9_000)));
+    rhythm.observe(Seen::Span { from: at(9_000), until: at(10_000) });
+    let snapshot = rhythm.snapshot();
+    assert_eq!((snapshot.last_beat, snapshot.run), (Some(at(9_000)), vec![at(9_000)]));
     rhythm.observe(Seen::Lost);
     assert_eq!((rhythm.asystole(), rhythm.quiet_for()), (Verdict::NoSignal, None));
     assert_eq!(rhythm.extreme_tachycardia(&extreme(Side::High)), Verdict::NoSignal);
@@ -133,7 +143,7 @@ fn a_gap_in_the_samples_is_no_pause_of_the_heart() {
 #[test]
 fn asystole_sounds_within_ten_seconds_of_its_onset() {
     // Blocks of a second, told a detector's half second late: the worst that profiles allow.
-    let (latency, block, onset) = (500, 1_000, 20_300);
+    let (latency, block, onset) = (500_u64, 1_000_u64, 20_300_u64);
     let rule = rules::rule(AlarmKind::Asystole, None);
     let (mut rhythm, mut state, mut sounded) = (Rhythm::default(), alarm::State::default(), None);
     for received in (1..60).map(|number| number * block) {

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names say it all")]
 pub struct PointOf {
-    pub org: OrgId,
+    pub org: Option<OrgId>,
     pub device: DeviceId,
     pub channel: Channel,
     pub kind: Option<Code>,
@@ -35,7 +35,7 @@ pub struct PointOf {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names say it all")]
 pub struct WaveOf {
-    pub org: OrgId,
+    pub org: Option<OrgId>,
     pub device: DeviceId,
     pub channel: Channel,
     pub at: Timestamp,

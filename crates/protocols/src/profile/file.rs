@@ -63,8 +63,7 @@ enum Rate {
 }
 
 pub(super) fn parse(text: &str) -> Result<Profile, ProfileError> {
-    let file: File =
-        toml::from_str(text).map_err(|error| ProfileError::Toml(error.to_string()))?;
+    let file: File = toml::from_str(text).map_err(|error| ProfileError::Toml(error.to_string()))?;
     let whole = |what| Err(ProfileError::Whole { what });
     if !is_word(&file.name) {
         return whole("`name` is a word of `A-Z a-z 0-9 . _ -`");

@@ -22,6 +22,13 @@ pub struct Annotation {
     pub text: String,
 }
 
+impl Annotation {
+    /// Whether it marks a heartbeat, see [`AnnotationCode::is_beat`].
+    pub fn is_beat(&self) -> bool {
+        self.code.is_beat()
+    }
+}
+
 /// What is marked, 1 to 49, by the table of WFDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnnotationCode(u8);

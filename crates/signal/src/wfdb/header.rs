@@ -50,8 +50,8 @@ pub struct Signal {
     pub format: Format,
     /// Bytes before the first sample.
     pub offset_bytes: u64,
-    /// Counts per `unit`.
-    pub gain: f64,
+    /// Counts (ADU) per `unit`.
+    pub gain_adu_per_unit: f64,
     /// The count at physical zero.
     pub baseline: i32,
     /// The physical unit, `mV` unless the header says otherwise.
@@ -80,7 +80,8 @@ impl Signal {
         if sample == self.format.missing() {
             return None;
         }
-        let physical = (f64::from(sample) - f64::from(self.baseline)) / self.gain * scale;
+        let physical =
+            (f64::from(sample) - f64::from(self.baseline)) / self.gain_adu_per_unit * scale;
         let in_range = physical.abs() <= f64::from(i32::MAX);
         #[expect(
             clippy::cast_possible_truncation,
@@ -228,7 +229,7 @@ impl<'a> Line<'a> {
             file: file.to_owned(),
             format,
             offset_bytes,
-            gain,
+            gain_adu_per_unit: gain,
             baseline: baseline.unwrap_or(adc_zero),
             unit,
             resolution_bits,

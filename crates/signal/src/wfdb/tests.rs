@@ -24,7 +24,7 @@ fn a_header_says_what_the_format_description_says() {
     assert_eq!(header.comments, ["comment above", "69 M 1085"]);
     assert_eq!(header.signals.len(), 2);
     let (first, second) = (&header.signals[0], &header.signals[1]);
-    assert_eq!((first.gain, first.baseline, first.unit.as_str()), (200.0, 1024, "mV"));
+    assert_eq!((first.gain_adu_per_unit, first.baseline, first.unit.as_str()), (200.0, 1024, "mV"));
     assert_eq!(
         (second.baseline, second.unit.as_str(), second.description.as_str()),
         (1000, "uV", "modified V5")
@@ -42,7 +42,7 @@ fn what_a_header_leaves_out_has_the_defaults_of_the_format() {
     let header = Header::parse("x 1\nx.dat 16\n").unwrap();
     assert_eq!((header.rate, header.samples), (SampleRate::new(250, 1).unwrap(), None));
     let signal = &header.signals[0];
-    assert_eq!((signal.gain, signal.baseline, signal.unit.as_str()), (200.0, 0, "mV"));
+    assert_eq!((signal.gain_adu_per_unit, signal.baseline, signal.unit.as_str()), (200.0, 0, "mV"));
     assert_eq!((signal.initial, signal.checksum, signal.offset_bytes), (None, None, 0));
 }
 
@@ -191,7 +191,7 @@ fn annotations_carry_steps_skips_fields_and_texts() {
         (-1, 2, 0, 2)
     );
     assert_eq!(flutter(&found).first(), Some(&(end + 1..end + 12)));
-    let beats: Vec<bool> = found.iter().map(|a| a.code.is_beat()).collect();
+    let beats: Vec<bool> = found.iter().map(|a| a.is_beat()).collect();
     assert_eq!(beats, [false, true, true, false, false]);
 }
 

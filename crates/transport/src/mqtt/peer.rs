@@ -21,18 +21,15 @@ use super::{
 };
 use crate::{NackReason, desk::Answer};
 
-/// A message that came in, as the wire had it.
-pub type Publication = PublicationIn;
-
 /// What a client did.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// It wants to come in; [`Peer::accept`] or [`Peer::refuse`] answers.
-    Connect(Box<ConnectIn>),
+    Connect(Box<Connecting>),
     /// It sent a message; with QoS 1 [`Peer::acknowledge`] answers.
-    Publish(PublicationIn),
+    Publish(Publication),
     /// It wants to hear; [`Peer::subscribed`] answers.
-    Subscribe(SubscribeIn),
+    Subscribe(Subscribing),
     /// It no longer wants to hear; [`Peer::unsubscribed`] answers.
     Unsubscribe {
         /// The packet id of the answer.
@@ -56,13 +53,13 @@ pub enum Event {
 
 /// The fields of a CONNECT that whoever decides looks at.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ConnectIn(pub(crate) Connect);
+pub struct Connecting(pub(crate) Connect);
 
 /// A message that came in, as the wire had it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct PublicationIn(pub(crate) Publish);
+pub struct Publication(pub(crate) Publish);
 
-impl PublicationIn {
+impl Publication {
     /// The packet id, if the message is of QoS 1.
     pub fn packet_id(&self) -> Option<u16> {
         (self.0.qos == Qos::AtLeastOnce).then_some(self.0.id)
@@ -71,7 +68,7 @@ impl PublicationIn {
 
 /// A SUBSCRIBE with the filters that are not well-formed already judged.
 #[derive(Debug, PartialEq, Eq)]
-pub struct SubscribeIn {
+pub struct Subscribing {
     pub(crate) id: u16,
     pub(crate) filters: Vec<Result<Filter, Reason>>,
 }
@@ -183,7 +180,7 @@ impl Peer {
                     wants_words: connect.wants_words,
                     expires: connect.expiry_s > 0,
                 };
-                Ok(Some(Event::Connect(Box::new(ConnectIn(*connect)))))
+                Ok(Some(Event::Connect(Box::new(Connecting(*connect)))))
             }
             First::Refused(version, fault) => {
                 if let Some(version) = version {
@@ -211,7 +208,7 @@ impl Peer {
                     Err(reason) => Err(reason),
                 };
                 let filters = subscribe.filters.into_iter().map(judge).collect();
-                Ok(Some(Event::Subscribe(SubscribeIn { id: subscribe.id, filters })))
+                Ok(Some(Event::Subscribe(Subscribing { id: subscribe.id, filters })))
             }
             Packet::Unsubscribe { id, filters } => Ok(Some(Event::Unsubscribe { id, filters })),
             Packet::Ping => {
@@ -226,8 +223,7 @@ impl Peer {
                 self.phase = Phase::Over;
                 Ok(Some(Event::Goodbye { will: code != 0, expiry_s }))
             }
-            Packet::Connect(_)
-            | Packet::Connack(_)
+            Packet::Connack(_)
             | Packet::Suback { .. }
             | Packet::Unsuback { .. }
             | Packet::Pong => {
@@ -248,7 +244,7 @@ impl Peer {
             self.alias(alias, &mut publish.topic)?;
         }
         topic::check_name(&self.limits, &publish.topic)?;
-        Ok(Event::Publish(PublicationIn(publish)))
+        Ok(Event::Publish(Publication(publish)))
     }
 
     /// Learns a topic by its alias, or looks it up.
@@ -405,8 +401,7 @@ impl Peer {
     /// Whether nothing more is read for now: a client of 3.1.1 was never told the receive
     /// maximum, so it waits instead of being closed.
     pub(crate) fn is_full(&self) -> bool {
-        self.version() == Some(Version::V311)
-            && self.window >= usize::from(self.limits.receive_max)
+        self.version() == Some(Version::V311) && self.window >= usize::from(self.limits.receive_max)
     }
 
     /// Whole packets that came so far.

@@ -175,7 +175,6 @@ fn header(bytes: &[u8]) -> Result<Option<(u8, usize, usize)>, Fault> {
 /// A packet that either side may send, as far as this server or its client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Packet {
-    Connect(Box<Connect>),
     Connack(Connack),
     Publish(Publish),
     Puback { id: u16, code: u8, words: Option<String> },

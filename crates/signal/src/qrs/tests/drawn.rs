@@ -113,6 +113,10 @@ fn every_drawn_beat_is_found_whatever_the_rate_the_lead_and_the_patient() {
         check_each_beat_is_found(&format!("{scale} mV"), lead);
     }
     check_each_beat_is_found("T as tall as R", Lead { t: 1000.0, ..PLAIN });
+    check_each_beat_is_found(
+        "a slow heart with tall T",
+        Lead { t: 700.0, per_minute: 32.0, ..PLAIN },
+    );
     check_each_beat_is_found("T upside down", Lead { t: -600.0, ..PLAIN });
     check_each_beat_is_found("a wide complex", Lead { qrs_sigma_ms: 30.0, ..PLAIN });
     check_each_beat_is_found(
@@ -206,7 +210,9 @@ fn one_weak_beat_is_searched_back_in_time() {
 fn lost_samples_are_counted_and_what_follows_is_learned_anew() {
     for hz in [128.0, 360.0, 1000.0] {
         let lead = Lead { hz, ..PLAIN };
-        let signal = lead.draw(40.0);
+        // Electrodes stand 0.2 V apart, which must not be a step when samples come again.
+        let signal: Vec<i32> =
+            lead.draw(40.0).into_iter().map(|microvolts| microvolts + 200_000).collect();
         let mut detector = lead.detector();
         let (start, end) = ((10.3 * hz) as usize, (17.9 * hz) as usize);
         beats(&mut detector, &signal[..start]);

@@ -34,7 +34,7 @@ fn read(folder: &Path, name: &str) -> Recording {
     let annotations = wfdb::annotations(&fs::read(path("atr")).unwrap()).unwrap();
     let microvolts =
         leads[0].iter().map(|count| header.signals[0].microvolts(*count).unwrap()).collect();
-    let beats = annotations.iter().filter(|a| a.code.is_beat()).map(|a| a.sample).collect();
+    let beats = annotations.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
     Recording { rate: header.rate, microvolts, beats, flutter: wfdb::flutter(&annotations) }
 }
 

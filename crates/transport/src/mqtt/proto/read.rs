@@ -10,8 +10,9 @@ use mqtt_protocol_core::mqtt::{
     result_code::MqttError,
 };
 
-use super::{Connack, Connect, Fault, Filter, Frame, Packet, Publish, Qos, Reason, Subscribe,
-    Version, Will};
+use super::{
+    Connack, Connect, Fault, Filter, Frame, Packet, Publish, Qos, Reason, Subscribe, Version, Will,
+};
 
 /// Reads a packet that a client may send after its CONNECT.
 pub(crate) fn from_client(version: Version, frame: Frame) -> Result<Packet, Fault> {
@@ -277,7 +278,8 @@ fn take_properties(publish: &mut Publish, properties: &Properties) -> Result<(),
     let mut seen = 0_u64;
     for property in properties {
         let id = property.id() as u8;
-        let repeats = matches!(property, Property::UserProperty(_) | Property::SubscriptionIdentifier(_));
+        let repeats =
+            matches!(property, Property::UserProperty(_) | Property::SubscriptionIdentifier(_));
         let bit = 1_u64 << (id & 63);
         if seen & bit != 0 && !repeats {
             return Err(protocol("a property twice"));
@@ -331,9 +333,8 @@ fn subscribe(version: Version, body: &Bytes) -> Result<Subscribe, Fault> {
         }
         Version::V5 => {
             let packet = whole(v5_0::Subscribe::parse(body), body)?;
-            let with_id = |property: &Property| {
-                matches!(property, Property::SubscriptionIdentifier(_))
-            };
+            let with_id =
+                |property: &Property| matches!(property, Property::SubscriptionIdentifier(_));
             if packet.props().iter().any(with_id) {
                 let words = "a subscription identifier, which was announced as not available";
                 return Err(Fault::new(Reason::SubscriptionIdsNotSupported, words));

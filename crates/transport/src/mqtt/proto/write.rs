@@ -100,9 +100,10 @@ pub(crate) fn refusal(
             let code = match reason {
                 Reason::UnsupportedVersion => ConnectReturnCode::UnacceptableProtocolVersion,
                 Reason::ClientIdNotValid => ConnectReturnCode::IdentifierRejected,
-                Reason::Unavailable | Reason::Busy | Reason::QuotaExceeded | Reason::ShuttingDown => {
-                    ConnectReturnCode::ServerUnavailable
-                }
+                Reason::Unavailable
+                | Reason::Busy
+                | Reason::QuotaExceeded
+                | Reason::ShuttingDown => ConnectReturnCode::ServerUnavailable,
                 Reason::NotAuthorized | Reason::Banned => ConnectReturnCode::NotAuthorized,
                 // 3.1.1 has no word for the others: the connection is closed [3.1.1 §4.8].
                 _ => return Ok(()),
@@ -257,8 +258,12 @@ pub(crate) fn connect(out: &mut Vec<u8>, connect: &Connect) -> Written {
                 .keep_alive(connect.keep_alive_s);
             if let Some(will) = &connect.will {
                 let payload = will.payload.to_vec();
-                packet =
-                    packet.will_message(will.topic.as_str(), payload, any(will.qos), will.retain)?;
+                packet = packet.will_message(
+                    will.topic.as_str(),
+                    payload,
+                    any(will.qos),
+                    will.retain,
+                )?;
             }
             put(out, packet.build())
         }
@@ -310,8 +315,7 @@ pub(crate) fn unsubscribe(
     id: u16,
     filters: &[&str],
 ) -> Written {
-    let entries: Vec<MqttString> =
-        filters.iter().map(MqttString::new).collect::<Result<_, _>>()?;
+    let entries: Vec<MqttString> = filters.iter().map(MqttString::new).collect::<Result<_, _>>()?;
     match version {
         Version::V311 => {
             put(out, v3_1_1::Unsubscribe::builder().packet_id(id).entries(entries)?.build())
@@ -330,9 +334,7 @@ pub(crate) fn ping(out: &mut Vec<u8>) {
 pub(crate) fn goodbye(out: &mut Vec<u8>, version: Version, will: bool) -> Written {
     match version {
         Version::V311 => put(out, v3_1_1::Disconnect::builder().build()),
-        Version::V5 if will => {
-            disconnect(out, version, Reason::DisconnectWithWill, None)
-        }
+        Version::V5 if will => disconnect(out, version, Reason::DisconnectWithWill, None),
         Version::V5 => disconnect(out, version, Reason::Success, None),
     }
 }

@@ -1,0 +1,585 @@
+//! Alarms of all kinds about all subjects, each one run of the machine in `care`.
+//!
+//! A slot is kept for each thing that can alarm; it may see many alarms one after
+//! the other. Which alarm covers which is said in `care`; what covers is looked up
+//! as it stood before the record, so that live and replay see the same.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use care::{
+    alarm::{self, Change, End, EndedBy, Input, Rule, State, Transition, Verdict},
+    kind::{AlarmKind, Facts},
+    limit, rules,
+};
+use model::{
+    AlarmId, CareUnitId, DeviceId, EndReason, PatientId, Redacted, SiteId, StaffId, Subject,
+    Timestamp, UserId, Vital,
+};
+
+use super::{Core, Cut, Turn, alarm_id_of, facts::sensor_words};
+use crate::{
+    limits::ENDED_ALARMS_KEPT_MAX,
+    record::{AlarmChanged, Called, Decided, Decision, EffectId, Raised, Weighed},
+    view::{AlarmPhase, Told},
+};
+
+/// What an alarm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum About {
+    Patient(PatientId),
+    Device(DeviceId),
+    CareUnit(CareUnitId),
+}
+
+/// Names one thing that can alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlarmKey {
+    /// About whom or what.
+    pub about: About,
+    /// What may be wrong.
+    pub kind: AlarmKind,
+    /// The vital that stands for the sensor, where a patient has several; `None` is the ECG.
+    pub sensor: Option<Vital>,
+}
+
+impl AlarmKey {
+    /// A key without a sensor.
+    pub const fn new(about: About, kind: AlarmKind) -> Self {
+        Self { about, kind, sensor: None }
+    }
+}
+
+/// A piece of evidence with what the words of an alarm would rest on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence {
+    pub(super) verdict: Verdict,
+    pub(super) taken_at: Timestamp,
+    pub(super) received_at: Timestamp,
+    pub(super) facts: Facts,
+    pub(super) device: Option<DeviceId>,
+}
+
+impl Evidence {
+    /// Of a condition that is known at this very instant.
+    pub(super) const fn known(verdict: Verdict, at: Timestamp, device: Option<DeviceId>) -> Self {
+        Self { verdict, taken_at: at, received_at: at, facts: Facts::Bare, device }
+    }
+}
+
+/// One thing that can alarm.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) rule: Arc<Rule>,
+    pub(super) state: State,
+    /// What the newest evidence rests on; written by observation.
+    pub(super) facts: Facts,
+    pub(super) device: Option<DeviceId>,
+    /// Its subject is gone: it is removed once it is quiet.
+    pub(super) retired: bool,
+    /// The alarm that is pending or stands; written by decisions.
+    pub(super) open: Option<Open>,
+    /// The deadline under which the slot is filed; the true one may be later.
+    filed: Option<Timestamp>,
+}
+
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.rule, &self.state, &self.facts, self.device, self.retired, &self.open)
+            == (&other.rule, &other.state, &other.facts, other.device, other.retired, &other.open)
+    }
+}
+
+/// An alarm that is pending or stands, beyond what its machine knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) id: AlarmId,
+    pub(super) raised: Option<Raised>,
+    pub(super) told: Vec<Told>,
+    pub(super) nobody: bool,
+    pub(super) changed_by: Option<UserId>,
+}
+
+/// Every slot, with the indexes that answer quickly.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alarms {
+    pub(super) slots: BTreeMap<AlarmKey, Slot>,
+    pub(super) by_id: BTreeMap<AlarmId, AlarmKey>,
+    deadlines: BTreeSet<(Timestamp, AlarmKey)>,
+    /// What stood and covers others when the record came.
+    covering: BTreeSet<AlarmKey>,
+    /// Changes of the above that count from the next record on.
+    unsettled: Vec<(AlarmKey, bool)>,
+}
+
+impl PartialEq for Alarms {
+    fn eq(&self, other: &Self) -> bool {
+        self.slots == other.slots
+    }
+}
+
+impl Alarms {
+    pub(super) fn first_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Slots whose alarm is raised.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (&AlarmKey, &Slot)> {
+        self.slots.iter().filter(|(_, slot)| slot.state.raised_at().is_some())
+    }
+
+    /// The slots about one subject.
+    pub(super) fn about(&self, about: About) -> impl Iterator<Item = (&AlarmKey, &Slot)> {
+        let first = AlarmKey { about, kind: FIRST_KIND, sensor: None };
+        self.slots.range(first..).take_while(move |(key, _)| key.about == about)
+    }
+
+    pub(super) fn settle(&mut self) {
+        for (key, covers) in std::mem::take(&mut self.unsettled) {
+            if covers {
+                self.covering.insert(key);
+            } else {
+                self.covering.remove(&key);
+            }
+        }
+    }
+
+    /// Files the slot's next deadline, unless it is filed earlier already.
+    pub(super) fn file(&mut self, key: AlarmKey) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(due) = slot.state.next_deadline(&slot.rule) else { return };
+        if slot.filed.is_none_or(|filed| due < filed) {
+            if let Some(filed) = slot.filed.replace(due) {
+                self.deadlines.remove(&(filed, key));
+            }
+            self.deadlines.insert((due, key));
+        }
+    }
+
+    fn remove(&mut self, key: AlarmKey) {
+        if let Some(slot) = self.slots.remove(&key)
+            && let Some(filed) = slot.filed
+        {
+            self.deadlines.remove(&(filed, key));
+        }
+    }
+
+    fn take_first(&mut self) -> Option<AlarmKey> {
+        let (_, key) = self.deadlines.pop_first()?;
+        if let Some(slot) = self.slots.get_mut(&key) {
+            slot.filed = None;
+        }
+        Some(key)
+    }
+
+    /// Makes the indexes anew after the slots were read from a checkpoint.
+    pub(super) fn index(&mut self) {
+        let keys: Vec<AlarmKey> = self.slots.keys().copied().collect();
+        for key in keys {
+            if let Some(slot) = self.slots.get(&key) {
+                if let Some(open) = &slot.open {
+                    self.by_id.insert(open.id, key);
+                }
+                if slot.state.raised_at().is_some() {
+                    self.covering.insert(key);
+                }
+            }
+            self.file(key);
+        }
+    }
+}
+
+/// The kind that sorts first, for ranges.
+const FIRST_KIND: AlarmKind = AlarmKind::Limit(Vital::BatteryLevel, limit::Side::Low);
+
+impl Slot {
+    pub(super) fn new(rule: Arc<Rule>) -> Self {
+        Self {
+            rule,
+            state: State::default(),
+            facts: Facts::Bare,
+            device: None,
+            retired: false,
+            open: None,
+            filed: None,
+        }
+    }
+}
+
+impl Core {
+    /// Weighs evidence: decides on it if live, and takes it in.
+    pub(super) fn weigh(&mut self, turn: &mut Turn<'_>, key: AlarmKey, evidence: Evidence) {
+        if self.is_cut(Cut::Deciders) || self.is_cut(Cut::Alarms) {
+            return;
+        }
+        let Evidence { taken_at, received_at, device, .. } = evidence;
+        let verdict =
+            if self.is_covered(key, device) { evidence.verdict.under_cover() } else { evidence.verdict };
+        if !self.alarms.slots.contains_key(&key) {
+            let rule = self.rule_of(key, device);
+            self.alarms.slots.insert(key, Slot::new(rule));
+        }
+        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
+        if verdict == Verdict::Holds {
+            slot.facts = evidence.facts;
+        }
+        slot.device = device.or(slot.device);
+        slot.retired = false;
+        let input = Input::Evidence { verdict, taken_at, received_at };
+        let (rule, before) = (Arc::clone(&slot.rule), slot.state);
+        slot.state.observe(&rule, &input);
+        if turn.is_live() {
+            let effects = alarm::decide(&rule, &before, &input, turn.now);
+            if !effects.is_empty() {
+                self.carry_out(turn, key, effects, None);
+            }
+        }
+        self.alarms.file(key);
+    }
+
+    /// Meets the deadlines of the alarm whose deadline comes first.
+    pub(super) fn meet_first_deadline(&mut self, turn: &mut Turn<'_>, to: Timestamp) {
+        let Some(key) = self.alarms.take_first() else { return };
+        if let Some(slot) = self.alarms.slots.get(&key) {
+            let effects = alarm::decide(&slot.rule, &slot.state, &Input::Tick, to);
+            if !effects.is_empty() {
+                self.now = self.now.max(to);
+                turn.now = self.now;
+                self.carry_out(turn, key, effects, None);
+            }
+        }
+        self.alarms.file(key);
+    }
+
+    /// Gives a person's or another alarm's input to one alarm; only live.
+    pub(super) fn put(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: AlarmKey,
+        input: Input,
+        by: Option<(UserId, Redacted<String>)>,
+    ) -> bool {
+        let Some(slot) = self.alarms.slots.get(&key) else { return false };
+        let effects = alarm::decide(&slot.rule, &slot.state, &input, turn.now);
+        let is_refused = effects.iter().any(|it| matches!(it, alarm::Effect::Refuse(_)));
+        self.carry_out(turn, key, effects, by);
+        self.alarms.file(key);
+        !is_refused
+    }
+
+    /// Journals one change of an alarm, with its words if it is raised now.
+    pub(super) fn change(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: AlarmKey,
+        step: Transition,
+        by: Option<&(UserId, Redacted<String>)>,
+    ) {
+        let Some(slot) = self.alarms.slots.get(&key) else { return };
+        let alarm = match step.change {
+            Change::Began => self.cause.map(|cause| {
+                let effect = EffectId { cause: cause.position, index: cause.next_index };
+                alarm_id_of(effect, step.at)
+            }),
+            Change::Subsided
+            | Change::Raised
+            | Change::Escalated { .. }
+            | Change::Acknowledged { .. }
+            | Change::AcknowledgementExpired
+            | Change::SignalLost
+            | Change::SignalFound
+            | Change::Ended(_) => slot.open.as_ref().map(|open| open.id),
+        };
+        let raised = (step.change == Change::Raised).then(|| self.words_of(key, slot));
+        let is_end = matches!(step.change, Change::Ended(_));
+        let words = by.map(|by| by.1.clone()).filter(|words| is_end && !words.0.is_empty());
+        let by = by.map(|by| by.0);
+        let changed = AlarmChanged { alarm, key, step, raised, by, words };
+        self.decide(turn, Decision::Alarm(changed));
+        if step.change == Change::Raised {
+            self.supersede_covered(turn, key);
+        }
+    }
+
+    fn words_of(&self, key: AlarmKey, slot: &Slot) -> Raised {
+        let about_sensor = matches!(key.kind, AlarmKind::NoSignal | AlarmKind::LeadsOff);
+        let source = if about_sensor {
+            sensor_words(key.sensor).to_owned()
+        } else {
+            slot.device.map_or_else(String::new, |device| self.facts_of(device).words.clone())
+        };
+        let patient = self.patient_of(key.about);
+        Raised {
+            title: key.kind.title(&slot.facts, &source),
+            detail: key.kind.detail(&slot.facts),
+            priority: slot.rule.priority,
+            latching: slot.rule.latching,
+            patient,
+            care_unit: self.care_unit_about(key.about),
+            device: slot.device,
+        }
+    }
+
+    pub(super) fn patient_of(&self, about: About) -> Option<PatientId> {
+        match about {
+            About::Patient(patient) => Some(patient),
+            About::Device(device) => match self.directory.subject_of(device) {
+                Subject::Patient(patient) => Some(patient),
+                Subject::Place(_) | Subject::Nobody => None,
+            },
+            About::CareUnit(_) => None,
+        }
+    }
+
+    /// The care unit that answers for an alarm about this now.
+    pub(super) fn care_unit_about(&self, about: About) -> Option<CareUnitId> {
+        match about {
+            About::CareUnit(care_unit) => Some(care_unit),
+            About::Device(device) => self.directory.care_unit_of_device(device),
+            About::Patient(patient) => self.directory.care_unit_of(patient).or_else(|| {
+                let mut devices = self.directory.devices_on(patient);
+                devices.find_map(|device| self.directory.devices.get(&device)?.care_unit)
+            }),
+        }
+    }
+
+    pub(super) fn site_about(&self, about: About) -> Option<SiteId> {
+        self.care_unit_about(about).and_then(|care_unit| self.directory.site_of(care_unit))
+    }
+
+    /// Whether something that stood when the record came tells all that this would.
+    fn is_covered(&self, key: AlarmKey, device: Option<DeviceId>) -> bool {
+        let covers = |other: &AlarmKey| other.kind.covers(key.kind) && other.sensor == key.sensor;
+        let same = self.alarms.covering.range(
+            AlarmKey::new(key.about, FIRST_KIND)..,
+        );
+        let by_same = same.take_while(|other| other.about == key.about).any(covers);
+        let silent = device.map(|it| AlarmKey::new(About::Device(it), AlarmKind::DeviceSilent));
+        let by_silence = silent.is_some_and(|silent| {
+            silent.kind.covers(key.kind) && self.alarms.covering.contains(&silent)
+        });
+        by_same || by_silence
+    }
+
+    /// Ends what the alarm that was just raised tells as well.
+    fn supersede_covered(&mut self, turn: &mut Turn<'_>, key: AlarmKey) {
+        let Some(by) = self.alarms.slots.get(&key).and_then(|slot| Some(slot.open.as_ref()?.id))
+        else {
+            return;
+        };
+        let patient = self.patient_of(key.about).map(About::Patient);
+        let abouts = [Some(key.about), patient.filter(|it| *it != key.about)];
+        let device = match key.about {
+            About::Device(device) => Some(device),
+            About::Patient(_) | About::CareUnit(_) => None,
+        };
+        let mut covered = Vec::new();
+        for about in abouts.into_iter().flatten() {
+            covered.extend(
+                self.alarms
+                    .about(about)
+                    .filter(|(other, slot)| {
+                        let same_source = match device {
+                            Some(_) => slot.device == device,
+                            None => other.sensor == key.sensor,
+                        };
+                        key.kind.covers(other.kind)
+                            && same_source
+                            && slot.state.raised_at().is_some()
+                    })
+                    .map(|(other, _)| *other),
+            );
+        }
+        for other in covered {
+            self.put(turn, other, Input::Supersede(by), None);
+        }
+    }
+
+    /// The rule of a thing that can alarm: a person's limit, else the defaults of its kind.
+    pub(super) fn rule_of(&self, key: AlarmKey, device: Option<DeviceId>) -> Arc<Rule> {
+        let cadence = |vital| device.and_then(|it| self.facts_of(it).cadence_of(vital));
+        let mut rule = match (key.kind, key.about) {
+            (AlarmKind::Limit(vital, side), About::Patient(patient)) => {
+                let set = self.limits_in_force(patient, vital);
+                let side = set.as_ref().and_then(|set| limit::side_of(set, side));
+                side.map_or_else(
+                    || rules::rule(key.kind, cadence(vital)),
+                    |side| rules::limit_rule(vital, side, cadence(vital)),
+                )
+            }
+            (AlarmKind::Desaturation, _) => rules::rule(key.kind, cadence(Vital::Saturation)),
+            (AlarmKind::BatteryLow | AlarmKind::BatteryNearlyEmpty, _) => {
+                rules::rule(key.kind, cadence(Vital::BatteryLevel))
+            }
+            (_, _) => rules::rule(key.kind, None),
+        };
+        if self.is_cut(Cut::Escalation) {
+            rule.escalate_after.clear();
+        }
+        Arc::new(rule)
+    }
+
+    /// Folds a journalled change into its slot, and everything that shows it.
+    pub(super) fn alarm_changed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        decided: &Decided,
+        changed: &AlarmChanged,
+    ) {
+        let key = changed.key;
+        if !self.alarms.slots.contains_key(&key) {
+            let rule = self.rule_of(key, None);
+            self.alarms.slots.insert(key, Slot::new(rule));
+        }
+        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
+        let was_raised = slot.state.raised_at().is_some();
+        let before = slot.state;
+        slot.state.apply(&changed.step);
+        let is_raised = slot.state.raised_at().is_some();
+        if let (Change::Began, Some(id)) = (changed.step.change, changed.alarm) {
+            let (raised, told, nobody, changed_by) = (None, Vec::new(), false, None);
+            slot.open = Some(Open { id, raised, told, nobody, changed_by });
+            self.alarms.by_id.insert(id, key);
+        }
+        if let Some(open) = &mut slot.open {
+            open.changed_by = changed.by.or(open.changed_by);
+            if let Some(raised) = &changed.raised {
+                open.raised = Some(raised.clone());
+            }
+        }
+        if is_raised != was_raised {
+            self.alarms.unsettled.push((key, is_raised));
+        }
+        self.count(turn, changed.step.change);
+        if was_raised || is_raised {
+            self.show(turn, decided, changed, before);
+        }
+        if matches!(changed.step.change, Change::Subsided | Change::Ended(_)) {
+            self.close(key);
+        }
+        self.alarms.file(key);
+    }
+
+    fn count(&mut self, turn: &Turn<'_>, change: Change) {
+        let live = u64::from(turn.is_live());
+        match change {
+            Change::Raised => self.counters.alarms_raised += live,
+            Change::Acknowledged { .. } => self.counters.alarms_acknowledged += live,
+            Change::Escalated { .. } => self.counters.alarms_escalated += live,
+            Change::Ended(_) => self.counters.alarms_ended += live,
+            Change::Began
+            | Change::Subsided
+            | Change::AcknowledgementExpired
+            | Change::SignalLost
+            | Change::SignalFound => {}
+        }
+    }
+
+    /// Tells screens and records of a change of an alarm that is or was raised.
+    fn show(&mut self, turn: &mut Turn<'_>, decided: &Decided, changed: &AlarmChanged, before: State) {
+        let Some(id) = changed.alarm else { return };
+        self.changes.alarm(id);
+        if let Some(patient) = self.patient_of(changed.key.about)
+            && let AlarmKind::Limit(vital, _) = changed.key.kind
+        {
+            self.changes.numerics.insert((patient, vital));
+        }
+        let mut shown = self.alarm_view(changed.key);
+        if let (Some(alarm), Change::Ended(end)) = (&mut shown, changed.step.change) {
+            alarm.phase = AlarmPhase::Ended;
+            alarm.raised_at = before.raised_at().unwrap_or(alarm.raised_at);
+            alarm.since = before.began_at().unwrap_or(alarm.since);
+            alarm.ended_at = Some(changed.step.at);
+            alarm.end = Some(super::views::end_of(end, changed));
+            if let Some(care_unit) = alarm.care_unit {
+                self.changes.ended_in.insert(id, care_unit);
+            }
+            self.ended.push_back(alarm.clone());
+            if self.ended.len() > ENDED_ALARMS_KEPT_MAX {
+                self.ended.pop_front();
+            }
+        }
+        if let Some(alarm) = shown {
+            self.alarm_row(turn, decided, changed, &alarm);
+        }
+    }
+
+    /// Forgets the alarm that is over, and the slot too if its subject is gone.
+    fn close(&mut self, key: AlarmKey) {
+        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
+        if let Some(open) = slot.open.take() {
+            self.alarms.by_id.remove(&open.id);
+        }
+        if slot.retired {
+            self.alarms.remove(key);
+        }
+    }
+
+    /// Folds a call into the alarm that it is about.
+    pub(super) fn called(&mut self, turn: &mut Turn<'_>, decided: &Decided, called: &Called) {
+        let slot = self.alarms.slots.get_mut(&called.key);
+        let Some(open) = slot.and_then(|slot| slot.open.as_mut()) else { return };
+        open.nobody = called.staff.is_empty();
+        for (staff, told_as) in &called.staff {
+            // Who was told before stays told since then, unless the alarm sounds anew.
+            if called.step == 0 || open.told.iter().all(|told| told.staff != *staff) {
+                open.told.retain(|told| told.staff != *staff);
+                let step = u32::from(called.step);
+                open.told.push(Told { staff: *staff, told_as: *told_as, at: called.at, step });
+            }
+        }
+        self.changes.alarm(called.alarm);
+        self.called_row(turn, decided, called);
+    }
+
+    /// Takes in what one alarm says to another.
+    pub(super) fn weighed(&mut self, turn: &mut Turn<'_>, weighed: &Weighed) {
+        self.weigh(
+            turn,
+            weighed.key,
+            Evidence::known(weighed.verdict, weighed.at, weighed.device),
+        );
+    }
+
+    /// Ends every alarm for which `concerns` is true, because its subject is gone, and forgets the slots.
+    pub(super) fn retire(
+        &mut self,
+        turn: &mut Turn<'_>,
+        about: About,
+        reason: EndReason,
+        concerns: impl Fn(&AlarmKey, &Slot) -> bool,
+    ) {
+        let keys = self.alarms.about(about).filter(|(key, slot)| concerns(key, slot));
+        let keys: Vec<AlarmKey> = keys.map(|(key, _)| *key).collect();
+        for key in keys {
+            let Some(slot) = self.alarms.slots.get_mut(&key) else { continue };
+            slot.retired = true;
+            if slot.open.is_none() {
+                self.alarms.remove(key);
+                continue;
+            }
+            if turn.is_live() {
+                self.put(turn, key, Input::End(EndedBy::Entry, reason), None);
+                // What was only pending subsides, as there is nothing left to hold.
+                let over = Input::known(Verdict::Over, turn.now);
+                self.put(turn, key, over, None);
+            }
+        }
+    }
+
+    /// The alarms that a person ended or acknowledged are found by their id.
+    pub(super) fn key_of(&self, alarm: AlarmId) -> Option<AlarmKey> {
+        self.alarms.by_id.get(&alarm).copied()
+    }
+
+    /// The member of staff behind a change, for views.
+    pub(super) const fn staff_of(end: End) -> Option<StaffId> {
+        match end {
+            End::ByPerson(EndedBy::Staff(staff), _) => Some(staff),
+            End::ByPerson(EndedBy::Entry, _) | End::ConditionOver | End::Superseded(_) => None,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Packs as devices send them, and as they should not.

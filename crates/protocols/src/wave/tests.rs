@@ -1,0 +1,1 @@
+//! Blocks as devices send them, and as they should not.

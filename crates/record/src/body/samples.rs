@@ -1,0 +1,474 @@
+//! Bodies to test with: one of each shape with fixed contents, and any by chance.
+
+use std::time::Duration;
+
+use model::{
+    Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code, Consciousness,
+    Date, Device, Encounter, EndReason, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure,
+    MissingReason, Org, Oxygen, OxygenDevice, Patient, Post, Priority, Redacted, Role, Room,
+    Sample, Sex, Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
+};
+use proptest::{collection::vec, option, prelude::*};
+
+use crate::{
+    Actor, AuditEntry, Body, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
+    Presence, PresenceChange, Readings, SampleAt, SegmentHead, Session, Upward, WaveBlock, Wish,
+};
+
+/// The id whose last digits are `number`.
+pub(crate) fn id<K: Kind>(number: u128) -> Id<K> {
+    Id::from_uuid(0x0192_f0c1_2b3a_7c4d_8e5f_0000_0000_0000 | number).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix_nanos((1_700_000_000 + second) * 1_000_000_000)
+}
+
+fn red(text: &str) -> Redacted<String> {
+    Redacted(text.to_owned())
+}
+
+/// `times` rounds of `channels` channels, each a heart rate of 72.
+pub(crate) fn readings(times: i64, channels: u8) -> Readings {
+    let sample = |round: i64, channel: u8| {
+        let measure =
+            Measure { kind: Code::Mdc(147_842), mantissa: 72, exp10: 0, ucum: "/min".into() };
+        SampleAt {
+            channel: format!("MDC_ECG_HEART_RATE_{channel}").as_str().into(),
+            device_at_delta_ns: round * 1_000_000_000,
+            sample: Sample::Measured(measure),
+            refused: None,
+        }
+    };
+    Readings {
+        device: id(7),
+        counted: Some(Counted { boot: 3, seq: 9 }),
+        device_at: at(0),
+        device_now: Some(at(2)),
+        gateway_at: None,
+        clock: Clock::Synchronised { offset_ns: -5 },
+        may_be_buffered: false,
+        samples: (0..times)
+            .flat_map(|round| (0..channels).map(move |c| (round, c)))
+            .map(|(round, channel)| sample(round, channel))
+            .collect(),
+    }
+}
+
+fn all_readings() -> Readings {
+    let mut readings = readings(2, 2);
+    let refused = |refused: &[u8], reason| SampleAt {
+        channel: "MDC_PULS_OXIM_SAT_O2".into(),
+        device_at_delta_ns: -1,
+        sample: Sample::Missing(reason),
+        refused: (!refused.is_empty()).then(|| refused.to_vec()),
+    };
+    readings.samples.push(refused(b"", MissingReason::SensorDetached));
+    readings.samples.push(refused(b"990", MissingReason::Implausible));
+    let kind = Code::Loinc(2_339, 0);
+    let measure = Measure { kind, mantissa: i64::MIN, exp10: -128, ucum: "mmol/L".into() };
+    readings.samples.push(SampleAt {
+        channel: "glucose".into(),
+        device_at_delta_ns: i64::MAX,
+        sample: Sample::Measured(measure),
+        refused: Some(vec![0xff]),
+    });
+    readings.gateway_at = Some(at(3));
+    readings
+}
+
+fn wave() -> WaveBlock {
+    WaveBlock {
+        device: id(7),
+        channel: "MDC_ECG_ELEC_POTL_II".into(),
+        counted: Counted { boot: u64::MAX, seq: 1 },
+        device_at: at(0),
+        device_now: None,
+        gateway_at: Some(at(1)),
+        clock: Clock::Unsynchronised,
+        may_be_buffered: true,
+        payload: vec![0xa0],
+    }
+}
+
+fn inputs() -> Vec<(&'static str, Body)> {
+    let dead_letter = DeadLetter {
+        id: id(11),
+        device: Some(id(7)),
+        door: "mqtt".into(),
+        topic: "wl/1/x".into(),
+        content_type: None,
+        reason: "wave:n".into(),
+        explanation: "250 samples are not what 7 bytes hold".into(),
+        payload: b"\x00garbage".to_vec(),
+    };
+    let duplicate = Duplicate {
+        device: id(7),
+        counted: Some(Counted { boot: 3, seq: 9 }),
+        channel: Some("MDC_PULS_OXIM_PLETH".into()),
+        samples: 125,
+    };
+    let presence =
+        |change| Body::Presence(Presence { device: id(7), change, remote: "[::1]:50000".into() });
+    let upward = Upward {
+        device: id(7),
+        leaf: "state".into(),
+        content_type: Some("application/json".into()),
+        payload: b"{}".to_vec(),
+    };
+    let session = MqttSession {
+        device: id(7),
+        client_id: "patch-7".into(),
+        expiry_s: 604_800,
+        subscriptions: vec![("wl/1/s/d/down/#".into(), 1)],
+        ended: false,
+    };
+    let audit = AuditEntry {
+        actor: Actor::Device(id(7)),
+        action: "patient.read".into(),
+        patient: Some(id(8)),
+        resource: "/api/v1/patients/8".into(),
+        allowed: true,
+        rule: "site staff".into(),
+        remote: "10.0.0.7:443".into(),
+    };
+    vec![
+        ("readings", Body::Readings(readings(1, 1))),
+        ("readings-all", Body::Readings(all_readings())),
+        ("wave", Body::Wave(wave())),
+        ("dead-letter", Body::DeadLetter(dead_letter)),
+        ("duplicate", Body::Duplicate(duplicate)),
+        ("presence-connected", presence(PresenceChange::Connected)),
+        ("presence-disconnected", presence(PresenceChange::Disconnected)),
+        ("presence-lost", presence(PresenceChange::Lost)),
+        ("presence-taken-over", presence(PresenceChange::TakenOver)),
+        ("presence-refused", presence(PresenceChange::Refused)),
+        ("upward", Body::Upward(upward)),
+        ("audit", Body::Audit(audit)),
+        ("clock-step", Body::ClockStep(ClockStep { jumped_ns: -3_600_000_000_000 })),
+        ("mqtt-session", Body::MqttSession(session)),
+        (
+            "segment-head",
+            Body::SegmentHead(SegmentHead { offset: 33_554_432, next: vec![(id(1), 7)] }),
+        ),
+        (
+            "part",
+            Body::Part(Part { kind: 2, body_version: 1, number: 1, of: 2, bytes: vec![1, 2] }),
+        ),
+    ]
+}
+
+fn nouns() -> Vec<(&'static str, Wish)> {
+    let name = || "Süd 3".to_owned();
+    let patient = Patient {
+        id: id(8),
+        org: id(1),
+        record_number: red("P-42"),
+        given_name: red("Ilse"),
+        family_name: red("Brandt"),
+        birth_date: Some(Redacted(Date { year: 1947, month: 2, day: 28 })),
+        sex: Sex::Female,
+        here_for: red("COPD"),
+        spo2_scale: SpO2Scale::Two,
+    };
+    let user = User {
+        id: id(9),
+        org: id(1),
+        login: "m.okafor".into(),
+        role: Role::ChargeNurse,
+        staff: Some(id(10)),
+        password_hash: Some(red("$argon2id$x")),
+        disabled: false,
+    };
+    let device = Device {
+        id: id(7),
+        org: id(1),
+        site: id(2),
+        care_unit: Some(id(3)),
+        profile: "ecg-patch".into(),
+        serial: "SN1".into(),
+        label: "Patch 1".into(),
+        lifecycle: Lifecycle::InService,
+    };
+    let certificate = Certificate {
+        id: id(12),
+        device: id(7),
+        serial: vec![1, 2, 3],
+        not_before: at(0),
+        not_after: at(1),
+        revoked_at: None,
+    };
+    vec![
+        ("org", Wish::PutOrg(Org { id: id(1), name: name() })),
+        ("site", Wish::PutSite(Site { id: id(2), org: id(1), name: name() })),
+        ("care-unit", Wish::PutCareUnit(CareUnit { id: id(3), site: id(2), name: name() })),
+        ("room", Wish::PutRoom(Room { id: id(4), care_unit: id(3), name: name() })),
+        ("bed", Wish::PutBed(Bed { id: id(5), room: id(4), name: "04".into() })),
+        ("patient", Wish::PutPatient(patient)),
+        ("staff", Wish::PutStaff(Staff { id: id(10), org: id(1), site: id(2), name: red("M") })),
+        ("user", Wish::PutUser(user)),
+        ("device", Wish::PutDevice(device)),
+        ("lifecycle", Wish::SetLifecycle { device: id(7), lifecycle: Lifecycle::Quarantined }),
+        ("certificate", Wish::PutCertificate(certificate)),
+        ("revoke", Wish::RevokeCertificate(id(12))),
+    ]
+}
+
+fn acts() -> Vec<(&'static str, Wish)> {
+    let line = |value| Association { key: id(7), value, from: at(0), known_at: at(1) };
+    let empty = Encounter { key: id(5), value: None, from: at(0), known_at: at(1) };
+    let (from, known_at) = (at(0), at(1));
+    let charge = Assignment { key: Post::Charge(id(3)), value: Some(id(10)), from, known_at };
+    let bed = Assignment { key: Post::Bed(id(5)), value: None, from, known_at };
+    let side = LimitSide {
+        limit_thousandths: 40_000,
+        clears_at_thousandths: 45_000,
+        delay: Duration::from_millis(10_500),
+        priority: Priority::High,
+    };
+    let limits = LimitSet { vital: Vital::HeartRate, low: Some(side), high: None };
+    let oxygen = Oxygen::Added { flow_ml_per_min: Some(2_000), by: OxygenDevice::NasalCannula };
+    let chart = |oxygen| Charting {
+        patient: id(8),
+        observed_at: at(0),
+        consciousness: Some(Consciousness::NewConfusion),
+        oxygen: Some(oxygen),
+        breaths_per_min: Some(18),
+        note: red("restless"),
+    };
+    let quiet_for = Duration::from_secs(120);
+    let words = red("probe on the wrong finger");
+    let session = Session {
+        id: id(13),
+        user: id(9),
+        token_hash: [9; 32],
+        opened_at: from,
+        expires_at: known_at,
+    };
+    vec![
+        ("associate", Wish::Associate(line(Subject::Patient(id(8))))),
+        ("associate-place-2", Wish::Associate(line(Subject::Place(id(4))))),
+        ("associate-nobody-2", Wish::Associate(line(Subject::Nobody))),
+        ("occupy", Wish::Occupy(empty)),
+        ("occupy-patient-2", Wish::Occupy(Encounter { value: Some(id(8)), ..empty })),
+        ("assign", Wish::Assign(charge)),
+        ("assign-bed-2", Wish::Assign(bed)),
+        ("limits", Wish::SetLimits { patient: id(8), limits }),
+        ("spo2-scale", Wish::SetSpO2Scale { patient: id(8), scale: SpO2Scale::One }),
+        ("chart", Wish::Chart(chart(oxygen))),
+        ("chart-air-2", Wish::Chart(chart(Oxygen::Air))),
+        ("acknowledge", Wish::Acknowledge { alarm: id(14), quiet_for }),
+        ("end-alarm", Wish::EndAlarm { alarm: id(14), reason: EndReason::Artefact, words }),
+        ("invite", Wish::Invite { user: id(9), token_hash: [7; 32], expires_at: at(9) }),
+        ("password", Wish::SetPassword { user: id(9), password_hash: red("$argon2id$x") }),
+        ("open-session", Wish::OpenSession(session)),
+        ("close-session", Wish::CloseSession(id(13))),
+    ]
+}
+
+/// One body of each shape, by the name of its golden line.
+pub(crate) fn golden_bodies() -> Vec<(String, Body)> {
+    let wishes = nouns().into_iter().chain(acts()).map(|(name, wish)| {
+        (format!("wish-{name}"), Body::Command(Command { actor: Actor::User(id(1)), wish }))
+    });
+    let by_system = Command { actor: Actor::System, wish: Wish::RevokeCertificate(id(12)) };
+    let inputs = inputs().into_iter().map(|(name, body)| (name.to_owned(), body));
+    inputs
+        .chain(wishes)
+        .chain([("wish-revoke-system-2".into(), Body::Command(by_system))])
+        .collect()
+}
+
+fn any_id<K: Kind + std::fmt::Debug>() -> impl Strategy<Value = Id<K>> {
+    any::<(i64, u128)>()
+        .prop_map(|(nanos, random)| Id::v7(Timestamp::from_unix_nanos(nanos), random))
+}
+
+fn any_at() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_unix_nanos)
+}
+
+fn any_clock() -> impl Strategy<Value = Clock> {
+    option::of(any::<i64>()).prop_map(|offset| match offset {
+        Some(offset_ns) => Clock::Synchronised { offset_ns },
+        None => Clock::Unsynchronised,
+    })
+}
+
+fn any_counted() -> impl Strategy<Value = Counted> {
+    any::<(u64, u64)>().prop_map(|(boot, seq)| Counted { boot, seq })
+}
+
+fn any_code() -> impl Strategy<Value = Code> {
+    prop_oneof![
+        any::<u32>().prop_map(Code::Mdc),
+        any::<(u32, u8)>().prop_map(|(number, check)| Code::Loinc(number, check)),
+    ]
+}
+
+fn any_reason() -> impl Strategy<Value = MissingReason> {
+    use MissingReason::{
+        DeviceFault, Implausible, NotMeasured, OutOfRange, PoorSignal, SensorDetached, Unknown,
+        WarmingUp,
+    };
+    prop::sample::select(vec![
+        SensorDetached,
+        DeviceFault,
+        Implausible,
+        OutOfRange,
+        PoorSignal,
+        WarmingUp,
+        NotMeasured,
+        Unknown,
+    ])
+}
+
+fn any_sample() -> impl Strategy<Value = SampleAt> {
+    let measured = (any_code(), any::<i64>(), any::<i8>(), "(%|/min|mm\\[Hg\\]|.{0,4})").prop_map(
+        |(kind, mantissa, exp10, ucum)| {
+            Sample::Measured(Measure { kind, mantissa, exp10, ucum: ucum.as_str().into() })
+        },
+    );
+    let missing = any_reason().prop_map(Sample::Missing);
+    // Few names, so that lines of the table are shared.
+    ("[ab]{0,2}", any::<i64>(), prop_oneof![measured, missing], any::<Option<Vec<u8>>>()).prop_map(
+        |(channel, device_at_delta_ns, sample, refused)| {
+            let channel = channel.as_str().into();
+            SampleAt { channel, device_at_delta_ns, sample, refused }
+        },
+    )
+}
+
+fn any_readings() -> impl Strategy<Value = Readings> {
+    let times = (any_at(), option::of(any_at()), option::of(any_at()));
+    let head = (any_id(), option::of(any_counted()), times, any_clock(), any::<bool>());
+    (head, vec(any_sample(), 0..20)).prop_map(
+        |((device, counted, times, clock, buffers), samples)| {
+            let (device_at, device_now, gateway_at) = times;
+            let may_be_buffered = buffers;
+            Readings {
+                device,
+                counted,
+                device_at,
+                device_now,
+                gateway_at,
+                clock,
+                may_be_buffered,
+                samples,
+            }
+        },
+    )
+}
+
+fn any_wave() -> impl Strategy<Value = WaveBlock> {
+    let times = (any_at(), option::of(any_at()), option::of(any_at()));
+    (any_id(), any::<String>(), any_counted(), times, any_clock(), any::<(bool, Vec<u8>)>())
+        .prop_map(|(device, channel, counted, times, clock, (may_be_buffered, payload))| {
+            let channel = channel.as_str().into();
+            let (device_at, device_now, gateway_at) = times;
+            WaveBlock {
+                device,
+                channel,
+                counted,
+                device_at,
+                device_now,
+                gateway_at,
+                clock,
+                may_be_buffered,
+                payload,
+            }
+        })
+}
+
+fn any_dead_letter() -> impl Strategy<Value = DeadLetter> {
+    (
+        any_id(),
+        option::of(any_id()),
+        any::<[String; 4]>(),
+        any::<Option<String>>(),
+        any::<Vec<u8>>(),
+    )
+        .prop_map(|(id, device, [door, topic, reason, explanation], content_type, payload)| {
+            DeadLetter { id, device, door, topic, content_type, reason, explanation, payload }
+        })
+}
+
+fn any_actor() -> impl Strategy<Value = Actor> {
+    prop_oneof![
+        any_id().prop_map(Actor::User),
+        any_id().prop_map(Actor::Device),
+        Just(Actor::System),
+    ]
+}
+
+/// The golden wishes with other ids, times and texts; their shapes are few and fixed.
+fn any_wish() -> impl Strategy<Value = Wish> {
+    let fixed = nouns().into_iter().chain(acts()).map(|(_, wish)| wish).collect::<Vec<_>>();
+    prop_oneof![
+        prop::sample::select(fixed),
+        (any_id(), any::<String>()).prop_map(|(id, name)| Wish::PutOrg(Org { id, name })),
+        (any_id(), any_id(), any_at(), any_at()).prop_map(|(key, patient, from, known_at)| {
+            Wish::Associate(Association { key, value: Subject::Patient(patient), from, known_at })
+        }),
+        (any_id(), any::<(u64, u32)>()).prop_map(|(alarm, (secs, nanos))| {
+            let quiet_for = Duration::new(secs, nanos % 1_000_000_000);
+            Wish::Acknowledge { alarm, quiet_for }
+        }),
+        (any_id(), any::<[u8; 32]>(), any_at()).prop_map(|(user, token_hash, expires_at)| {
+            Wish::Invite { user, token_hash, expires_at }
+        }),
+        (any_id(), any::<i16>(), any::<(u8, u8)>(), any::<String>()).prop_map(
+            |(id, year, (month, day), name)| {
+                let Some(Wish::PutPatient(patient)) = nouns()
+                    .into_iter()
+                    .map(|noun| noun.1)
+                    .find(|wish| matches!(wish, Wish::PutPatient(_)))
+                else {
+                    unreachable!()
+                };
+                let birth_date = Some(Redacted(Date { year, month, day }));
+                Wish::PutPatient(Patient { id, birth_date, here_for: Redacted(name), ..patient })
+            }
+        ),
+    ]
+}
+
+/// Any body of any kind.
+pub(crate) fn any_body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        any_readings().prop_map(Body::Readings),
+        any_wave().prop_map(Body::Wave),
+        any_dead_letter().prop_map(Body::DeadLetter),
+        (any_id(), option::of(any_counted()), any::<Option<String>>(), any::<u32>()).prop_map(
+            |(device, counted, channel, samples)| {
+                let channel = channel.map(|channel| channel.as_str().into());
+                Body::Duplicate(Duplicate { device, counted, channel, samples })
+            }
+        ),
+        (any_id(), any::<(String, Option<String>, Vec<u8>)>()).prop_map(
+            |(device, (leaf, content_type, payload))| {
+                Body::Upward(Upward { device, leaf, content_type, payload })
+            }
+        ),
+        (any_actor(), any_wish()).prop_map(|(actor, wish)| Body::Command(Command { actor, wish })),
+        (any_actor(), option::of(any_id()), any::<[String; 4]>(), any::<bool>()).prop_map(
+            |(actor, patient, [action, resource, rule, remote], allowed)| {
+                Body::Audit(AuditEntry { actor, action, patient, resource, allowed, rule, remote })
+            }
+        ),
+        any::<i64>().prop_map(|jumped_ns| Body::ClockStep(ClockStep { jumped_ns })),
+        (any_id(), any::<(String, u32, Vec<(String, u8)>, bool)>()).prop_map(
+            |(device, (client_id, expiry_s, subscriptions, ended))| {
+                Body::MqttSession(MqttSession { device, client_id, expiry_s, subscriptions, ended })
+            }
+        ),
+        (any::<u64>(), vec((any_id(), any::<u64>()), 0..9))
+            .prop_map(|(offset, next)| Body::SegmentHead(SegmentHead { offset, next })),
+        any::<(u16, u8, u32, u32, Vec<u8>)>().prop_map(
+            |(kind, body_version, number, of, bytes)| {
+                Body::Part(Part { kind, body_version, number, of, bytes })
+            }
+        ),
+        prop::sample::select(golden_bodies()).prop_map(|(_, body)| body),
+    ]
+}

@@ -1,0 +1,208 @@
+//! How a client comes in and how it goes: CONNECT, the farewell, and what is said
+//! about both to whoever draws the arrivals.
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::mqtt::{
+    proto::{Connect, Will},
+    sessions::Attached,
+};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Judges a CONNECT; the order of the checks is the order of what they protect.
+    pub(super) async fn connect(&mut self, connect: Connect, now: Timestamp) -> Option<End> {
+        let site = match (self.shared.may_connect)(&self.identity) {
+            Ok(site) => site,
+            Err(why) => return Some(self.refuse(why)),
+        };
+        let Some(client_id) = self.client_id(&connect, now) else {
+            return Some(self.refuse(RefusedWhy::ClientId));
+        };
+        let topics = DeviceTopics::new(&self.identity, site);
+        let will = match &connect.will {
+            Some(will) if !permit_device(&topics, DeviceAct::Publish, &will.topic).is_allowed() => {
+                return Some(self.refuse(RefusedWhy::Will));
+            }
+            Some(will) => Some((will.delay_s, self.will(will, site, now))),
+            None => None,
+        };
+        let limits = self.shared.limits.clone();
+        let expiry_s = connect.expiry_s.min(limits.session_expiry_max_s);
+        let live = Live {
+            connection: self.number,
+            desk: self.desk.clone(),
+            identity: self.identity.clone(),
+            remote: self.remote,
+            version: connect.version,
+            since: now,
+            will,
+        };
+        let key = (self.identity.device, client_id);
+        let attached = self.shared.sessions().attach(&key, connect.clean, expiry_s, live);
+        let Ok(attached) = attached else {
+            return Some(self.refuse(RefusedWhy::TooManySessions));
+        };
+        let (keep_alive_s, silence_max) = self.silence(&connect);
+        let granted = Granted {
+            session_present: attached.present,
+            receive_max: limits.receive_max,
+            packet_len_max: limits.packet_len_max,
+            topic_aliases_max: limits.topic_aliases_max,
+            expiry_s: (expiry_s != connect.expiry_s).then_some(expiry_s),
+            keep_alive_s,
+            client_id: connect.client_id.is_empty().then(|| key.1.clone()),
+        };
+        self.peer.accept(&granted, &mut self.out);
+        self.has_mail = true;
+        let client_id = key.1.clone();
+        let outbox = attached.outbox.clone();
+        self.open = Some(Open { key, site, topics, outbox, silence_max });
+        self.announce(attached, client_id).await
+    }
+
+    /// Says who came, after all that has to be said about the connection before.
+    async fn announce(&mut self, attached: Attached, client_id: String) -> Option<End> {
+        let will = |message| Arrival::Message(Unacked::new(message, None));
+        let mut said = Vec::new();
+        said.extend(attached.will.map(will));
+        if let Some((old, old_will)) = attached.displaced {
+            said.extend(old_will.map(will));
+            let (identity, remote) = (old.identity, old.remote);
+            said.push(Arrival::Closed { identity, remote, how: PresenceChange::TakenOver });
+        }
+        let (identity, remote) = (self.identity.clone(), self.remote);
+        said.push(Arrival::Opened { identity, remote, client_id });
+        said.extend(attached.change.map(Arrival::Session));
+        self.send_all(said).await
+    }
+
+    /// The session's name: the device's uuid, or one that begins with it; `None` is refused.
+    fn client_id(&self, connect: &Connect, now: Timestamp) -> Option<String> {
+        let device = self.identity.device.to_string();
+        if connect.client_id.is_empty() {
+            let may_be_assigned = connect.version == Version::V5 || connect.clean;
+            let assigned = || format!("{device}-{:x}-{:x}", now.unix_millis(), self.number);
+            return may_be_assigned.then(assigned);
+        }
+        let bounded = connect.client_id.len() <= self.shared.limits.client_id_len_max;
+        let own = connect.client_id.starts_with(&device);
+        let printable = connect.client_id.bytes().all(|byte| byte.is_ascii_graphic());
+        (bounded && own && printable).then(|| connect.client_id.clone())
+    }
+
+    /// The keep alive to announce, if not the client's, and the silence that ends it [§3.1.2.10].
+    fn silence(&self, connect: &Connect) -> (Option<u16>, Duration) {
+        let limits = &self.shared.limits;
+        let asked = connect.keep_alive_s;
+        let one_and_a_half = |seconds: u16| Duration::from_millis(u64::from(seconds) * 1_500);
+        match connect.version {
+            Version::V311 if asked == 0 => (None, limits.idle_max),
+            Version::V311 => (None, one_and_a_half(asked)),
+            Version::V5 if asked == 0 || asked > limits.keep_alive_max_s => {
+                (Some(limits.keep_alive_max_s), one_and_a_half(limits.keep_alive_max_s))
+            }
+            Version::V5 => (None, one_and_a_half(asked)),
+        }
+    }
+
+    fn will(&self, will: &Will, site: SiteId, now: Timestamp) -> Message {
+        Message {
+            identity: self.identity.clone(),
+            site,
+            remote: self.remote,
+            topic: will.topic.clone(),
+            content_type: will.content_type.clone(),
+            payload: will.payload.clone(),
+            received_at: now,
+            qos: will.qos,
+            retain: will.retain,
+            dup: false,
+            is_will: true,
+            authorised: true,
+        }
+    }
+
+    fn refuse(&mut self, why: RefusedWhy) -> End {
+        let reason = match why {
+            RefusedWhy::Quarantined | RefusedWhy::Retired => Reason::Banned,
+            RefusedWhy::ClientId => Reason::ClientIdNotValid,
+            RefusedWhy::TooManySessions => Reason::QuotaExceeded,
+            RefusedWhy::NotReady => Reason::Unavailable,
+            _ => Reason::NotAuthorized,
+        };
+        self.peer.refuse(reason, &why.to_string(), &mut self.out);
+        End::NotAccepted(why)
+    }
+
+    /// Says how it ended, first to whoever draws the arrivals, then to the client.
+    pub(super) async fn end(mut self, end: End) {
+        let open = self.open.take();
+        let (how, leave) = match &end {
+            End::Goodbye { will, expiry_s } => {
+                (PresenceChange::Disconnected, Leave { with_will: *will, expiry_s: *expiry_s })
+            }
+            End::Lost | End::Silent | End::NobodyListens => {
+                (PresenceChange::Lost, Leave { with_will: true, expiry_s: None })
+            }
+            End::TakenOver => {
+                (PresenceChange::TakenOver, Leave { with_will: false, expiry_s: None })
+            }
+            End::NotAccepted(_) | End::Fault(_) | End::Left(_) => {
+                (PresenceChange::Refused, Leave { with_will: true, expiry_s: None })
+            }
+        };
+        let why = match &end {
+            End::NotAccepted(why) => Some(*why),
+            End::Fault(fault) => Some(RefusedWhy::Protocol(fault.words)),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let identity = Some(self.identity.clone());
+            self.shared.refused(&self.arrivals, self.remote, identity, why);
+        }
+        if let Some(open) = open {
+            self.depart(&open, how, leave).await;
+        }
+        match end {
+            End::Silent => self.peer.leave(Reason::KeepAliveTimeout, None, &mut self.out),
+            End::TakenOver => self.peer.leave(Reason::SessionTakenOver, None, &mut self.out),
+            End::Left(reason) => self.peer.leave(reason, None, &mut self.out),
+            End::NobodyListens => self.peer.leave(Reason::ShuttingDown, None, &mut self.out),
+            End::Fault(fault) => self.peer.leave(fault.reason, Some(fault.words), &mut self.out),
+            End::Goodbye { .. } | End::Lost | End::NotAccepted(_) => {}
+        }
+        self.farewell().await;
+    }
+
+    /// Ends the session's connection and says so, unless a newer connection did.
+    async fn depart(&mut self, open: &Open, how: PresenceChange, leave: Leave) {
+        let now = self.shared.clock.now();
+        let departed = self.shared.sessions().detach(&open.key, self.number, leave, now);
+        if !departed.is_last {
+            return;
+        }
+        let mut said = Vec::new();
+        if let Some(message) = departed.will {
+            let message = Message { received_at: now, ..message };
+            said.push(Arrival::Message(Unacked::new(message, None)));
+        }
+        let (identity, remote) = (self.identity.clone(), self.remote);
+        said.push(Arrival::Closed { identity, remote, how });
+        said.extend(departed.change.map(Arrival::Session));
+        self.send_all(said).await;
+    }
+
+    /// Writes what is left and closes, within a bounded time of the machine's own.
+    async fn farewell(&mut self) {
+        let bound = self.shared.limits.farewell_max;
+        let writing = async {
+            let left = poll_fn(|cx| self.poll_write(cx)).await;
+            if left.is_ok() {
+                // The peer may be gone; there is nobody left to tell.
+                let _ = self.stream.shutdown().await;
+            }
+        };
+        let _ = timeout(bound, writing).await;
+    }
+}

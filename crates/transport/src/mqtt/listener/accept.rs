@@ -1,0 +1,241 @@
+//! Takes connections off the socket, through their handshake, and into service.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use model::Timestamp;
+use tokio::{
+    net::TcpStream,
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::{
+    Unacked,
+    desk::Order,
+    mqtt::{Reason, connection::Connection},
+    tls::{device_of, why_failed},
+};
+
+/// How long the loop rests when the system has no more sockets to give.
+const SOCKET_PAUSE: Duration = Duration::from_millis(100);
+/// How often sessions that end and wills that are due are looked for.
+const HOUSE_EVERY: Duration = Duration::from_secs(1);
+
+/// The loop over the listening socket.
+pub(super) struct Doorkeeper {
+    shared: Arc<Shared>,
+    acceptor: TlsAcceptor,
+    arrivals: mpsc::Sender<Arrival>,
+    handshakes: Arc<Handshakes>,
+    tasks: JoinSet<()>,
+    next_number: u64,
+}
+
+/// The connections that are in their handshake, oldest first.
+#[derive(Default)]
+struct Handshakes {
+    places: Mutex<BTreeMap<u64, Place>>,
+    freed: Notify,
+}
+
+struct Place {
+    since: Timestamp,
+    remote: SocketAddr,
+    /// Missing for the moment between taking the place and spawning the task.
+    task: Option<AbortHandle>,
+}
+
+impl Handshakes {
+    fn places(&self) -> MutexGuard<'_, BTreeMap<u64, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the handshake's claim; `false` if it had to give way.
+    fn leave(&self, number: u64) -> bool {
+        let was_there = self.places().remove(&number).is_some();
+        self.freed.notify_one();
+        was_there
+    }
+}
+
+/// Counts a connection for as long as it is there, however its task ends.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.tally.connections.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.tally.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Doorkeeper {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        tls: Arc<ServerConfig>,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Self {
+        let acceptor = TlsAcceptor::from(tls);
+        let (handshakes, tasks) = (Arc::default(), JoinSet::new());
+        Self { shared, acceptor, arrivals, handshakes, tasks, next_number: 0 }
+    }
+
+    pub(super) async fn run(mut self, socket: TcpListener) {
+        let shared = self.shared.clone();
+        loop {
+            tokio::select! {
+                () = shared.stopped() => break,
+                Some(ended) = self.tasks.join_next() => {
+                    if ended.is_err_and(|error| error.is_panic()) {
+                        shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                accepted = accept(&shared, &self.handshakes, &self.arrivals, &socket) => {
+                    match accepted {
+                        Ok((stream, remote)) => self.take(stream, remote),
+                        // Out of file descriptors, mostly: others must end first.
+                        Err(_) => rest(&shared, SOCKET_PAUSE).await,
+                    }
+                }
+            }
+        }
+        drop(socket);
+        for (_, live) in shared.sessions().live(None) {
+            live.desk.order(Order::Leave(Reason::ShuttingDown));
+        }
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // A farewell is bounded by itself; this bounds what never came that far.
+        let bound = shared.limits.farewell_max.saturating_mul(2);
+        let _ = tokio::time::timeout(bound, all).await;
+    }
+
+    fn take(&mut self, stream: TcpStream, remote: SocketAddr) {
+        self.shared.tally.accepted.fetch_add(1, Ordering::Relaxed);
+        if self.shared.tally.connections.load(Ordering::Relaxed)
+            >= self.shared.limits.connections_max
+        {
+            self.shared.refused(&self.arrivals, remote, None, RefusedWhy::TooMany);
+            return;
+        }
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        let place = Place { since: self.shared.clock.now(), remote, task: None };
+        self.handshakes.places().insert(number, place);
+        let guest = Guest {
+            shared: self.shared.clone(),
+            acceptor: self.acceptor.clone(),
+            arrivals: self.arrivals.clone(),
+            handshakes: self.handshakes.clone(),
+            remote,
+            number,
+        };
+        let counted = Counted::new(self.shared.clone());
+        let task = self.tasks.spawn(async move {
+            let _counted = counted;
+            guest.serve(stream).await;
+        });
+        // The handshake may be over by now, and its place free.
+        if let Some(place) = self.handshakes.places().get_mut(&number) {
+            place.task = Some(task);
+        }
+    }
+}
+
+/// Waits until there is a place for one more handshake, then for one more connection.
+async fn accept(
+    shared: &Shared,
+    handshakes: &Handshakes,
+    arrivals: &mpsc::Sender<Arrival>,
+    socket: &TcpListener,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, remote) = socket.accept().await?;
+    loop {
+        let oldest = {
+            let places = handshakes.places();
+            if places.len() < shared.limits.handshakes_max {
+                return Ok((stream, remote));
+            }
+            places.first_key_value().map(|(number, place)| (*number, place.since))
+        };
+        let Some((number, since)) = oldest else { return Ok((stream, remote)) };
+        let gives_way_at = since.after(shared.limits.handshake_gives_way_after);
+        tokio::select! {
+            () = handshakes.freed.notified() => {}
+            () = shared.clock.sleep_until(gives_way_at) => {
+                let Some(place) = handshakes.places().remove(&number) else { continue };
+                if let Some(task) = place.task {
+                    task.abort();
+                }
+                shared.refused(arrivals, place.remote, None, RefusedWhy::Crowded);
+            }
+        }
+    }
+}
+
+/// One connection from its first byte.
+struct Guest {
+    shared: Arc<Shared>,
+    acceptor: TlsAcceptor,
+    arrivals: mpsc::Sender<Arrival>,
+    handshakes: Arc<Handshakes>,
+    remote: SocketAddr,
+    number: u64,
+}
+
+impl Guest {
+    async fn serve(self, stream: TcpStream) {
+        // Without it an acknowledgement may wait for the next one.
+        let _ = stream.set_nodelay(true);
+        let slow = self.shared.clock.now().after(self.shared.limits.handshake_max);
+        let handshake = tokio::select! {
+            handshake = self.acceptor.accept(stream) => handshake.map_err(|error| why_failed(&error)),
+            () = self.shared.clock.sleep_until(slow) => Err(RefusedWhy::HandshakeTooSlow),
+        };
+        if !self.handshakes.leave(self.number) {
+            return;
+        }
+        let refused = |why| self.shared.refused(&self.arrivals, self.remote, None, why);
+        let stream = match handshake {
+            Ok(stream) => stream,
+            Err(why) => return refused(why),
+        };
+        let Some(identity) = device_of(stream.get_ref().1.peer_certificates()) else {
+            return refused(RefusedWhy::BadCertificate);
+        };
+        let (shared, arrivals) = (self.shared, self.arrivals);
+        let connection =
+            Connection::new(shared, arrivals, stream, identity, self.remote, self.number);
+        connection.serve().await;
+    }
+}
+
+async fn rest(shared: &Shared, span: Duration) {
+    shared.clock.sleep_until(shared.clock.now().after(span)).await;
+}
+
+/// Ends sessions whose time is over and publishes wills that are due.
+pub(super) async fn keep_house(shared: Arc<Shared>, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        tokio::select! {
+            () = shared.stopped() => return,
+            () = rest(&shared, HOUSE_EVERY) => {}
+        }
+        let now = shared.clock.now();
+        let due = shared.sessions().due(now);
+        let wills = due.wills.into_iter().map(|will| {
+            Arrival::Message(Unacked::new(crate::Message { received_at: now, ..will }, None))
+        });
+        for arrival in wills.chain(due.changes.into_iter().map(Arrival::Session)) {
+            if arrivals.send(arrival).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the rest of the program may do at the door: send, put out, look.
+
+use bytes::Bytes;
+use model::{DeviceId, Timestamp};
+
+use super::*;
+use crate::{
+    desk::Order,
+    mqtt::{Qos, Reason, Version, outbox::Mail, topic},
+};
+
+/// A message to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Where, below the device's `down/`.
+    pub topic: String,
+    /// What the payload is, for clients of MQTT 5.
+    pub content_type: Option<String>,
+    /// The message.
+    pub payload: Bytes,
+    /// How hard it is to lose.
+    pub qos: Qos,
+    /// When it means nothing any more.
+    pub expires_at: Option<Timestamp>,
+    /// Whether later subscriptions get it too, until the next one or an empty one.
+    pub retain: bool,
+}
+
+/// Why a message is not on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it all")]
+pub enum PublishError {
+    #[error("no session of the device listens to the topic")]
+    NobodyListens,
+    #[error("as many messages wait for the device as may")]
+    Full,
+    #[error("the topic is not one that can be published to")]
+    Topic,
+    #[error("the message is longer than a packet")]
+    TooLong,
+}
+
+/// A connection, for screens and the health page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// Who.
+    pub device: DeviceId,
+    /// The client's name for its session.
+    pub client_id: String,
+    /// Where it speaks from.
+    pub remote: SocketAddr,
+    /// What it speaks.
+    pub version: Version,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The rest of the program's hand on the door; clones are cheap.
+#[derive(Clone)]
+pub struct MqttHandle {
+    shared: Arc<Shared>,
+}
+
+impl MqttHandle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Sends a message to all of a device's sessions that listen; answers with how many.
+    ///
+    /// A retained message counts as sent when it is kept, listened to or not.
+    pub fn publish_to(
+        &self,
+        device: DeviceId,
+        published: Published,
+    ) -> Result<usize, PublishError> {
+        let limits = &self.shared.limits;
+        topic::check_name(limits, &published.topic).map_err(|_| PublishError::Topic)?;
+        if published.payload.len() > limits.packet_len_max.saturating_sub(1024) {
+            return Err(PublishError::TooLong);
+        }
+        let mail = Mail {
+            topic: published.topic.into(),
+            content_type: published.content_type.map(Into::into),
+            payload: published.payload,
+            qos: published.qos,
+            retain: false,
+            expires_at: published.expires_at,
+        };
+        let mut sessions = self.shared.sessions();
+        if published.retain && !sessions.retain(device, &mail) {
+            return Err(PublishError::Full);
+        }
+        let (taken, full) = sessions.publish(device, &mail);
+        if full > 0 {
+            self.shared.tally.unsent.fetch_add(1, Ordering::Relaxed);
+        }
+        match (taken, full) {
+            (0, 0) if !published.retain => Err(PublishError::NobodyListens),
+            (0, 1..) => Err(PublishError::Full),
+            _ => Ok(taken),
+        }
+    }
+
+    /// Closes all connections of a device, saying why; answers with how many.
+    pub fn disconnect(&self, device: DeviceId, why: Reason) -> usize {
+        let sessions = self.shared.sessions();
+        let live = sessions.live(Some(device));
+        live.map(|(_, live)| live.desk.order(Order::Leave(why))).count()
+    }
+
+    /// The connections whose CONNECT was accepted.
+    pub fn connections(&self) -> Vec<ConnectionInfo> {
+        let sessions = self.shared.sessions();
+        let live = sessions.live(None).map(|((device, client_id), live)| ConnectionInfo {
+            device: *device,
+            client_id: client_id.clone(),
+            remote: live.remote,
+            version: live.version,
+            since: live.since,
+        });
+        live.collect()
+    }
+
+    /// What was counted since the listener began.
+    pub fn counters(&self) -> Counters {
+        let tally = &self.shared.tally;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (waiting, dropped) = self.shared.sessions().waiting();
+        Counters {
+            accepted: read(&tally.accepted),
+            refused: read(&tally.refused),
+            refusals_unseen: read(&tally.refusals_unseen),
+            messages: read(&tally.messages),
+            bytes_in: read(&tally.bytes_in),
+            acknowledged: read(&tally.acknowledged),
+            refused_messages: read(&tally.refused_messages),
+            sent: read(&tally.sent),
+            unsent: read(&tally.unsent),
+            panics: read(&tally.panics),
+            connections: tally.connections.load(Ordering::Relaxed),
+            waiting,
+            dropped,
+        }
+    }
+
+    /// Closes the door: nobody new comes in, and all connections hear that the server stops.
+    ///
+    /// The listener's `next` ends with `None` when the last of them has gone.
+    pub fn stop(&self) {
+        self.shared.stop.send_replace(true);
+    }
+}

@@ -1,0 +1,59 @@
+/** Dead letters: what arrived and could not be identified or decoded, kept whole, with the reason and the bytes. */
+import { html, useEffect, useState } from "../html.js";
+import { get, query } from "../api/http.js";
+import { Drawer, Pairs } from "../components/drawer.js";
+import { Empty, Failed, Loading } from "../components/state-panel.js";
+import { now } from "../feed/clock.js";
+import { when } from "../format/time.js";
+import { t, word } from "../i18n/words.js";
+import { params, set } from "../router.js";
+import { Title } from "../shell/shell.js";
+import { readable } from "./readable.js";
+
+const PAGE = 50;
+
+export const letterAt = (l) => l.received_at ?? l.at;
+export const letterFrom = (l) => l.device_label ?? l.from ?? l.device ?? l.remote ?? "";
+
+export function DeadLetters({ tools }) {
+  const [page, setPage] = useState({ items: null, next: null }),
+    [problem, setProblem] = useState(null);
+  const fetch = (cursor, before) => get(`/dead-letters${query({ limit: PAGE, cursor })}`).then((p) => { setPage({ items: [...before, ...p.items], next: p.next }); setProblem(null); }, setProblem);
+  const load = () => fetch(null, []);
+  useEffect(() => {
+    load();
+  }, []);
+  const open = params.value.get("open");
+  const chosen = page.items?.find((l) => l.id === open);
+  return html`<${Title} title=${t("screen.devices")}>${tools}</${Title}>
+    ${problem && html`<${Failed} problem=${problem} again=${load} what=${t("letters.the_list")} />`}
+    ${!page.items && !problem && html`<${Loading} />`}
+    ${page.items && html`<div class="stack"><p class="dim">${t("letters.text")}</p>
+      <div class=${`split ${chosen ? "open" : ""}`}>
+        ${page.items.length === 0 ? html`<${Empty} title=${t("letters.none")} text=${t("letters.none_text")} />` : html`<section class="panel scroll"><table class="table">
+          <thead><tr>${["at", "reason", "from", "size"].map((h) => html`<th key=${h} class=${h === "size" ? "num" : ""}>${t(`letters.head.${h}`)}</th>`)}</tr></thead>
+          <tbody>${page.items.map((l) => html`<tr key=${l.id} aria-selected=${String(l.id === open)} onClick=${() => set({ open: l.id })}>
+            <td class="nowrap">${when(letterAt(l), now())}</td>
+            <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); set({ open: l.id }); }}>${word("letter", l.reason)}</button>${l.detail && html`<span class="faint limit-text"> ${l.detail}</span>`}</td>
+            <td class="dim">${letterFrom(l)}</td><td class="num nowrap">${t("letters.bytes", { n: l.size ?? l.bytes ?? 0 })}</td></tr>`)}</tbody></table>
+          ${page.next && html`<p class="foot"><button type="button" onClick=${() => fetch(page.next, page.items)}>${t("act.more")}</button></p>`}</section>`}
+        ${chosen && html`<${Letter} key=${chosen.id} letter=${chosen} close=${() => set({ open: null })} />`}
+      </div></div>`}`;
+}
+
+function Letter({ letter, close }) {
+  const [full, setFull] = useState(null),
+    [problem, setProblem] = useState(null);
+  useEffect(() => {
+    get(`/dead-letters/${letter.id}`).then(setFull, setProblem);
+  }, [letter.id]);
+  const l = { ...letter, ...full };
+  const bytes = l.payload ?? l.payload_base64;
+  return html`<${Drawer} id=${letter.id} title=${word("letter", l.reason)} sub=${letterFrom(l)} close=${close}>
+    <${Pairs} list=${[[t("letters.head.at"), when(letterAt(l), now())], [t("letters.why"), l.detail], [t("letters.topic"), l.topic && html`<span class="mono">${l.topic}</span>`], [t("letters.type"), l.content_type],
+      [t("letters.number"), html`<span class="mono">${l.id}</span>`]]} />
+    <section><h3>${t("letters.as_it_came")}</h3>
+      ${problem ? html`<${Failed} problem=${problem} />` : bytes !== undefined && bytes !== null ? html`<pre class="raw" tabindex="0">${readable(bytes)}</pre>` : html`<${Loading} />`}</section>
+    <p class="small faint">${t("letters.nothing_guessed")}</p>
+  </${Drawer}>`;
+}

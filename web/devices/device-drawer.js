@@ -1,0 +1,84 @@
+/** One device: where, on whom, how it does, its certificates, and what may be done with it now; what may not says why. */
+import { html, useEffect, useState } from "../html.js";
+import * as act from "../api/act.js";
+import { get } from "../api/http.js";
+import { Age } from "../components/age.js";
+import { Drawer, Pairs } from "../components/drawer.js";
+import { Choice } from "../components/field.js";
+import { sayProblem } from "../components/state-panel.js";
+import { now } from "../feed/clock.js";
+import { bed, bedIds } from "../feed/state.js";
+import { ms, when } from "../format/time.js";
+import { t, word } from "../i18n/words.js";
+import { isRole } from "../shell/role.js";
+import { CertificateFiles } from "./certificate-files.js";
+import { HealthWord, whereOf } from "./device-row.js";
+import { heardAt, patientName, patientOf } from "./health.js";
+
+const LIFECYCLES = ["ordered", "provisioned", "in_service", "quarantined", "retired"];
+
+export function DeviceDrawer({ device, changed, close }) {
+  const [full, setFull] = useState(device),
+    [files, setFiles] = useState(null),
+    [said, say] = useState("");
+  const load = () => get(`/devices/${device.id}`).then((d) => setFull({ ...device, ...d }), () => setFull(device));
+  useEffect(() => {
+    load();
+  }, [device.id, device.lifecycle, patientName(device)]);
+  const d = { ...full, health: device.health };
+  const attempt = async (deed) => {
+    say("");
+    try {
+      const answer = await deed();
+      await load();
+      changed();
+      return answer;
+    } catch (problem) {
+      say(sayProblem(problem));
+      return null;
+    }
+  };
+  const heard = heardAt(device) ?? heardAt(d),
+    whom = patientName(d) ?? patientName(device);
+  return html`<${Drawer} id=${d.id} title=${d.label} sub=${d.health.why || t("devices.as_it_should")} close=${close}>
+    <div class="row wrap"><${HealthWord} kind=${d.health.kind} /><span class="chip">${word("lifecycle", d.lifecycle)}</span>
+      ${d.grade && html`<span class="chip">${t(`grade.${d.grade}`)}</span>`}${whom && html`<span class="chip loud">${t("devices.on_a_patient")}</span>`}</div>
+    <${Pairs} list=${[[t("devices.profile"), d.profile_title ?? d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
+      [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t("devices.never")], [t("devices.clock"), clockText(d)], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
+    <p class="small" role="alert">${said}</p>
+    <${OnWhom} device=${d} choose=${(patient) => attempt(() => act.associate(d.id, patient))} />
+    <${Certificates} device=${d} issue=${() => attempt(() => act.issueCertificate(d.id)).then((made) => made && setFiles(made))} revoke=${(c) => attempt(() => act.revoke(d.id, c))} />
+    ${files && html`<${CertificateFiles} device=${d} files=${files} />`}
+    <section><h3>${t("devices.life")}</h3>
+      ${isRole("it") ? html`<${Choice} label=${t("devices.lifecycle")} value=${d.lifecycle} options=${LIFECYCLES.map((l) => [l, word("lifecycle", l)])} act=${(state) => attempt(() => act.setLifecycle(d.id, state))} />` : html`<p class="small dim">${t("devices.lifecycle_refused")}</p>`}
+    </section>
+  </${Drawer}>`;
+}
+
+function clockText(d) {
+  const offset = d.clock_offset_ms ?? d.clock?.offset_ms;
+  return offset === null || offset === undefined ? null : t("devices.clock_offset", { ms: Math.round(offset) });
+}
+
+/** Putting a device on a patient, or taking it off; the patient's name and bed are said. */
+function OnWhom({ device, choose }) {
+  const rows = bedIds.value.map((id) => bed(id).value).filter((b) => b.patient);
+  const here = patientOf(device);
+  const id = typeof here === "object" ? here?.id : here;
+  if (isRole("it")) return html`<section><h3>${t("devices.on_whom")}</h3><p class="small dim">${t("devices.associate_refused")}</p></section>`;
+  const options = [["", t("who.nobody_on")], ...rows.map((b) => [b.patient.id, t("devices.patient_in_bed", { bed: b.name, name: b.patient.name })])];
+  if (id && !rows.some((b) => b.patient.id === id)) options.push([id, patientName(device) ?? id]);
+  return html`<section><h3>${t("devices.on_whom")}</h3><${Choice} label=${t("devices.associate")} value=${id ?? ""} options=${options} act=${(patient) => choose(patient || null)} why=${t("devices.associate_note")} /></section>`;
+}
+
+function Certificates({ device, issue, revoke }) {
+  const list = device.certificates ?? (device.certificate ? [device.certificate] : []);
+  const may = isRole("it");
+  return html`<section><h3>${t("devices.certificates")}</h3>
+    ${list.length === 0 && html`<p class="small dim">${t("devices.no_certificate")}</p>`}
+    <ul class="lines">${list.map((c) => html`<li key=${c.id} class="row wrap"><span class="grow small">
+      ${c.revoked_at ? t("devices.revoked_at", { at: when(c.revoked_at, now()) }) : ms(c.not_after) < now() ? t("devices.expired_at", { at: when(c.not_after, now()) }) : t("devices.valid_to", { at: when(c.not_after, now()) })}</span>
+      ${!c.revoked_at && html`<button type="button" class="small" disabled=${!may} onClick=${() => revoke(c.id)}>${t("devices.revoke")}</button>`}</li>`)}</ul>
+    <div class="row wrap"><button type="button" disabled=${!may} onClick=${issue}>${t("devices.issue")}</button>${!may && html`<span class="small faint">${t("devices.issue_refused")}</span>`}</div>
+  </section>`;
+}
