@@ -26,7 +26,7 @@ export function chooseUnit(chosen) {
 /** The unit that an address without one means: where somebody was last, else their first. */
 export function usualUnit() {
   const units = session.value?.care_units ?? [];
-  return units.find((u) => u.id === last()) ?? units[0] ?? null;
+  return units.find((u) => u.id === last()) ?? units.find((u) => u.mine) ?? units[0] ?? null;
 }
 
 /** Keeps the feed on what the screen shows: waves of all beds on the board, of one patient on their page, none elsewhere. */

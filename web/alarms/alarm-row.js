@@ -16,7 +16,7 @@ export function AlarmRow({ alarm, chosen, answer, open }) {
     <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); open(); }}>${alarm.title}</button><span class="faint limit-text"> ${alarm.detail}</span></td>
     <td class="who-cell">${alarm.bed_name && html`<b>${alarm.bed_name}</b> `}${alarm.patient_name ?? t("who.no_patient")}</td>
     <td class="num nowrap">${over ? html`<span class="faint">${when(alarm.raised_at ?? alarm.since, now())}</span>` : html`<${Age} since=${alarm.raised_at ?? alarm.since} />`}</td>
-    <td class=${`narrow-hide ${alarm.state === "active" ? "strong" : "dim"}`}>${ending(alarm)}${alarm.state === "acknowledged" && alarm.quiet_until && html`, <${Left} until=${alarm.quiet_until} />`}</td>
+    <td class=${`narrow-hide state-cell ${alarm.state === "active" ? "strong" : "dim"}`}>${ending(alarm)}${alarm.state === "acknowledged" && alarm.quiet_until && html`, <${Left} until=${alarm.quiet_until} />`}</td>
     <td class="num acts">${over ? html`<span class="faint">${t("alarms.over")}</span>` : html`<${Quick} alarm=${alarm} answer=${answer} />`}</td>
   </tr>`;
 }

@@ -61,7 +61,7 @@ export function Alarms() {
 function Table({ rows, open, answer, more }) {
   const heads = ["priority", "what", "who", "since", "state"];
   return html`<table class="table">
-    <thead><tr>${heads.map((name) => html`<th key=${name} class=${name === "since" ? "num" : name === "state" ? "narrow-hide" : ""}>${t(`alarms.head.${name}`)}</th>`)}<th><span class="hidden">${t("alarms.head.act")}</span></th></tr></thead>
+    <thead><tr>${heads.map((name) => html`<th key=${name} class=${name === "since" ? "num" : name === "state" ? "narrow-hide state-cell" : ""}>${t(`alarms.head.${name}`)}</th>`)}<th><span class="hidden">${t("alarms.head.act")}</span></th></tr></thead>
     <tbody>${rows.map((alarm) => html`<${AlarmRow} key=${alarm.id} alarm=${alarm} chosen=${alarm.id === open} answer=${answer} open=${() => set({ open: alarm.id }, { replace: false })} />`)}</tbody>
   </table>
   ${more && html`<p class="foot"><button type="button" onClick=${more}>${t("act.more")}</button></p>`}`;

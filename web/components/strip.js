@@ -4,7 +4,7 @@ import { t } from "../i18n/words.js";
 import { Age, Left } from "./age.js";
 import { AlarmMark, oneBeat } from "./alarm-mark.js";
 
-export function Strip({ alarm, more = 0, note, size = 20, wordless = false }) {
+export function Strip({ alarm, more = 0, note, size = 20, short = false, wordless = false }) {
   const flashes = alarm?.state === "active";
   useEffect(() => {
     if (flashes) oneBeat();
@@ -14,7 +14,7 @@ export function Strip({ alarm, more = 0, note, size = 20, wordless = false }) {
   return html`<div class="strip" data-priority=${alarm.priority} data-state=${alarm.state}>
     <${AlarmMark} priority=${alarm.priority} size=${size} hollow=${asleep} />
     ${!wordless && html`<span class="strip-word">${t(`priority.${alarm.priority}`)}</span>`}
-    <span class="clip" title=${`${alarm.title} ${alarm.detail ?? ""}`}>${alarm.title}<span class="strip-limit"> ${alarm.detail}</span></span>
+    <span class="clip" title=${`${alarm.title} ${alarm.detail ?? ""}`}>${short ? withoutValue(alarm.title) : alarm.title}<span class="strip-limit"> ${alarm.detail}</span></span>
     ${alarm.no_signal && html`<span class="strip-tag">${t("alarm.no_signal")}</span>`}
     ${more > 0 && html`<span class="strip-tag" title=${t("alarm.more", { n: more })}>+${more}</span>`}
     <time title=${asleep ? t("alarm.until_title") : t("alarm.since_title")}>
@@ -22,6 +22,9 @@ export function Strip({ alarm, more = 0, note, size = 20, wordless = false }) {
     </time>
   </div>`;
 }
+
+/** «SpO₂ low 84 %» as «SpO₂ low», where the number stands large beneath. */
+const withoutValue = (title) => title.replace(/\s+[\d.,]+(\s*\S{1,5})?$/, "");
 
 /** Who has the alarm, or who was told of it, in one phrase. */
 export function held(alarm) {

@@ -9,8 +9,6 @@ import { t } from "../i18n/words.js";
 import { set } from "../router.js";
 import { CertificateFiles } from "./certificate-files.js";
 
-export const profileTitle = (p) => p.title ?? p.words ?? p.name;
-
 export function AddDevice({ close, added }) {
   const [profiles, setProfiles] = useState([]),
     [form, setForm] = useState({ profile: "", serial: "", label: "", care_unit: "" }),
@@ -46,7 +44,7 @@ export function AddDevice({ close, added }) {
   }
   return html`<${Drawer} id="new" title=${t("devices.add")} sub=${t("devices.add_text")} close=${close}>
     <form class="stack" onSubmit=${submit} aria-label=${t("devices.add")}>
-      <${Choice} label=${t("devices.profile")} value=${form.profile} options=${profiles.map((p) => [p.name, profileTitle(p)])} act=${(profile) => setForm({ ...form, profile })} required />
+      <${Choice} label=${t("devices.profile")} value=${form.profile} options=${profiles.map((p) => [p.name, p.title])} act=${(profile) => setForm({ ...form, profile })} required />
       <${Field} label=${t("devices.serial")}><input name="serial" value=${form.serial} onInput=${typed("serial")} required maxlength="64" /></${Field}>
       <${Field} label=${t("devices.label")}><input name="label" value=${form.label} onInput=${typed("label")} required maxlength="64" /></${Field}>
       <${Choice} label=${t("devices.care_unit")} value=${form.care_unit} options=${[["", t("devices.nowhere")], ...units.map((u) => [u.id, u.name])]} act=${(care_unit) => setForm({ ...form, care_unit })} />

@@ -12,8 +12,8 @@ import { readable } from "./readable.js";
 
 const PAGE = 50;
 
-export const letterAt = (l) => l.received_at ?? l.at;
-export const letterFrom = (l) => l.device_label ?? l.from ?? l.device ?? l.remote ?? "";
+/** Whose message it was, as far as anybody knows. */
+const from = (l) => [l.door, l.device].filter(Boolean).join(" ");
 
 export function DeadLetters({ tools }) {
   const [page, setPage] = useState({ items: null, next: null }),
@@ -33,9 +33,9 @@ export function DeadLetters({ tools }) {
         ${page.items.length === 0 ? html`<${Empty} title=${t("letters.none")} text=${t("letters.none_text")} />` : html`<section class="panel scroll"><table class="table">
           <thead><tr>${["at", "reason", "from", "size"].map((h) => html`<th key=${h} class=${h === "size" ? "num" : ""}>${t(`letters.head.${h}`)}</th>`)}</tr></thead>
           <tbody>${page.items.map((l) => html`<tr key=${l.id} aria-selected=${String(l.id === open)} onClick=${() => set({ open: l.id })}>
-            <td class="nowrap">${when(letterAt(l), now())}</td>
-            <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); set({ open: l.id }); }}>${word("letter", l.reason)}</button>${l.detail && html`<span class="faint limit-text"> ${l.detail}</span>`}</td>
-            <td class="dim">${letterFrom(l)}</td><td class="num nowrap">${t("letters.bytes", { n: l.size ?? l.bytes ?? 0 })}</td></tr>`)}</tbody></table>
+            <td class="nowrap">${when(l.at, now())}</td>
+            <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); set({ open: l.id }); }}>${word("letter", l.reason)}</button><span class="faint limit-text"> ${l.explanation}</span></td>
+            <td class="dim">${from(l)}</td><td class="num nowrap">${t("letters.bytes", { n: l.payload_len })}</td></tr>`)}</tbody></table>
           ${page.next && html`<p class="foot"><button type="button" onClick=${() => fetch(page.next, page.items)}>${t("act.more")}</button></p>`}</section>`}
         ${chosen && html`<${Letter} key=${chosen.id} letter=${chosen} close=${() => set({ open: null })} />`}
       </div></div>`}`;
@@ -48,9 +48,9 @@ function Letter({ letter, close }) {
     get(`/dead-letters/${letter.id}`).then(setFull, setProblem);
   }, [letter.id]);
   const l = { ...letter, ...full };
-  const bytes = l.payload ?? l.payload_base64;
-  return html`<${Drawer} id=${letter.id} title=${word("letter", l.reason)} sub=${letterFrom(l)} close=${close}>
-    <${Pairs} list=${[[t("letters.head.at"), when(letterAt(l), now())], [t("letters.why"), l.detail], [t("letters.topic"), l.topic && html`<span class="mono">${l.topic}</span>`], [t("letters.type"), l.content_type],
+  const bytes = l.payload;
+  return html`<${Drawer} id=${letter.id} title=${word("letter", l.reason)} sub=${from(l)} close=${close}>
+    <${Pairs} list=${[[t("letters.head.at"), when(l.at, now())], [t("letters.why"), l.explanation], [t("letters.topic"), l.topic && html`<span class="mono">${l.topic}</span>`], [t("letters.type"), l.content_type],
       [t("letters.number"), html`<span class="mono">${l.id}</span>`]]} />
     <section><h3>${t("letters.as_it_came")}</h3>
       ${problem ? html`<${Failed} problem=${problem} />` : bytes !== undefined && bytes !== null ? html`<pre class="raw" tabindex="0">${readable(bytes)}</pre>` : html`<${Loading} />`}</section>

@@ -13,7 +13,7 @@ import { t, word } from "../i18n/words.js";
 import { isRole } from "../shell/role.js";
 import { CertificateFiles } from "./certificate-files.js";
 import { HealthWord, whereOf } from "./device-row.js";
-import { heardAt, patientName, patientOf } from "./health.js";
+import { heardAt } from "./health.js";
 
 const LIFECYCLES = ["ordered", "provisioned", "in_service", "quarantined", "retired"];
 
@@ -24,7 +24,7 @@ export function DeviceDrawer({ device, changed, close }) {
   const load = () => get(`/devices/${device.id}`).then((d) => setFull({ ...device, ...d }), () => setFull(device));
   useEffect(() => {
     load();
-  }, [device.id, device.lifecycle, patientName(device)]);
+  }, [device.id, device.lifecycle, device.patient?.id, device.certificates?.length]);
   const d = { ...full, health: device.health };
   const attempt = async (deed) => {
     say("");
@@ -38,13 +38,13 @@ export function DeviceDrawer({ device, changed, close }) {
       return null;
     }
   };
-  const heard = heardAt(device) ?? heardAt(d),
-    whom = patientName(d) ?? patientName(device);
+  const heard = heardAt(device),
+    whom = d.patient?.name;
   return html`<${Drawer} id=${d.id} title=${d.label} sub=${d.health.why || t("devices.as_it_should")} close=${close}>
     <div class="row wrap"><${HealthWord} kind=${d.health.kind} /><span class="chip">${word("lifecycle", d.lifecycle)}</span>
       ${d.grade && html`<span class="chip">${t(`grade.${d.grade}`)}</span>`}${whom && html`<span class="chip loud">${t("devices.on_a_patient")}</span>`}</div>
-    <${Pairs} list=${[[t("devices.profile"), d.profile_title ?? d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
-      [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t("devices.never")], [t("devices.clock"), clockText(d)], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
+    <${Pairs} list=${[[t("devices.profile"), d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
+      [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t(device.connected ? "devices.connected" : "devices.not_connected")], [t("devices.topic"), d.topic_prefix && html`<span class="mono">${d.topic_prefix}</span>`], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
     <p class="small" role="alert">${said}</p>
     <${OnWhom} device=${d} choose=${(patient) => attempt(() => act.associate(d.id, patient))} />
     <${Certificates} device=${d} issue=${() => attempt(() => act.issueCertificate(d.id)).then((made) => made && setFiles(made))} revoke=${(c) => attempt(() => act.revoke(d.id, c))} />
@@ -55,24 +55,18 @@ export function DeviceDrawer({ device, changed, close }) {
   </${Drawer}>`;
 }
 
-function clockText(d) {
-  const offset = d.clock_offset_ms ?? d.clock?.offset_ms;
-  return offset === null || offset === undefined ? null : t("devices.clock_offset", { ms: Math.round(offset) });
-}
-
 /** Putting a device on a patient, or taking it off; the patient's name and bed are said. */
 function OnWhom({ device, choose }) {
   const rows = bedIds.value.map((id) => bed(id).value).filter((b) => b.patient);
-  const here = patientOf(device);
-  const id = typeof here === "object" ? here?.id : here;
+  const id = device.patient?.id;
   if (isRole("it")) return html`<section><h3>${t("devices.on_whom")}</h3><p class="small dim">${t("devices.associate_refused")}</p></section>`;
   const options = [["", t("who.nobody_on")], ...rows.map((b) => [b.patient.id, t("devices.patient_in_bed", { bed: b.name, name: b.patient.name })])];
-  if (id && !rows.some((b) => b.patient.id === id)) options.push([id, patientName(device) ?? id]);
+  if (id && !rows.some((b) => b.patient.id === id)) options.push([id, device.patient.name]);
   return html`<section><h3>${t("devices.on_whom")}</h3><${Choice} label=${t("devices.associate")} value=${id ?? ""} options=${options} act=${(patient) => choose(patient || null)} why=${t("devices.associate_note")} /></section>`;
 }
 
 function Certificates({ device, issue, revoke }) {
-  const list = device.certificates ?? (device.certificate ? [device.certificate] : []);
+  const list = device.certificates ?? [];
   const may = isRole("it");
   return html`<section><h3>${t("devices.certificates")}</h3>
     ${list.length === 0 && html`<p class="small dim">${t("devices.no_certificate")}</p>`}

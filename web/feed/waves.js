@@ -45,7 +45,7 @@ export function takeFrame(buffer) {
   const fields = decode(buffer);
   const name = key(uuid(fields.get(0)), fields.get(1));
   const fresh = block(fields);
-  const channel = channels.get(name) ?? { blocks: [], unit: fields.get(6) };
+  const channel = channels.get(name) ?? { blocks: [], unit: fields.get(6), since: fresh.start };
   channels.set(name, channel);
   channel.unit = fields.get(6);
   insert(channel.blocks, fresh);
@@ -67,7 +67,28 @@ function insert(blocks, fresh) {
   while (blocks.length && blocks[blocks.length - 1].end - blocks[0].end > KEEP_MS) blocks.shift();
 }
 
+/** Takes spans of the record, so that a page opens with a trace and not with a blank. */
+export function prefill(name, spans) {
+  if (!spans.length) return;
+  const channel = channels.get(name) ?? { blocks: [], unit: spans[0].unit, since: Infinity };
+  channels.set(name, channel);
+  for (const span of spans) {
+    const start = Date.parse(span.start),
+      step = 1000 / span.rate_hz,
+      factor = Array.isArray(span.gain) ? span.gain[0] * 10 ** span.gain[1] : (span.gain ?? 1);
+    const values = Float32Array.from(span.samples, (raw) => (raw === null ? NaN : (raw - (span.offset ?? 0)) * factor));
+    // What the feed has already brought is the same and stays.
+    const first = channel.blocks[0]?.start ?? Infinity,
+      fresh = values.subarray(0, Math.max(0, Math.min(values.length, Math.ceil((first - start) / step))));
+    if (fresh.length) insert(channel.blocks, { start, step, end: start + fresh.length * step, values: fresh, why: null, gapBefore: false });
+    channel.since = Math.min(channel.since, start);
+    for (const listener of listeners) listener(name, { start, values: fresh });
+  }
+}
+
 export const blocksOf = (name) => channels.get(name)?.blocks ?? [];
+/** The start of the first block that this page was sent. */
+export const sinceOf = (name) => channels.get(name)?.since ?? null;
 export const unitOf = (name) => channels.get(name)?.unit;
 /** The end of the newest block of a channel, in server time. */
 export const newestOf = (name) => channels.get(name)?.blocks.at(-1)?.end ?? null;

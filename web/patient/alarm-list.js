@@ -9,13 +9,15 @@ import { byUrgency } from "../feed/state.js";
 
 const LIST_MAX = 12;
 
-/** How it ended, in one phrase. */
+const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** How it stands or ended, in one phrase. */
 export function ending(alarm) {
   if (alarm.state !== "ended") return held(alarm);
   const lasted = alarm.ended_at ? span(ms(alarm.ended_at) - ms(alarm.raised_at ?? alarm.since)) : "";
-  const how = alarm.end ? word("end", typeof alarm.end === "object" ? (alarm.end.reason ?? alarm.end.kind) : alarm.end) : t("end.over");
-  const by = alarm.acknowledged_by ? ` ${t("alarm.answered_by", { name: nameOf(alarm.acknowledged_by) })}` : "";
-  return `${t("alarm.over_after", { span: lasted, how })}${by}`;
+  const how = alarm.end ? upper(word("end", alarm.end)) : t("end.over");
+  if (alarm.acknowledged_by) return t("alarm.over_by", { span: lasted, how, name: nameOf(alarm.acknowledged_by) });
+  return t("alarm.over_after", { span: lasted, how });
 }
 
 const sorted = (alarms) => {

@@ -12,7 +12,7 @@ export function Lanes({ waves, name }) {
   const lanes = waves.slice(0, LANES_MAX);
   return html`<section class="panel traces" aria-label=${t("wave.title")}>
     ${lanes.map((w) => html`<div key=${`${w.device}/${w.channel}`} class="lane" data-param=${w.param}>
-      <span class="lane-name"><b>${w.lead ?? w.label}</b><span class="faint"> ${t("wave.lane", { unit: w.unit, speed: SPEED[w.param] ?? SPEED_USUAL })}</span></span>
+      <span class="lane-name"><b>${w.lead ?? w.label}</b><span class="faint"> ${t(w.unit && w.unit !== "1" ? "wave.lane" : "wave.lane_unitless", { unit: w.unit, speed: SPEED[w.param] ?? SPEED_USUAL })}</span></span>
       <${SweepView} device=${w.device} channel=${w.channel} param=${w.param} speed=${SPEED[w.param] ?? SPEED_USUAL} label=${t("wave.of", { label: w.label ?? w.lead, name })} />
     </div>`)}
     ${lanes.length === 0 && html`<${NoSignal}>${t("wave.none")}</${NoSignal}>`}

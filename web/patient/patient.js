@@ -4,7 +4,8 @@ import * as act from "../api/act.js";
 import { get, query } from "../api/http.js";
 import { Failed, Loading } from "../components/state-panel.js";
 import { byUrgency, alarms as live, board, patient as shown, takeAlarms } from "../feed/state.js";
-import { heard } from "../feed/clock.js";
+import { heard, now } from "../feed/clock.js";
+import * as waves from "../feed/waves.js";
 import { t } from "../i18n/words.js";
 import { route } from "../router.js";
 import { AlarmList } from "./alarm-list.js";
@@ -19,6 +20,9 @@ import { Numbers } from "./numbers.js";
 import { Standing } from "./standing.js";
 import { Trends } from "./trends.js";
 
+/** Long enough for the widest lane. */
+const PREFILL_MS = 15_000;
+
 export function Patient() {
   const { id } = route.value;
   const [problem, setProblem] = useState(null);
@@ -26,7 +30,9 @@ export function Patient() {
     try {
       const page = await get(`/patients/${id}`);
       heard(page.now ? Date.parse(page.now) : NaN);
-      if (route.peek().id === id) shown.value = page;
+      if (route.peek().id !== id) return;
+      if (shown.peek()?.patient.id !== id) prefill(page);
+      shown.value = page;
       setProblem(null);
     } catch (caught) {
       setProblem(caught);
@@ -48,6 +54,16 @@ export function Patient() {
   if (problem && !page) return html`<${Failed} problem=${problem} again=${load} what=${t("patient.the_page")} />`;
   if (!page) return html`<${Loading} />`;
   return html`<${Page} page=${page} name=${name} load=${load} />`;
+}
+
+/** What the lanes show before the feed's first block: the last seconds of the record. */
+async function prefill(page) {
+  const to = now(),
+    from = to - PREFILL_MS;
+  await Promise.all(page.waves.map(async (w) => {
+    const answer = await get(`/patients/${page.patient.id}/waves${query({ channel: w.channel, from: new Date(from).toISOString(), to: new Date(to).toISOString() })}`).catch(() => null);
+    if (answer) waves.prefill(waves.key(w.device, w.channel), answer.spans);
+  }));
 }
 
 /** The alarms that are over; asked again when one more has ended. */

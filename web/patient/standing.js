@@ -4,6 +4,8 @@ import { MINUTES } from "../components/answer.js";
 import { Left } from "../components/age.js";
 import { sayProblem } from "../components/state-panel.js";
 import { held, Strip } from "../components/strip.js";
+import { now } from "../feed/clock.js";
+import { ms } from "../format/time.js";
 import { rich, t } from "../i18n/words.js";
 
 export function Standing({ alarm, answer }) {
@@ -18,8 +20,8 @@ export function Standing({ alarm, answer }) {
   return html`<section class="alarm-top alarm-card" data-priority=${alarm.priority} data-state=${alarm.state} data-alarm=${alarm.id} aria-label=${alarm.title}>
     <${Strip} alarm=${alarm} />
     <div class="row wrap answer">
-      <span class="grow dim">${told && html`${t("alarm.told_names", { names: told })} `}<b>${held(alarm)}.</b>
-        ${alarm.state === "active" && alarm.next_step_at && html` ${rich("alarm.next_in", { left: html`<b><${Left} until=${alarm.next_step_at} /></b>` })}`}
+      <span class="grow dim">${told && html`${t("alarm.told_names", { names: told })} `}<b>${told && alarm.state === "active" && !alarm.unanswered ? t("alarm.nobody_has_it") : held(alarm)}.</b>
+        ${alarm.state === "active" && alarm.next_step_at && ms(alarm.next_step_at) > now() && html` ${rich("alarm.next_in", { left: html`<b><${Left} until=${alarm.next_step_at} /></b>` })}`}
         ${alarm.no_signal && html` ${t("alarm.no_signal_text")}`}</span>
       <span class="small" role="alert">${said}</span>
       ${MINUTES.map((m, i) => html`<button key=${m} type="button" class=${i === 0 ? "primary" : ""} data-answer=${i === 0 ? "" : undefined} disabled=${busy} onClick=${take(m)}>

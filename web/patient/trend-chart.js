@@ -10,6 +10,7 @@ import { joinedPoints, gapAt, rangeOf } from "./trend-data.js";
 const HEIGHT_PX = 92;
 const AXIS = { left: 34, bottom: 18 };
 const FEW_POINTS = 24;
+const LABEL_PX = 72;
 
 export function TrendChart({ name, label, unit, param, series, bounds, from, to, zoom }) {
   const plot = useRef(null),
@@ -45,26 +46,28 @@ export function TrendChart({ name, label, unit, param, series, bounds, from, to,
     });
   });
   return html`<figure class="trend" data-param=${param} data-gaps=${gaps.length}>
-    <figcaption><b>${label}</b><span class="faint"> ${unit}</span><${Reading} at=${at} data=${data} gaps=${gaps} /></figcaption>
-    <div class="trend-plot" ref=${plot} role="img" aria-label=${t("trend.spoken", { name, from: when(from, now()), to: hhmm(to), last: lastText(data), unit })}></div>
+    <figcaption><b>${label}</b><span class="faint"> ${unit}</span><${Reading} at=${at} data=${data} gaps=${gaps} digits=${digitsOf(param)} /></figcaption>
+    <div class="trend-plot" ref=${plot} role="img" aria-label=${t("trend.spoken", { name, from: when(from, now()), to: hhmm(to), last: lastText(data, digitsOf(param)), unit })}></div>
   </figure>`;
 }
 
-const text = (values) => values.filter((v) => v !== null && v !== undefined).map((v) => Math.round(v * 10) / 10).join("/");
+const text = (values, digits) => values.filter((v) => v !== null && v !== undefined).map((v) => v.toFixed(digits)).join("/");
+/** A tenth matters in a temperature and in nothing else here. */
+const digitsOf = (param) => (param === "temp" ? 1 : 0);
 function lastIndex(data) {
   for (let i = data[0].length - 1; i >= 0; i--) if (data[1][i] !== null && data[1][i] !== undefined) return i;
   return -1;
 }
 const valuesAt = (data, i) => data.slice(1).map((row) => row[i]);
-const lastText = (data) => (lastIndex(data) < 0 ? t("trend.nothing") : text(valuesAt(data, lastIndex(data))));
+const lastText = (data, digits) => (lastIndex(data) < 0 ? t("trend.nothing") : text(valuesAt(data, lastIndex(data)), digits));
 
 /** The value under the crosshair, or the reason why there is none; without a crosshair the last one. */
-function Reading({ at, data, gaps }) {
+function Reading({ at, data, gaps, digits }) {
   const gap = at && gapAt(gaps, at.time);
   if (gap) return html`<span class="trend-now faint">${word("missing", gap.reason)} ${hhmm(at.time)}</span>`;
   const i = at?.index ?? lastIndex(data);
   if (i === null || i < 0 || data[0][i] === undefined) return html`<span class="trend-now faint">${t("trend.nothing")}</span>`;
-  const shown = text(valuesAt(data, i));
+  const shown = text(valuesAt(data, i), digits);
   return html`<span class="trend-now">${shown ? html`<b>${shown}</b>` : html`<span class="faint">${t("trend.nothing")}</span>`}<span class="faint"> ${hhmm(data[0][i])}</span></span>`;
 }
 
@@ -88,7 +91,7 @@ function draw(box, given, param, lines) {
       scales: { x: { time: true, auto: false }, y: { auto: false } },
       series: [{}, ...Array.from({ length: lines }, () => ({ ...line }))],
       axes: [
-        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, values: (_, times) => times.map((time) => hhmm(time)) },
+        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => hhmm(time)) },
         { ...axis, size: AXIS.left, gap: 4, grid: { show: false }, splits: (_, i, min, max) => splits(given.current.bounds, min, max) }],
       hooks: {
         drawClear: [(u) => shadeGaps(u, given.current.gaps, hatch(u.ctx, token(box, "--hatch"), devicePixelRatio))],
@@ -105,6 +108,17 @@ function draw(box, given, param, lines) {
       },
     },
     given.current.data, box);
+}
+
+/** Times that a clock likes, at most one for each label's width. */
+const STEPS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440];
+function timeSplits(min, max, width) {
+  const wanted = (max - min) / Math.max(2, width / LABEL_PX) / 60_000,
+    step = (STEPS_MIN.find((s) => s >= wanted) ?? 1440) * 60_000,
+    zone = new Date(min).getTimezoneOffset() * 60_000;
+  const times = [];
+  for (let at = Math.ceil((min - zone) / step) * step + zone; at <= max; at += step) times.push(at);
+  return times;
 }
 
 const inside = (bounds, min, max) => bounds.filter((b) => b !== null && b !== undefined && b >= min && b <= max);

@@ -11,7 +11,8 @@ export const screens = () => SCREENS[role()] ?? ALL;
 
 /** Where a screen of the rail is; the ward's knows which. */
 export function pathOf(screen) {
-  const here = unit.value?.id ?? session.value?.care_units?.[0]?.id;
+  const units = session.value?.care_units ?? [],
+    here = unit.value?.id ?? (units.find((u) => u.mine) ?? units[0])?.id;
   return screen === "ward" ? `/ward/${here ?? ""}` : `/${screen}`;
 }
 

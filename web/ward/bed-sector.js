@@ -31,7 +31,7 @@ export function BedSector({ id, density, wall, names }) {
       <span class="who clip" aria-hidden="true" title=${shown}>${shown} ${!hidden && html`<span class="faint">${bed.patient.age_years} ${sexLetter(bed.patient.sex)}</span>`}</span>
       <${ScoreChip} news2=${bed.news2} silentSince=${bed.silent_since} />
     </header>
-    <${Strip} alarm=${top} more=${standing.length - 1} size=${wall ? 36 : 20} wordless=${small} />
+    <${Strip} alarm=${top} more=${standing.length - 1} size=${wall ? 36 : 20} short=${wall || small} wordless=${small} />
     <${Trace} bed=${bed} />
     <div class="numerics">${numbers(bed, density, wall).map((n) => html`<${Numeric} key=${n.vital} numeric=${n} size=${small ? "s" : density === "L" ? "l" : "m"} withLimits=${!small} />`)}</div>
     <${Foot} bed=${bed} top=${top} names=${names} />

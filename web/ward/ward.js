@@ -36,7 +36,7 @@ function Body({ wall = false }) {
 }
 
 /** A wall shows all beds at once, wider than high. */
-const columns = (beds) => Math.min(8, Math.max(1, Math.ceil(Math.sqrt(beds * 1.34))));
+const columns = (beds) => Math.min(8, Math.max(1, Math.ceil(Math.sqrt(beds * 1.33))));
 
 function Beds({ wall }) {
   const asked = params.value;

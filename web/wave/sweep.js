@@ -3,7 +3,7 @@
  * Time is true: a second is always the same number of pixels. What did not arrive is hatched, never joined by a line.
  */
 import { now } from "../feed/clock.js";
-import { blocksOf, isPaused, listen, worstLateness } from "../feed/waves.js";
+import { blocksOf, isPaused, listen, sinceOf, worstLateness } from "../feed/waves.js";
 import { hatch } from "./hatch.js";
 import { Range } from "./range.js";
 
@@ -13,6 +13,7 @@ const MM = 96 / 25.4;
 const RESERVE_MS = 300;
 const BEHIND_MAX_MS = 4000;
 const JUMP_MS = 200;
+const PERIOD_STEP_MS = 100;
 
 const traces = new Map();
 let behind = 1000;
@@ -60,6 +61,9 @@ function measure(one) {
   one.pen = Math.max(1, 1.5 * zoom * wall);
   one.bar = Math.round(14 * zoom * wall);
   one.hatch = hatch(one.context, style.getPropertyValue("--hatch").trim(), zoom * wall);
+  // Rounded, so that neighbours of nearly the same width wipe side by side.
+  one.period = Math.max(PERIOD_STEP_MS, Math.floor(canvas.width / one.perMs / PERIOD_STEP_MS) * PERIOD_STEP_MS);
+  one.width = one.period * one.perMs;
   one.drawn = null;
 }
 
@@ -79,7 +83,7 @@ function frame() {
 }
 
 function draw(one, until) {
-  const window_ms = (one.canvas.width - one.bar) / one.perMs;
+  const window_ms = one.period - one.bar / one.perMs;
   if (one.redraw || one.range.settle() || one.drawn === null || until - one.drawn > window_ms || until < one.drawn) {
     one.redraw = false;
     one.drawn = until - window_ms;
@@ -94,14 +98,14 @@ function draw(one, until) {
   one.drawn = until;
 }
 
-const xOf = (one, time) => (time * one.perMs) % one.canvas.width;
+const xOf = (one, time) => (time % one.period) * one.perMs;
 
 function wipe(one, from, until) {
   const { context, canvas, bar } = one,
     start = xOf(one, from),
     ahead = (until - from) * one.perMs + bar;
   context.clearRect(start + one.pen / 2, 0, ahead, canvas.height);
-  if (start + ahead > canvas.width) context.clearRect(0, 0, start + ahead - canvas.width, canvas.height);
+  if (start + ahead > one.width) context.clearRect(0, 0, start + ahead - one.width, canvas.height);
 }
 
 /** One path for all that is new; what lies between blocks and is nobody's is hatched. */
@@ -146,7 +150,9 @@ function paint(one, blocks, from, until) {
   context.lineWidth = pen;
   context.lineJoin = "round";
   context.stroke();
-  for (const [start, end] of holes) shade(one, Math.max(start, from), Math.min(end, until));
+  // Before its first block a channel is not missing: nobody had asked for it yet.
+  const known = sinceOf(one.key) ?? until;
+  for (const [start, end] of holes) shade(one, Math.max(start, from, known), Math.min(end, until));
   one.last = last;
 }
 
@@ -156,8 +162,8 @@ function shade(one, from, until) {
     width = (until - from) * one.perMs;
   if (width <= 0) return;
   context.fillStyle = one.hatch;
-  context.fillRect(start, 0, width, canvas.height);
-  if (start + width > canvas.width) context.fillRect(0, 0, start + width - canvas.width, canvas.height);
+  context.fillRect(start, 0, Math.min(width, one.width - start), canvas.height);
+  if (start + width > one.width) context.fillRect(0, 0, start + width - one.width, canvas.height);
 }
 
 /** How far behind the present the traces are now, in milliseconds. */

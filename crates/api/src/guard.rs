@@ -7,18 +7,19 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State},
-    http::{HeaderMap, Method, Uri, header, request::Parts},
+    http::{Extensions, HeaderMap, Method, Uri, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use engine::Directory;
-use model::{BedId, CareUnitId, Id, Kind, OrgId, PartitionId, PatientId, Post, SessionId, Timestamp};
+use model::{BedId, CareUnitId, Id, Kind, OrgId, PatientId, Post, Role, SessionId, StaffId, Timestamp};
 use record::{Actor, AuditEntry, Body};
 use security::{Action, Decision, Resource, Who, permit, sha256};
-use store::{Entry, Ticket};
+use store::Ticket;
 
 use crate::{
     Api,
+    command::{entry, not_appended},
     problem::Problem,
     routes::{Access, Scope},
 };
@@ -75,7 +76,7 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let remote = remote_of(&request);
+    let Remote(remote) = Remote::of(request.extensions());
     let is_own_page = request.headers().contains_key(OWN_PAGE);
     let is_unsafe = !matches!(gate.method, Method::GET | Method::HEAD);
     if is_unsafe && !is_own_page {
@@ -94,9 +95,28 @@ pub(crate) async fn admit(
     }
 }
 
-fn remote_of(request: &Request) -> String {
-    let remote = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    remote.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.to_string())
+/// Where a request comes from: address and port of the other end of its connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote(pub(crate) String);
+
+impl Remote {
+    fn of(extensions: &Extensions) -> Self {
+        let remote = extensions.get::<ConnectInfo<SocketAddr>>();
+        Self(remote.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.to_string()))
+    }
+
+    /// The address without the port, which changes with each connection.
+    pub(crate) fn address(&self) -> &str {
+        self.0.rsplit_once(':').map_or(&self.0, |(address, _)| address)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Remote {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(&parts.extensions))
+    }
 }
 
 impl Gate {
@@ -109,28 +129,31 @@ impl Gate {
     ) -> Result<Caller, Problem> {
         let at = self.api.clock.now();
         let directory = self.api.engine.directory();
-        let (who, session) = signed_in(&directory, headers, at)?;
+        let (mut who, session) = signed_in(&directory, headers, at)?;
         let own = Resource { org: who.org, care_unit: None, patient: None };
         let Access::Permitted(action, scope) = self.access else {
             return Ok(Caller { who, session, at, remote, resource: own, _only_here: () });
         };
-        let found = self.find(&directory, who.org, scope, uri, params).await?;
-        let decision = permit(&who, action, &found);
-        let trace = self.trace(&who, action, &found, uri, &decision, &remote, at);
+        let resource = self.find(&directory, who.org, scope, uri, params).await?;
+        if scope == Scope::ChargePost {
+            at_home_where_nobody_is_in_charge(&directory, &mut who, &resource);
+        }
+        let decision = permit(&who, action, &resource);
+        let caller = Caller { who, session, at, remote, resource, _only_here: () };
+        let path = format!("{} {}", self.method, uri.path());
+        let is_look = self.method == Method::GET;
+        if is_look && decision.is_allowed() && !shows_patients(action, caller.who.role) {
+            return Ok(caller);
+        }
+        let trace = self.api.trace(&caller, action, &caller.resource, path, &decision);
         match decision {
-            Decision::Allowed { .. } => {
-                // A change is traced durably before it is made; a look is on its way to the disk.
-                if self.method != Method::GET && let Some(trace) = trace {
-                    trace.await.map_err(|error| Problem::not_recording(error.to_string()))?;
-                }
-                Ok(Caller { who, session, at, remote, resource: found, _only_here: () })
-            }
-            Decision::Denied { explanation, .. } => {
-                if let Some(trace) = trace {
-                    // A refusal stands even while nothing can be recorded.
-                    let _ = trace.await;
-                }
-                Err(Problem::forbidden(explanation))
+            // A look is on its way to the disk; a change is traced durably before it is made.
+            Decision::Allowed { .. } if is_look => Ok(caller),
+            Decision::Allowed { .. } => trace.await.map(|_| caller).map_err(not_appended),
+            Decision::Denied { rule, explanation } => {
+                // A refusal stands even while nothing can be recorded.
+                let _ = trace.await;
+                Err(denied(rule, explanation))
             }
         }
     }
@@ -154,7 +177,7 @@ impl Gate {
                 Some(text) => unit(parse(&text)?),
                 None => Ok(of_org),
             },
-            Scope::CareUnit => unit(path_id(params)?),
+            Scope::CareUnit | Scope::ChargePost => unit(path_id(params)?),
             Scope::Patient => patient_resource(directory, path_id(params)?),
             Scope::Bed => {
                 let bed: BedId = path_id(params)?;
@@ -162,9 +185,8 @@ impl Gate {
                 Ok(Resource { patient: directory.patient_in(bed), ..unit(of)? })
             }
             Scope::Alarm => {
-                let alarm = self.api.engine.alarm(path_id(params)?).await;
-                let alarm = alarm.ok_or_else(|| nothing("alarm"))?;
-                Ok(Resource { patient: alarm.patient, ..unit(alarm.care_unit)? })
+                let found = self.api.find_alarm(org, path_id(params)?).await?;
+                found.map(|alarm| alarm.resource()).ok_or_else(|| nothing("alarm"))
             }
             Scope::Device => {
                 let id = path_id(params)?;
@@ -174,40 +196,76 @@ impl Gate {
             }
         }
     }
+}
 
-    /// The audit record of this request, if it is one that leaves a trace: a look at a
-    /// patient, a change, or a refusal.
-    #[expect(clippy::too_many_arguments, reason = "an audit record has these seven facts")]
-    fn trace(
+/// A unit without anybody in charge is every charge nurse's own, as far as its charge
+/// post goes: somebody has to be the first, and nobody could give it to them.
+fn at_home_where_nobody_is_in_charge(directory: &Directory, who: &mut Who, post: &Resource) {
+    if let Some(unit) = post.care_unit.filter(|unit| directory.charge_of(*unit).is_none())
+        && who.role == Role::ChargeNurse
+        && who.org == post.org
+    {
+        who.care_units.push(unit);
+    }
+}
+
+/// What another organization has does not exist for this one.
+fn denied(rule: &str, explanation: String) -> Problem {
+    match rule {
+        "organization" => nothing("thing"),
+        _ => Problem::forbidden(explanation),
+    }
+}
+
+impl Api {
+    /// Asks the policy about something more than the route says, and leaves the same trace.
+    pub(crate) async fn permit_also(
         &self,
-        who: &Who,
+        caller: &Caller,
+        action: Action,
+        resource: Resource,
+        path: String,
+    ) -> Result<(), Problem> {
+        let decision = permit(&caller.who, action, &resource);
+        let trace = self.trace(caller, action, &resource, path, &decision).await;
+        match decision {
+            Decision::Allowed { .. } => trace.map(drop).map_err(not_appended),
+            Decision::Denied { rule, explanation } => Err(denied(rule, explanation)),
+        }
+    }
+
+    /// The audit record of a look, a change or a refusal.
+    pub(crate) fn trace(
+        &self,
+        caller: &Caller,
         action: Action,
         found: &Resource,
-        uri: &Uri,
+        path: String,
         decision: &Decision,
-        remote: &str,
-        at: Timestamp,
-    ) -> Option<Ticket> {
-        let is_look = self.method == Method::GET;
-        if is_look && decision.is_allowed() && !shows_patients(action) {
-            return None;
-        }
+    ) -> Ticket {
         let entry = AuditEntry {
-            actor: Actor::User(who.user),
+            actor: caller.actor(),
             action: action.word().to_owned(),
             patient: found.patient,
-            resource: format!("{} {}", self.method, uri.path()),
+            resource: path,
             allowed: decision.is_allowed(),
             rule: decision.rule().to_owned(),
-            remote: remote.to_owned(),
+            remote: caller.remote.clone(),
         };
-        Some(self.api.audit(who.org, at, entry))
+        self.audit(caller.who.org, caller.at, entry)
+    }
+
+    /// Hands an audit record to the journal.
+    pub(crate) fn audit(&self, org: OrgId, at: Timestamp, record: AuditEntry) -> Ticket {
+        self.journal.append(vec![entry(org, org.into(), at, &Body::Audit(record))])
     }
 }
 
 /// Whether looking at this shows patients' data, so that each look leaves a trace.
-const fn shows_patients(action: Action) -> bool {
+fn shows_patients(action: Action, role: Role) -> bool {
     matches!(action, Action::ReadPatient | Action::ReadBoard | Action::ReadAlarms)
+        // Those who look after machines see no name there.
+        || (action == Action::ReadDevices && role != Role::It)
 }
 
 /// The person of the request's session cookie.
@@ -219,13 +277,17 @@ pub(crate) fn signed_in(
     let out = || Problem::signed_out("sign in first");
     let token = cookie(headers).ok_or_else(out)?;
     let (session, user) = directory.session(&sha256(token.as_bytes()), at).ok_or_else(out)?;
+    Ok((who(directory, user), session.id))
+}
+
+/// A user as the policy sees one at this moment.
+pub(crate) fn who(directory: &Directory, user: &model::User) -> Who {
     let care_units = user.staff.map(|staff| units_of(directory, staff)).unwrap_or_default();
-    let who = Who { user: user.id, org: user.org, role: user.role, staff: user.staff, care_units };
-    Ok((who, session.id))
+    Who { user: user.id, org: user.org, role: user.role, staff: user.staff, care_units }
 }
 
 /// The care units in which a member of staff holds a post now.
-pub(crate) fn units_of(directory: &Directory, staff: model::StaffId) -> Vec<CareUnitId> {
+pub(crate) fn units_of(directory: &Directory, staff: StaffId) -> Vec<CareUnitId> {
     let posts = directory.assignments.keys().filter(|post| directory.holder_of(**post) == Some(staff));
     let mut units: Vec<CareUnitId> = posts
         .filter_map(|post| match post {
@@ -268,13 +330,4 @@ pub(crate) fn parse<K: Kind>(text: &str) -> Result<Id<K>, Problem> {
 fn query_value(uri: &Uri, key: &str) -> Option<String> {
     let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).next()
-}
-
-impl Api {
-    /// Hands an audit record to the journal.
-    pub(crate) fn audit(&self, org: OrgId, at: Timestamp, entry: AuditEntry) -> Ticket {
-        let (kind, body_version, body) = Body::Audit(entry).encode();
-        let partition = PartitionId::from(org);
-        self.journal.append(vec![Entry { kind, body_version, org, partition, received_at: at, key_id: 0, body }])
-    }
 }

@@ -1,1 +1,37 @@
-//! api.
+//! What people's browsers and programs talk to: REST, the live feed, the screens.
+//!
+//! Reads come from the engine's views and the stored past; a change is one command
+//! that is appended to the journal and answered when the engine has decided it.
+//! Every route stands in one table behind one guard (see `routes`).
+//!
+//! **Absent on purpose:** any write to the store but an append of a command or an audit
+//! record, any medicine, and any way to a handler that does not pass the guard.
+
+mod auth;
+mod command;
+mod dto;
+mod extract;
+mod first_start;
+mod guard;
+pub mod limits;
+mod listener;
+mod metrics;
+mod openapi;
+mod pages;
+mod paging;
+mod past;
+mod problem;
+mod rest;
+mod routes;
+mod session;
+mod state;
+#[cfg(test)]
+mod tests;
+mod ws;
+
+pub use first_start::{FirstStart, FirstStartError, first_start};
+pub use listener::{serve, serve_metrics};
+pub use openapi::document;
+pub use pages::router;
+pub use problem::{Problem, ProblemBody};
+pub use state::{Api, ApiParts, Config};

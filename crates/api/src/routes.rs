@@ -38,6 +38,8 @@ pub(crate) enum Scope {
     CareUnitOfQuery,
     /// The care unit `{id}` of the path.
     CareUnit,
+    /// The charge post of the care unit `{id}` of the path.
+    ChargePost,
     /// The patient `{id}` of the path.
     Patient,
     /// The bed `{id}` of the path.
@@ -127,13 +129,18 @@ impl Route {
     }
 }
 
-/// Every route below `/api/v1`, from one place.
+/// Where the routes of the table begin.
+pub(crate) const BASE: &str = "/api/v1";
+
+/// Every route below [`BASE`], from one place.
 pub(crate) fn table() -> Vec<Route> {
-    use crate::rest::{alarms, audit, devices, patients, people, places, session, system};
+    use crate::rest::{alarms, audit, devices, past, patients, people, places, posts, session, system};
     [
         session::routes(),
         places::routes(),
         patients::routes(),
+        past::routes(),
+        posts::routes(),
         alarms::routes(),
         devices::routes(),
         people::routes(),
@@ -147,10 +154,12 @@ pub(crate) fn table() -> Vec<Route> {
 }
 
 /// The router of the table: each row stands behind the guard, and there is no other way in.
+///
+/// The paths are whole and not nested, as the audit names them whole.
 pub(crate) fn router(api: &Arc<Api>) -> Router<Arc<Api>> {
     table().into_iter().fold(Router::new(), |router, route| {
         let gate = guard::Gate { api: Arc::clone(api), access: route.access, method: route.method };
-        let answer = route.answer.layer(middleware::from_fn_with_state(gate, guard::admit));
-        router.route(route.path, answer)
+        let answer = route.answer.route_layer(middleware::from_fn_with_state(gate, guard::admit));
+        router.route(&format!("{BASE}{}", route.path), answer)
     })
 }

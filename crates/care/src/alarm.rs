@@ -265,7 +265,7 @@ impl State {
         self.due(rule, Timestamp::from_unix_nanos(i64::MIN)).map(|(at, _)| at)
     }
 
-    /// Lays the state open for a checkpoint.
+    /// Lays the state open for a checkpoint (RC-025).
     pub const fn snapshot(&self) -> Snapshot {
         let Self { phase, began_at, raised_at, signal_since, newest, over } = *self;
         Snapshot { phase, began_at, raised_at, signal_since, newest, over }

@@ -237,7 +237,7 @@ impl AlarmKind {
     }
 
     /// Whether this alarm, once raised, tells everything that `other` would about the
-    /// same patient or device, and so supersedes it (clinical reference, section 4.2).
+    /// same patient or device, and so supersedes it (clinical reference, section 4.2; RC-024).
     pub const fn covers(self, other: Self) -> bool {
         use Side::{High, Low};
         use Vital::{HeartRate, PulseRate, Saturation};
@@ -331,10 +331,8 @@ impl AlarmKind {
     /// Against what, such as «below 88» or «no beat for 4 s»; empty if the title says it all.
     pub fn detail(self, facts: &Facts) -> String {
         match *facts {
-            Facts::Level { vital, value_thousandths, limit_thousandths } => {
-                let below = value_thousandths < limit_thousandths;
-                let side = if below { "below" } else { "above" };
-                format!("{side} {}", digits(vital, limit_thousandths))
+            Facts::Level { vital, limit_thousandths, .. } => {
+                format!("{} {}", self.breach(), digits(vital, limit_thousandths))
             }
             Facts::Lasting(span) => self.lasting(span),
             Facts::ClockOff { offset_ns } => {
@@ -351,6 +349,28 @@ impl AlarmKind {
                 "alarms go on, the record does not".to_owned()
             }
             Facts::Bare => String::new(),
+        }
+    }
+
+    /// On which side of its limit the trouble lies; the value itself may be on its way back.
+    const fn breach(self) -> &'static str {
+        match self {
+            Self::Limit(_, Side::Low)
+            | Self::Desaturation
+            | Self::ExtremeBradycardia
+            | Self::BatteryLow
+            | Self::BatteryNearlyEmpty => "below",
+            Self::Limit(_, Side::High) | Self::ExtremeTachycardia => "above",
+            Self::Asystole
+            | Self::Score(_)
+            | Self::DeviceSilent
+            | Self::NoSignal
+            | Self::LeadsOff
+            | Self::ClockWrong
+            | Self::DataLate
+            | Self::NotRecording
+            | Self::PipelineSlow
+            | Self::WaveGap => "against",
         }
     }
 

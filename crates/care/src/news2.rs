@@ -144,7 +144,7 @@ impl Inputs {
     }
 }
 
-/// How old each input may be and still count; equal to the limit still counts.
+/// How old each input may be and still count; equal to the limit still counts (RC-026).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AgeLimits {
     /// What a monitor gives by itself: respiration, saturation, pulse.

@@ -44,6 +44,7 @@ mod waves;
 
 pub use alarms::{About, AlarmKey};
 pub use out::{Out, OutcomeOf, PointOf, WaveOf};
+pub use rows::{RowOf, RowWhat};
 pub use restore::RestoreError;
 
 use alarms::Alarms;
@@ -385,7 +386,7 @@ impl Core {
             Decision::Alarm(changed) => self.alarm_changed(turn, decided, changed),
             Decision::Called(called) => self.called(turn, decided, called),
             Decision::Weighed(weighed) => self.weighed(turn, weighed),
-            Decision::Scored(scored) => self.scored(turn, scored),
+            Decision::Scored(scored) => self.scored(turn, decided.effect.index, scored),
             Decision::TimePassed(to) => self.advance(turn, (*to).max(self.now)),
             Decision::Noticed(notice) => self.noticed(turn, *notice),
         }

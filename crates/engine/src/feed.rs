@@ -185,6 +185,7 @@ impl Inner {
             );
             beds.extend(delta.beds.iter().map(|it| (it.bed, it.clone())));
             scores.extend(delta.news2.iter().map(|it| (it.patient, it.clone())));
+            one.charge = delta.charge.or(one.charge);
         }
         one.numerics = numerics.into_values().collect();
         one.beds = beds.into_values().collect();

@@ -8,7 +8,6 @@
 //! in `care`. Nothing here reaches a person except by the feed and the views.
 
 pub mod beat;
-mod checkpoint;
 mod core;
 pub mod directory;
 mod executor;

@@ -19,7 +19,7 @@ use crate::{
     view::{News2Input, Recording, ToldAs},
 };
 
-mod stored;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 

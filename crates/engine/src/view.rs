@@ -170,6 +170,8 @@ pub struct Delta {
     pub beds: Vec<BoardBed>,
     /// Scores that changed.
     pub news2: Vec<BedNews2>,
+    /// The nurse in charge, if that changed; the inner value is nobody.
+    pub charge: Option<Option<StaffId>>,
     /// When the newest cause of all this was measured and received.
     pub sent: Option<Sent>,
     /// Whether the journal records.
@@ -213,6 +215,7 @@ impl Delta {
             alarms: Vec::new(),
             beds: Vec::new(),
             news2: Vec::new(),
+            charge: None,
             sent: None,
             recording,
         }

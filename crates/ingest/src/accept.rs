@@ -3,7 +3,7 @@
 use model::{Clock, DeviceId, Timestamp};
 use protocols::{
     senml::{self, Pack, RawSample},
-    topic::{Leaf, Topic},
+    topic::{Leaf, Speaker, Topic},
     wave,
 };
 use record::{Body, Counted, Readings, SampleAt, Upward, WaveBlock};
@@ -46,13 +46,28 @@ pub(crate) fn accept(
         let mine = format!("a message on `{}` came from device {}", parcel.topic, device.id);
         return Err(Undecodable { not_yours: true, ..Undecodable::new("topic:not_yours", mine) });
     }
+    if topic.speaker == Speaker::Gateway {
+        let unbound = "the gateway has no bound devices; publish below the device's own topic";
+        return Err(Undecodable::new("topic:gateway", unbound));
+    }
     match &topic.leaf {
         Leaf::Num => numerics(device, parcel, clock),
         Leaf::Wave(channel) => wave_block(device, channel, parcel, clock),
-        Leaf::Alarm | Leaf::Event | Leaf::State | Leaf::Log | Leaf::Cfg | Leaf::Raw(_) | Leaf::CmdResult(_) => {
+        Leaf::Alarm
+        | Leaf::Event
+        | Leaf::State
+        | Leaf::Log
+        | Leaf::Cfg
+        | Leaf::Raw(_)
+        | Leaf::CmdResult(_) => {
             let leaf = parcel.topic.split_once("/up/").map_or("", |(_, leaf)| leaf).to_owned();
             let content_type = parcel.content_type.map(str::to_owned);
-            Ok(Body::Upward(Upward { device: device.id, leaf, content_type, payload: parcel.payload.to_vec() }))
+            Ok(Body::Upward(Upward {
+                device: device.id,
+                leaf,
+                content_type,
+                payload: parcel.payload.to_vec(),
+            }))
         }
         Leaf::DownCmd(_) | Leaf::DownCfg | Leaf::DownTime => {
             let explanation = "a device may publish below `up/` only";
@@ -66,8 +81,9 @@ fn numerics(
     parcel: &Parcel<'_>,
     clock: &mut ClockOffset,
 ) -> Result<Body, Undecodable> {
-    let pack = senml::decode(&device.profile, parcel.content_type, parcel.payload, parcel.received_at)
-        .map_err(|error| Undecodable::new("senml", error))?;
+    let pack =
+        senml::decode(&device.profile, parcel.content_type, parcel.payload, parcel.received_at)
+            .map_err(|error| Undecodable::new(format!("senml:{}", error.field()), error))?;
     if pack.samples.is_empty() {
         return Err(Undecodable::new("senml:empty", "the pack holds no measured record"));
     }
@@ -105,7 +121,7 @@ fn wave_block(
         let mine = format!("the block names device {claimed}, the certificate {}", device.id);
         return Err(Undecodable { not_yours: true, ..Undecodable::new("wave:device", mine) });
     }
-    if &*block.channel != channel {
+    if block.channel != channel {
         let both = format!("the block names channel `{}`, the topic `{channel}`", block.channel);
         return Err(Undecodable::new("wave:channel", both));
     }

@@ -150,7 +150,13 @@ impl Door {
     /// The first half of [`Self::take`]: the message is on its way to the disk.
     ///
     /// Callers that keep an order settle what they admit in the order of the journal.
-    pub fn admit(&self, org: OrgId, device: DeviceId, door: &str, message: &Message<'_>) -> Admitted {
+    pub fn admit(
+        &self,
+        org: OrgId,
+        device: DeviceId,
+        door: &str,
+        message: &Message<'_>,
+    ) -> Admitted {
         let found = match self.registry.identify(org, device) {
             Ok(found) => found,
             Err(unknown) => {
@@ -223,17 +229,24 @@ impl Door {
                 let seen = &mut devices.entry(block.device).or_default().seen;
                 seen.repeats(Some(&block.channel), block.counted);
             }
-            Body::DeadLetter(_) | Body::Duplicate(_) | Body::Presence(_) | Body::Upward(_)
-            | Body::Command(_) | Body::Audit(_) | Body::ClockStep(_) | Body::MqttSession(_)
-            | Body::SegmentHead(_) | Body::Part(_) => {}
+            Body::DeadLetter(_)
+            | Body::Duplicate(_)
+            | Body::Presence(_)
+            | Body::Upward(_)
+            | Body::Command(_)
+            | Body::Audit(_)
+            | Body::ClockStep(_)
+            | Body::MqttSession(_)
+            | Body::SegmentHead(_)
+            | Body::Part(_) => {}
         }
     }
 
     /// Appends something that happened at the door itself: a device came or went, a session changed.
-    pub fn note(&self, org: OrgId, device: DeviceId, received_at: Timestamp, body: &Body) -> Ticket {
-        match self.registry.identify(org, device) {
-            Ok(found) => self.append(&found, received_at, body),
-            Err(_) => {
+    pub fn note(&self, device: DeviceId, received_at: Timestamp, body: &Body) -> Ticket {
+        match self.registry.find(device) {
+            Some(found) => self.append(&found, received_at, body),
+            None => {
                 let (org, site) = self.fallback;
                 self.append_to(org, PartitionId::from(site), received_at, body)
             }
@@ -242,7 +255,8 @@ impl Door {
 
     /// What came through since the start.
     pub fn counts(&self) -> DoorCounts {
-        let Counts { stored, duplicates, dead_letters, unanswered, refused, samples } = &self.counts;
+        let Counts { stored, duplicates, dead_letters, unanswered, refused, samples } =
+            &self.counts;
         let [stored, duplicates, dead_letters, unanswered, refused, samples] =
             [stored, duplicates, dead_letters, unanswered, refused, samples]
                 .map(|count| count.load(Relaxed));
@@ -320,17 +334,23 @@ fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
             let keys = Keys::Counted(Some(block.channel.clone()), block.counted);
             if seen.repeats(Some(&block.channel), block.counted) {
                 let (device, counted) = (block.device, Some(block.counted));
-                let repeat = Duplicate { device, counted, channel: Some(block.channel), samples: 1 };
+                let repeat =
+                    Duplicate { device, counted, channel: Some(block.channel), samples: 1 };
                 (Body::Duplicate(repeat), Fate::Repeated { keys })
             } else {
                 (Body::Wave(block), Fate::Stored { keys, samples: 0 })
             }
         }
-        body @ (Body::DeadLetter(_) | Body::Duplicate(_) | Body::Presence(_) | Body::Upward(_)
-        | Body::Command(_) | Body::Audit(_) | Body::ClockStep(_) | Body::MqttSession(_)
-        | Body::SegmentHead(_) | Body::Part(_)) => {
-            (body, Fate::Stored { keys: Keys::None, samples: 0 })
-        }
+        body @ (Body::DeadLetter(_)
+        | Body::Duplicate(_)
+        | Body::Presence(_)
+        | Body::Upward(_)
+        | Body::Command(_)
+        | Body::Audit(_)
+        | Body::ClockStep(_)
+        | Body::MqttSession(_)
+        | Body::SegmentHead(_)
+        | Body::Part(_)) => (body, Fate::Stored { keys: Keys::None, samples: 0 }),
     }
 }
 
@@ -358,7 +378,10 @@ fn recognise_readings(mut readings: Readings, seen: &mut Seen) -> (Body, Fate) {
         return (Body::Readings(readings), Fate::Stored { keys, samples });
     }
     let samples = u32::try_from(all).unwrap_or(u32::MAX);
-    (Body::Duplicate(Duplicate { device, counted, channel: None, samples }), Fate::Repeated { keys })
+    (
+        Body::Duplicate(Duplicate { device, counted, channel: None, samples }),
+        Fate::Repeated { keys },
+    )
 }
 
 fn forget(seen: &mut Seen, keys: &Keys) {

@@ -55,15 +55,20 @@ impl Registry {
         *held = Arc::new(devices);
     }
 
+    /// A device, whatever its state.
+    pub fn find(&self, device: DeviceId) -> Option<DeviceRef> {
+        let held = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held.get(&device).cloned()
+    }
+
     /// The device of a certificate's claim, if it may speak.
     pub fn identify(&self, org: OrgId, device: DeviceId) -> Result<DeviceRef, UnknownDevice> {
-        let held = Arc::clone(&self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-        let found = held.get(&device).ok_or(UnknownDevice::NotRegistered(device))?;
+        let found = self.find(device).ok_or(UnknownDevice::NotRegistered(device))?;
         if found.org != org {
             return Err(UnknownDevice::OtherOrg(device));
         }
         let lifecycle = match found.lifecycle {
-            Lifecycle::Provisioned | Lifecycle::InService => return Ok(found.clone()),
+            Lifecycle::Provisioned | Lifecycle::InService => return Ok(found),
             Lifecycle::Ordered => "ordered and not yet provisioned",
             Lifecycle::Quarantined => "quarantined",
             Lifecycle::Retired => "retired",

@@ -14,3 +14,6 @@ pub const OFFSETS_MAX: usize = 16;
 
 /// Messages that wait for their group commit.
 pub const UNANSWERED_MAX: usize = 8_192;
+
+/// Arrivals that are drawn from a listener at once.
+pub const DRAWN_AT_ONCE: usize = 64;

@@ -11,11 +11,11 @@ use model::DeviceId;
 use record::{Body, Presence, PresenceChange};
 use store::{AppendError, Clock, Ticket};
 use tokio::{sync::mpsc, task::JoinHandle};
-use transport::{Arrival, Listener, NackReason, Unacked, Unanswered};
+use transport::{Arrival, NackReason, Unacked, Unanswered, mqtt::Listener};
 
 use crate::{
     door::{Admitted, Door, Fate, Keys, Message},
-    limits::UNANSWERED_MAX,
+    limits::{DRAWN_AT_ONCE, UNANSWERED_MAX},
 };
 
 /// The running loop; it ends when its listener does.
@@ -56,12 +56,20 @@ impl Pump {
     }
 }
 
-async fn take_in(mut listener: Listener, door: Arc<Door>, clock: Clock, waiting: mpsc::Sender<Waiting>) {
-    while let Some(arrival) = listener.next().await {
-        // Room first: an admitted message always finds its place in the order.
-        let Ok(place) = waiting.reserve().await else { return };
-        if let Some(next) = draw(arrival, &door, &clock) {
-            place.send(next);
+async fn take_in(
+    mut listener: Listener,
+    door: Arc<Door>,
+    clock: Clock,
+    waiting: mpsc::Sender<Waiting>,
+) {
+    let mut arrivals = Vec::with_capacity(DRAWN_AT_ONCE);
+    while listener.next_many(&mut arrivals, DRAWN_AT_ONCE).await > 0 {
+        for arrival in arrivals.drain(..) {
+            // Room first: an admitted message always finds its place in the order.
+            let Ok(place) = waiting.reserve().await else { return };
+            if let Some(next) = draw(arrival, &door, &clock) {
+                place.send(next);
+            }
         }
     }
 }
@@ -83,17 +91,17 @@ fn draw(arrival: Arrival, door: &Door, clock: &Clock) -> Option<Waiting> {
             let change = PresenceChange::Connected;
             let presence = Presence { device: identity.device, change, remote: remote.to_string() };
             let body = Body::Presence(presence);
-            Some(Waiting::Noted(door.note(identity.org, identity.device, clock.now(), &body)))
+            Some(Waiting::Noted(door.note(identity.device, clock.now(), &body)))
         }
         Arrival::Closed { identity, remote, how } => {
-            let presence = Presence { device: identity.device, change: how, remote: remote.to_string() };
+            let presence =
+                Presence { device: identity.device, change: how, remote: remote.to_string() };
             let body = Body::Presence(presence);
-            Some(Waiting::Noted(door.note(identity.org, identity.device, clock.now(), &body)))
+            Some(Waiting::Noted(door.note(identity.device, clock.now(), &body)))
         }
-        Arrival::Session(identity, session) => {
+        Arrival::Session(session) => {
             let device = session.device;
-            let body = Body::MqttSession(session);
-            Some(Waiting::Noted(door.note(identity.org, device, clock.now(), &body)))
+            Some(Waiting::Noted(door.note(device, clock.now(), &Body::MqttSession(session))))
         }
         Arrival::Refused { remote, identity, why } => {
             let device = identity.map(|identity| identity.device.to_string());
@@ -114,7 +122,9 @@ async fn settle(mut waiting: mpsc::Receiver<Waiting>, door: Arc<Door>) {
                     tracing::warn!(%error, "presence_not_recorded");
                 }
             }
-            Waiting::Message { unacked, admitted } => answer(unacked, admitted, &door, &mut lost).await,
+            Waiting::Message { unacked, admitted } => {
+                answer(unacked, admitted, &door, &mut lost).await
+            }
         }
     }
 }
@@ -127,7 +137,8 @@ async fn answer(
 ) {
     let Admitted { ticket, fate, device } = admitted;
     let outcome = ticket.await;
-    let of_lost = matches!(&fate, Fate::Repeated { keys } if lost.contains(&(device, keys.clone())));
+    let of_lost =
+        matches!(&fate, Fate::Repeated { keys } if lost.contains(&(device, keys.clone())));
     door.settle(device, &fate, outcome.is_ok() && !of_lost);
     let durable = match outcome {
         Ok(durable) => durable,
@@ -174,8 +185,9 @@ const fn why_unanswered(error: &AppendError) -> Unanswered {
     match error {
         AppendError::Poisoned | AppendError::Fault(_) => Unanswered::Poisoned,
         AppendError::Full => Unanswered::Full,
-        AppendError::Frame(_) | AppendError::TooLong { .. } | AppendError::Busy | AppendError::Closed => {
-            Unanswered::Lost
-        }
+        AppendError::Frame(_)
+        | AppendError::TooLong { .. }
+        | AppendError::Busy
+        | AppendError::Closed => Unanswered::Lost,
     }
 }

@@ -206,7 +206,8 @@ mod tests {
     fn a_step_is_reported_once_and_not_followed() {
         for jump in [3_600 * SECOND, -3_600 * SECOND, SECOND + 1, -SECOND - 1] {
             let mut clock = Slewed::new(1_000 * SECOND);
-            let off = run(&mut clock, 0, 60, |counter| if counter > 30 * SECOND { jump } else { 0 });
+            let off =
+                run(&mut clock, 0, 60, |counter| if counter > 30 * SECOND { jump } else { 0 });
             assert!(off.abs() < 1_000_000, "{off} ns after a jump of {jump}");
             assert_eq!(clock.step_ns.take(), Some(jump));
             run(&mut clock, 60, 60, |_| jump);

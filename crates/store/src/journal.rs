@@ -38,8 +38,8 @@ use tokio::sync::{oneshot, watch};
 pub use follow::{Followed, Follower};
 pub use recover::{OpenError, Recovery, Torn};
 pub(crate) use recover::{find_end, read_whole};
-pub use segment::{ReadError, Replay, replay};
 pub(crate) use segment::{COMMIT, Walked, walk};
+pub use segment::{ReadError, Replay, replay};
 pub use status::{Condition, JournalStatus, WhyNot};
 
 use self::{follow::Ring, queue::Queue, status::Gauges, writer::Writer};
@@ -172,9 +172,7 @@ impl Ticket {
     pub fn wait(self) -> Result<Durable, AppendError> {
         match self.0 {
             Answer::Refused(error) => Err(error.unwrap_or(AppendError::Closed)),
-            Answer::Waiting(answer) => {
-                answer.blocking_recv().unwrap_or(Err(AppendError::Closed))
-            }
+            Answer::Waiting(answer) => answer.blocking_recv().unwrap_or(Err(AppendError::Closed)),
         }
     }
 }

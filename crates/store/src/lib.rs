@@ -24,4 +24,13 @@ pub use journal::{
     JournalStatus, LogOffset, OpenError, ReadError, Record, Recovery, Replay, Ticket, Torn, WhyNot,
     replay,
 };
+pub use records::{
+    AlarmFilter, AlarmRow, AuditFilter, AuditRow, ChartingRow, HistoryRow, LetterRow, LifeRow,
+    Noun, Records, RecordsError, Row,
+};
+pub use series::{
+    Invalid, Marks, Point, Pushed, Question, SealError, Sealed, Sealing, Series, SeriesId,
+    SeriesKey, Stretch, WaveSpan,
+};
+pub use sqlite::DatabaseError;
 pub use storage::{FaultyDisk, FileStorage, Happened, Segment, Storage};

@@ -1,1 +1,209 @@
-//! sqlite.
+//! SQLite as both databases use it: one writer, a few readers, every commit synced, and
+//! our ids and times as columns.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use model::{Id, Kind, Redacted, Timestamp};
+use rusqlite::{
+    Connection, OpenFlags, ToSql, Transaction, TransactionBehavior,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+
+use crate::{
+    LogOffset,
+    hold::hold,
+    limits::{BUSY_WAIT, READERS_MAX},
+};
+
+/// Why a database did not answer.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name every field")]
+pub enum DatabaseError {
+    #[error("the database {} could not be read or written", path.display())]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error(
+        "the database {} has schema {found}; this program knows schemas up to {known}",
+        path.display()
+    )]
+    UnknownSchema { path: PathBuf, found: i64, known: i64 },
+    #[error("{what} in the database {} is damaged; restore a backup or rebuild it from the journal", path.display())]
+    Damaged { path: PathBuf, what: String },
+    #[error("a question for more than {max} {what} at once; ask for a shorter span")]
+    TooMuch { what: &'static str, max: usize },
+}
+
+/// One file, its writer and its resting readers.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Opens the file and brings its schema up: `schemas` are the steps from each version to the next.
+    pub(crate) fn open(path: &Path, schemas: &[&str]) -> Result<Self, DatabaseError> {
+        let fault = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+        let mut writer = Connection::open(path).map_err(fault)?;
+        prepare(&writer).map_err(fault)?;
+        let found: i64 =
+            writer.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
+        let known = i64::try_from(schemas.len()).unwrap_or(i64::MAX);
+        let done = usize::try_from(found).ok().filter(|done| *done <= schemas.len());
+        let Some(done) = done else {
+            return Err(DatabaseError::UnknownSchema { path: path.to_owned(), found, known });
+        };
+        let step = |writer: &mut Connection| {
+            let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for schema in schemas.iter().skip(done) {
+                tx.execute_batch(schema)?;
+            }
+            tx.pragma_update(None, "user_version", known)?;
+            tx.commit()
+        };
+        if done < schemas.len() {
+            step(&mut writer).map_err(fault)?;
+        }
+        let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
+        Ok(Self { path: path.to_owned(), writer, readers })
+    }
+
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> DatabaseError {
+        DatabaseError::Damaged { path: self.path.clone(), what: what.into() }
+    }
+
+    fn fault(&self, source: rusqlite::Error) -> DatabaseError {
+        DatabaseError::Sqlite { path: self.path.clone(), source }
+    }
+
+    /// Asks on a connection of its own, in one view of the data.
+    pub(crate) fn read<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let resting = hold(&self.readers).pop();
+        let asked = match resting {
+            Some(reader) => Ok(reader),
+            None => self.reader(),
+        };
+        let reader = asked.map_err(|error| self.fault(error))?;
+        let answer = reader
+            .unchecked_transaction()
+            .and_then(|view| {
+                let answer = ask(&view)?;
+                view.finish()?;
+                Ok(answer)
+            })
+            .map_err(|error| self.fault(error));
+        let mut readers = hold(&self.readers);
+        if readers.len() < READERS_MAX {
+            readers.push(reader);
+        }
+        answer
+    }
+
+    fn reader(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        reader.busy_timeout(BUSY_WAIT)?;
+        reader.set_prepared_statement_cache_capacity(64);
+        Ok(reader)
+    }
+
+    /// Changes all or nothing; on return it survives a crash.
+    pub(crate) fn write<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, Change>,
+    ) -> Result<T, DatabaseError> {
+        let mut writer = hold(&self.writer);
+        let begun = writer.transaction_with_behavior(TransactionBehavior::Immediate);
+        let tx = begun.map_err(|error| self.fault(error))?;
+        match change(&tx) {
+            Ok(done) => tx.commit().map(|()| done).map_err(|error| self.fault(error)),
+            Err(Change::Sqlite(error)) => Err(self.fault(error)),
+            Err(Change::Damaged(what)) => Err(self.damaged(what)),
+        }
+    }
+}
+
+/// Why a change was not made.
+pub(crate) enum Change {
+    Sqlite(rusqlite::Error),
+    Damaged(String),
+}
+
+// Inside a change every statement can fail for one reason only.
+impl From<rusqlite::Error> for Change {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+/// A value of ours as a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sql<T>(pub(crate) T);
+
+impl<K: Kind> ToSql for Sql<Id<K>> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.uuid().to_be_bytes().to_vec().into())
+    }
+}
+
+impl<K: Kind> FromSql for Sql<Id<K>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = <[u8; 16]>::column_result(value)?;
+        let id = Id::from_uuid(u128::from_be_bytes(bytes));
+        id.map(Self).map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
+}
+
+impl ToSql for Sql<Timestamp> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.unix_nanos().into())
+    }
+}
+
+impl FromSql for Sql<Timestamp> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(Self(Timestamp::from_unix_nanos(i64::column_result(value)?)))
+    }
+}
+
+impl ToSql for Sql<LogOffset> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(i64::try_from(self.0.bytes()).unwrap_or(i64::MAX).into())
+    }
+}
+
+impl FromSql for Sql<LogOffset> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = i64::column_result(value)?;
+        let bytes = u64::try_from(bytes).map_err(|_| FromSqlError::OutOfRange(bytes))?;
+        Ok(Self(LogOffset::from_bytes(bytes)))
+    }
+}
+
+impl ToSql for Sql<&Redacted<String>> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.0.as_str().into())
+    }
+}
+
+impl FromSql for Sql<Redacted<String>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        String::column_result(value).map(|text| Self(Redacted(text)))
+    }
+}

@@ -29,3 +29,6 @@ pub use peer::{Connecting, Event, Peer, Publication, Subscribing};
 pub use proto::{Fault, Qos, Reason, Version};
 
 pub(crate) use crate::limits::Limits;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use engine::Directory;
 use model::Subject;
+use protocols::profile;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +16,12 @@ use super::{
 pub struct Device {
     pub(crate) id: String,
     profile: String,
+    /// What people call devices of this profile.
+    profile_title: String,
+    /// `medical` or `wellness`; null for a profile that is no longer known.
+    grade: Option<&'static str>,
+    /// Silence for longer than this, in seconds, is a technical alarm.
+    silence_after_s: Option<u64>,
     serial: String,
     label: String,
     /// `ordered`, `provisioned`, `in_service`, `quarantined` or `retired`.
@@ -41,7 +48,12 @@ pub struct Certificate {
 
 impl Device {
     /// The device as known now.
-    pub(crate) fn of(it: &model::Device, directory: &Directory, connected: bool) -> Self {
+    pub(crate) fn of(
+        it: &model::Device,
+        directory: &Directory,
+        profile: Option<&profile::Profile>,
+        connected: bool,
+    ) -> Self {
         let patient = match directory.subject_of(it.id) {
             Subject::Patient(patient) => directory.patients.get(&patient),
             Subject::Place(_) | Subject::Nobody => None,
@@ -59,6 +71,12 @@ impl Device {
         Self {
             id: it.id.to_string(),
             profile: it.profile.clone(),
+            profile_title: profile.map_or_else(|| it.profile.clone(), |known| known.words.clone()),
+            grade: profile.map(|known| match known.grade {
+                profile::Grade::Medical => "medical",
+                profile::Grade::Wellness => "wellness",
+            }),
+            silence_after_s: profile.map(|known| known.silence_after.as_secs()),
             serial: it.serial.clone(),
             label: it.label.clone(),
             lifecycle: it.lifecycle.word(),
@@ -76,7 +94,8 @@ impl Device {
 
     /// Without the patient, for those who manage devices and not patients.
     pub(crate) fn without_patient(mut self) -> Self {
-        self.patient = self.patient.map(|it| Named { name: "on a patient".to_owned(), ..it });
+        self.patient = self.patient.map(|_| Named { id: String::new(), name: "on a patient".to_owned() });
+        self.bed = None;
         self
     }
 }

@@ -1,9 +1,14 @@
 //! Logins, staff and sessions on a screen.
 
+use engine::Directory;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::bed::Named;
+use super::{
+    alarm::Person,
+    bed::Named,
+    words::{Spelt as _, time},
+};
 
 /// Login and password.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -26,7 +31,16 @@ pub struct Me {
     pub(crate) user: User,
     pub(crate) org: Named,
     pub(crate) care_units: Vec<UnitOfMine>,
+    /// The posts that the caller holds now; null without any.
+    pub(crate) shift: Option<Shift>,
     pub(crate) product: Product,
+}
+
+/// The posts of a member of staff.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Shift {
+    pub(crate) beds: Vec<Named>,
+    pub(crate) charge_of: Vec<Named>,
 }
 
 /// A care unit that may be looked at.
@@ -59,6 +73,22 @@ pub struct User {
     pub(crate) has_password: bool,
 }
 
+impl User {
+    /// The login as known now.
+    pub(crate) fn of(it: &model::User, directory: &Directory) -> Self {
+        let name = it.staff.map(|staff| Person::of(directory, staff).name);
+        Self {
+            id: it.id.to_string(),
+            login: it.login.clone(),
+            role: it.role.word(),
+            staff_id: it.staff.map(|staff| staff.to_string()),
+            name: name.unwrap_or_else(|| it.login.clone()),
+            disabled: it.disabled,
+            has_password: it.password_hash.is_some(),
+        }
+    }
+}
+
 /// A login to be added.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,12 +114,33 @@ pub struct InvitedUser {
     pub(crate) expires_at: String,
 }
 
+impl InvitedUser {
+    /// A login with its link.
+    pub(crate) fn new(user: User, token: &str, expires_at: model::Timestamp) -> Self {
+        Self { user, invitation: format!("/invite/{token}"), expires_at: time(expires_at) }
+    }
+}
+
 /// A member of staff.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Staff {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) site_id: String,
+    /// What their login may be; null without a login.
+    pub(crate) role: Option<&'static str>,
+}
+
+impl Staff {
+    /// Somebody as known now.
+    pub(crate) fn of(it: &model::Staff, directory: &Directory) -> Self {
+        Self {
+            id: it.id.to_string(),
+            name: it.name.0.clone(),
+            site_id: it.site.to_string(),
+            role: directory.user_of(it.id).map(|user| user.role.word()),
+        }
+    }
 }
 
 /// A member of staff to be added.

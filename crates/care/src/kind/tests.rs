@@ -75,6 +75,8 @@ fn a_limit_is_told_by_its_value_against_its_level() {
     told("battery_low", BatteryLevel, 14_000, 20_000, "Monitor battery low 14 %", "below 20");
     let fast = "Extreme tachycardia 172 /min";
     told("extreme_tachycardia", HeartRate, 172_000, 140_000, fast, "above 140");
+    // On its way back, and not yet where the alarm clears.
+    told("saturation.low", Saturation, 91_000, 90_000, "SpO₂ low 91 %", "below 90");
     // A value that is not whole does not look like the limit that it crossed.
     told("saturation.low", Saturation, 89_600, 90_000, "SpO₂ low 89.6 %", "below 90");
 }

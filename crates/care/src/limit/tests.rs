@@ -1,6 +1,7 @@
 //! Every level at its edge, one thousandth below, and one above.
 
 use model::{Code, Measure, MissingReason};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -128,4 +129,73 @@ fn the_default_limits_are_those_of_the_clinical_reference_and_pass_the_check() {
     assert_eq!(of(Vital::Temperature, Side::High), Some(39_000));
     assert_eq!(of(Vital::SystolicPressure, Side::Low), Some(90_000));
     assert_eq!(of(Vital::SystolicPressure, Side::High), Some(160_000));
+}
+
+prop_compose! {
+    fn any_side()(
+        limit in -5_i64..320, clears_by in -20_i64..20, delay_s in 0_u64..90, mild in 0_u8..8,
+    ) -> LimitSide {
+        let priority = if mild == 0 { Priority::Low } else { Priority::Medium };
+        let (limit_thousandths, clears_at_thousandths) = (limit * 1_000, (limit + clears_by) * 1_000);
+        LimitSide { limit_thousandths, clears_at_thousandths, delay: Duration::from_secs(delay_s), priority }
+    }
+}
+
+proptest! {
+    // RC-006
+    #[test]
+    fn a_limit_means_the_same_in_every_unit(tenths in 700_i64..1_100, level in 340_i64..420) {
+        let limit = Limit {
+            vital: Vital::Temperature,
+            side: Side::High,
+            limit_thousandths: level * 100,
+            clears_at_thousandths: level * 100 - 500,
+        };
+        // (F - 32) * 5 / 9 in thousandths of a degree, rounded half up.
+        let celsius = ((tenths - 320) * 500 * 2 + 9).div_euclid(18);
+        let sent = measured(150_344, tenths, -1, "[degF]");
+        prop_assert_eq!(limit.weigh(&sent), Ok(limit.weigh_thousandths(celsius)));
+    }
+
+    // RC-007
+    #[test]
+    fn a_limit_that_passes_the_check_can_sound_and_can_end(
+        vital in prop::sample::select(Vital::ALL),
+        low in prop::option::of(any_side()),
+        high in prop::option::of(any_side()),
+    ) {
+        let set = LimitSet { vital, low, high };
+        if check(&set).is_err() {
+            return Ok(());
+        }
+        for limit in [Side::Low, Side::High].into_iter().filter_map(|side| Limit::of(&set, side)) {
+            let beyond = match limit.side {
+                Side::Low => limit.limit_thousandths - 1,
+                Side::High => limit.limit_thousandths + 1,
+            };
+            prop_assert_eq!(limit.weigh_thousandths(beyond), Verdict::Holds);
+            prop_assert_eq!(limit.weigh_thousandths(limit.limit_thousandths) == Verdict::Holds, false);
+            prop_assert_eq!(limit.weigh_thousandths(limit.clears_at_thousandths), Verdict::Over);
+        }
+        // Some value is calm on both sides.
+        let calm = (-10_000..330_000).step_by(500).any(|value| {
+            let sides = [Side::Low, Side::High].into_iter().filter_map(|side| Limit::of(&set, side));
+            sides.into_iter().all(|limit| limit.weigh_thousandths(value) != Verdict::Holds)
+        });
+        prop_assert!(calm);
+    }
+
+    // RC-008
+    #[test]
+    fn no_setting_switches_off_the_extremes_or_moves_them_out_of_bounds(
+        vital in prop::sample::select(&[Vital::HeartRate, Vital::PulseRate][..]),
+        low in prop::option::of(any_side()),
+        high in prop::option::of(any_side()),
+    ) {
+        let set = LimitSet { vital, low, high };
+        let [low, high] = [Side::Low, Side::High].map(|side| extreme_rate(&set, side).unwrap());
+        prop_assert!(low.limit_thousandths >= 30_000 && high.limit_thousandths <= 200_000);
+        prop_assert_eq!(low.weigh_thousandths(29_999), Verdict::Holds);
+        prop_assert_eq!(high.weigh_thousandths(200_001), Verdict::Holds);
+    }
 }

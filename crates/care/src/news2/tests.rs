@@ -154,6 +154,7 @@ fn a_set_that_lacks_one_is_named_and_never_totalled() {
     assert_eq!(nothing.weigh(Trigger::SingleRed), Verdict::NoSignal);
 }
 
+// RC-026
 #[test]
 fn an_input_counts_up_to_its_age_limit_and_is_named_beyond_it() {
     let ages = AgeLimits::default();
@@ -195,6 +196,7 @@ fn an_input_counts_up_to_its_age_limit_and_is_named_beyond_it() {
         // The score asks to be computed again when the input ages, and not before.
         let due = aged(max_age).next_deadline(&ages, NOW).unwrap();
         assert_eq!(due, NOW.after(nano));
+        assert_ne!(aged(max_age).next_deadline(&ages, due), Some(due));
         assert_eq!(score(&aged(max_age), &ages, due).aged().collect::<Vec<_>>(), [input]);
     };
     for input in [Input::RespiratoryRate, Input::Saturation, Input::Pulse] {
@@ -217,7 +219,12 @@ fn scale_two_needs_to_know_of_oxygen_only_where_it_matters() {
     assert_eq!(scored(&inputs).missing().collect::<Vec<_>>(), [Input::Oxygen]);
     inputs.saturation = known(93_000);
     assert_eq!(scored(&inputs).missing().collect::<Vec<_>>(), [Input::Saturation, Input::Oxygen]);
-    // An oxygen answer of yesterday does not decide either.
+    // An oxygen answer counts up to its own age limit, here as in its own row.
+    let (value, origin) = (Oxygen::Air, Origin::Charted);
+    let taken_at = NOW.before(AgeLimits::default().charted);
+    inputs.oxygen = Known::Value { value, taken_at, origin };
+    assert_eq!(scored(&inputs).total.map(|total| total.points), Some(0));
+    // One of yesterday does not decide either.
     let taken_at = NOW.before(Duration::from_secs(86_400));
     inputs.oxygen = Known::Value { value: Oxygen::Air, taken_at, origin: Origin::Charted };
     let score = scored(&inputs);
@@ -315,6 +322,50 @@ proptest! {
         inputs.systolic_pressure = known(systolic * 1_000 + off[2]);
         inputs.pulse = known(pulse * 1_000 + off[3]);
         inputs.temperature = known(tenths * 100 + off[4] / 10);
-        prop_assert_eq!(scored(&inputs).total.map(|total| total.points), Some(naive(row)));
+        let (score, points) = (scored(&inputs), naive(row));
+        prop_assert_eq!(score.total.map(|total| total.points), Some(points));
+        prop_assert_eq!(score.weigh(Trigger::Medium) == Verdict::Holds, points >= 5);
+        prop_assert_eq!(score.weigh(Trigger::High) == Verdict::Holds, points >= 7);
+    }
+
+    // RC-011
+    #[test]
+    fn whatever_is_missing_or_aged_is_named_and_the_rest_scores_as_ever(
+        fates in prop::array::uniform7(0_u8..3),
+        values in prop::array::uniform4(0_i64..250_000), on_oxygen: bool, two: bool,
+    ) {
+        let very_old = NOW.before(Duration::from_secs(1_000_000));
+        fn met<T>(fate: u8, value: T, very_old: Timestamp) -> Known<T> {
+            match fate {
+                0 => known(value),
+                1 => Known::Value { value, taken_at: very_old, origin: Origin::Charted },
+                _ => Known::Missing(MissingReason::SensorDetached),
+            }
+        }
+        let inputs = Inputs {
+            scale: if two { SpO2Scale::Two } else { SpO2Scale::One },
+            respiratory_rate: met(fates[0], values[0], very_old),
+            saturation: met(fates[1], values[1], very_old),
+            oxygen: met(fates[2], if on_oxygen { ADDED } else { Oxygen::Air }, very_old),
+            systolic_pressure: met(fates[3], values[2], very_old),
+            pulse: met(fates[4], values[3], very_old),
+            consciousness: met(fates[5], Consciousness::Alert, very_old),
+            temperature: met(fates[6], 37_000, very_old),
+        };
+        let score = scored(&inputs);
+        prop_assert_eq!(score.total.is_some(), fates == [0; 7]);
+        for (part, fate) in score.parts.iter().zip(fates) {
+            // On scale 2 a saturation above 92 % cannot be read without the oxygen.
+            let blind = part.input == Input::Saturation && two && fates[2] != 0 && values[1] >= 92_500;
+            let named = match part.state {
+                PartState::Scored { .. } => 0,
+                PartState::Aged { .. } => 1,
+                PartState::Missing(_) => 2,
+            };
+            prop_assert_eq!(named, if fate == 0 && blind { 2 } else { fate }, "{:?}", part);
+        }
+        if score.total.is_none() {
+            prop_assert_eq!(score.weigh(Trigger::Medium), Verdict::NoSignal);
+        }
     }
 }

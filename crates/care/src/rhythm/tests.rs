@@ -198,6 +198,7 @@ proptest! {
             prop_assert_eq!(rhythm.extreme_tachycardia(&extreme(Side::High)), Verdict::Holds);
         }
         prop_assert_eq!(rhythm.asystole() == Verdict::Holds, false);
+        prop_assert!(rhythm.snapshot().run.len() <= FAST_BEATS);
         prop_assert_eq!(Rhythm::restore(rhythm.snapshot()), rhythm);
     }
 

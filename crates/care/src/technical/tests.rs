@@ -113,6 +113,18 @@ fn a_waveform_is_broken_by_more_than_two_seconds_until_ten_are_whole() {
 }
 
 proptest! {
+    // RC-016
+    #[test]
+    fn silence_is_seen_at_its_deadline_and_not_a_moment_before(
+        heard in 0_i64..1_000_000, patience_ms in 1_u64..600_000,
+    ) {
+        let (heard_at, patience) = (at(heard), Duration::from_millis(patience_ms));
+        let due = silence_deadline(heard_at, patience);
+        prop_assert_eq!(device_silent(heard_at, patience, due), Holds);
+        prop_assert_eq!(device_silent(heard_at, patience, due.before(NANO)), Over);
+        prop_assert_eq!(device_silent(due, patience, due), Over);
+    }
+
     #[test]
     fn blocks_end_to_end_are_never_broken(lengths in prop::collection::vec(1_i64..5_000, 1..30)) {
         let (mut wave, mut now) = (Continuity::default(), 0);

@@ -226,8 +226,16 @@ impl Core {
         if verdict == Verdict::Holds {
             slot.facts = evidence.facts;
         }
-        slot.device = device.or(slot.device);
         slot.retired = false;
+        if device.is_some() && slot.device != device {
+            // Another device may give this vital more often, or less.
+            slot.device = device;
+            let rule = self.rule_of(key, device);
+            if let Some(slot) = self.alarms.slots.get_mut(&key) {
+                slot.rule = rule;
+            }
+        }
+        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
         let input = Input::Evidence { verdict, taken_at, received_at };
         let (rule, before) = (Arc::clone(&slot.rule), slot.state);
         slot.state.observe(&rule, &input);

@@ -12,7 +12,9 @@ pub(super) struct Changes {
     pub(super) numerics: BTreeSet<(PatientId, Vital)>,
     pub(super) scores: BTreeSet<PatientId>,
     pub(super) beds: BTreeSet<BedId>,
-    /// In the order of their changes; one that changed twice is told twice only if it ended between.
+    /// Care units whose nurse in charge changed.
+    pub(super) posts: BTreeSet<CareUnitId>,
+        /// In the order of their changes; one that changed twice is told twice only if it ended between.
     pub(super) alarms: Vec<AlarmId>,
     /// Alarms that ended belong to a care unit that they may no longer name.
     pub(super) ended_in: BTreeMap<AlarmId, CareUnitId>,
@@ -25,6 +27,7 @@ impl Changes {
         self.numerics.is_empty()
             && self.scores.is_empty()
             && self.beds.is_empty()
+            && self.posts.is_empty()
             && self.alarms.is_empty()
     }
 

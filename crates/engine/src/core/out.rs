@@ -7,7 +7,7 @@ use model::{
     AlarmId, Channel, Code, DeviceId, MissingReason, OrgId, PartitionId, Timestamp, Ucum,
 };
 
-use super::Cause;
+use super::{Cause, rows::RowOf};
 use crate::{
     record::{Decided, Refusal},
     view,
@@ -78,7 +78,7 @@ pub struct Out {
     /// Blocks for the series store.
     pub waves: Vec<WaveOf>,
     /// Rows for the records.
-    pub rows: Vec<store::Row>,
+    pub rows: Vec<RowOf>,
     /// Answers to commands.
     pub outcomes: Vec<OutcomeOf>,
     /// Blocks for screens.

@@ -28,6 +28,8 @@ use care::alarm::Verdict;
 pub(super) struct DeviceRun {
     /// When its last message reached us.
     pub(super) heard_at: Option<Timestamp>,
+    /// Since when it is on whom it is on.
+    pub(super) expected_since: Option<Timestamp>,
     /// It counts as silent.
     pub(super) is_silent: bool,
     /// Its connection is up, as far as the door told.

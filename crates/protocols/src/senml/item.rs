@@ -155,8 +155,13 @@ impl<'a> Record<'a> {
 
     /// Whether the record only sets bases for those after it.
     pub(super) fn is_base_only(&self) -> bool {
+        let has_base = self.base_name.is_some()
+            || self.base_time.is_some()
+            || self.base_unit.is_some()
+            || self.base_value.is_some()
+            || self.base_version.is_some();
         let plain = self.name.is_none() && self.unit.is_none() && self.time.is_none();
-        plain && self.value.is_none() && !self.has_sum && self.spoiled.is_none()
+        has_base && plain && self.value.is_none() && !self.has_sum && self.spoiled.is_none()
     }
 
     fn number(&mut self, item: Item<'a>, place: impl Fn(&mut Self) -> &mut Option<Decimal>) {

@@ -86,7 +86,7 @@ impl<'p> Resolver<'p> {
             }
         }
         self.rebase(record)?;
-        if !record.is_base_only() || record.raw.is_empty() {
+        if !record.is_base_only() {
             self.resolve(record)?;
         }
         self.record = self.record.saturating_add(1);

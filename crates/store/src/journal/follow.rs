@@ -225,14 +225,15 @@ impl Ring {
         }
     }
 
-    /// What there is for a follower at `offset` that expects the event `next`.
-    fn look(&self, offset: LogOffset, next: Option<u64>) -> Look {
+    /// What there is for a follower at `offset` that expects the event `next`, if it was
+    /// ever so far.
+    fn look(&self, offset: LogOffset, next: Option<u64>, company: Company) -> Look {
         let state = hold(&self.state);
         let end = state.first.saturating_add(len(state.events.len()));
         let from = match next.filter(|next| *next >= state.first) {
             Some(next) => next,
             None if offset < state.covers_from => return Look::Files { until: state.durable_end },
-            None => state.first.saturating_add(len(state.joining(offset))),
+            None => state.first.saturating_add(len(state.joining(offset, company))),
         };
         let skip = usize::try_from(from.saturating_sub(state.first)).unwrap_or(usize::MAX);
         let events: Vec<_> = state.events.iter().skip(skip).take(EVENTS_AT_ONCE).cloned().collect();
@@ -247,18 +248,32 @@ impl Ring {
 const EVENTS_AT_ONCE: usize = 64;
 
 impl State {
-    /// The first event that tells something new to whoever has seen all before `offset`.
-    fn joining(&self, offset: LogOffset) -> usize {
+    /// The first event that tells something new to whoever has seen all that is durable
+    /// before `offset`.
+    fn joining(&self, offset: LogOffset, company: Company) -> usize {
+        let lost = |batch| {
+            let is_lost = |event: &Event| event.what == What::Settled(Outcome::Lost);
+            self.events.iter().any(|event| event.batch == batch && is_lost(event))
+        };
         let news = |event: &Event| match event.what {
             What::Settled(Outcome::Durable) => event.end > offset,
-            What::Provisional => self
-                .in_flight
-                .as_ref()
-                .is_some_and(|flight| flight.announced && flight.batch == event.batch),
+            What::Provisional => {
+                let open =
+                    self.in_flight.as_ref().is_some_and(|flight| flight.batch == event.batch);
+                open || (company == Company::FellBehind && lost(event.batch))
+            }
             What::Settled(Outcome::Lost) => false,
         };
         self.events.iter().position(news).unwrap_or(self.events.len())
     }
+}
+
+/// Whether a follower was with the ring before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    /// What was lost before it came is none of its business.
+    New,
+    FellBehind,
 }
 
 enum Look {
@@ -315,7 +330,8 @@ impl Follower {
                 return None;
             }
             self.changed.borrow_and_update();
-            match self.shared.ring.look(self.offset, self.next) {
+            let company = if self.lost.is_some() { Company::FellBehind } else { Company::New };
+            match self.shared.ring.look(self.offset, self.next, company) {
                 Look::Closed => self.ended = true,
                 Look::Files { until } => self.read_files(until).await,
                 Look::Events { events, next, lost_before } => {
@@ -325,7 +341,7 @@ impl Follower {
                     for event in events {
                         self.absorb(event);
                     }
-                    if nothing && self.changed.changed().await.is_err() {
+                    if nothing && self.ready.is_empty() && self.changed.changed().await.is_err() {
                         self.ended = true;
                     }
                 }
@@ -344,6 +360,8 @@ impl Follower {
     fn absorb(&mut self, event: Event) {
         let Event { batch, what, start, end, records, lost_before, .. } = event;
         match what {
+            // It fell behind, and has read from the files what became of these.
+            What::Provisional if end > start && end <= self.offset => {}
             What::Provisional => {
                 self.provisional.insert(batch, (start, end));
                 self.ready.push_back(Followed::Provisional(records));

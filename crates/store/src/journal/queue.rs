@@ -56,7 +56,8 @@ impl Queue {
     pub(super) fn push(&self, group: Vec<Entry>) -> Ticket {
         let len = group.iter().map(frames_len).fold(0, usize::saturating_add);
         // A group fits into a new segment, beside its head.
-        let room = usize::try_from(self.limits.segment_len / 4 * 3).unwrap_or(usize::MAX);
+        let room =
+            usize::try_from((self.limits.segment_len / 4).saturating_mul(3)).unwrap_or(usize::MAX);
         if len > GROUP_LEN_MAX.min(room) {
             return Ticket::refused(AppendError::TooLong { len });
         }

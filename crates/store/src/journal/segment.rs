@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, io, sync::Arc, vec};
 
 use model::{OrgId, PartitionId, Timestamp};
 use record::{
-    BODY_LEN_MAX, Body, Decoder, Encoder, Envelope, Frame, FrameError, FrameRef, Kinds, Part, Position, SegmentHead, join_parts,
+    BODY_LEN_MAX, Body, Decoder, Encoder, Envelope, Frame, FrameError, FrameRef, Kinds, Part,
+    Position, SegmentHead, join_parts,
 };
 
 use super::{LogOffset, Record, find_end};
@@ -366,8 +367,7 @@ impl std::fmt::Debug for Replay {
 
 impl Replay {
     pub(super) fn until(storage: Arc<dyn Storage>, from: LogOffset, until: LogOffset) -> Self {
-        let refused =
-            (from > until).then_some(ReadError::Beyond { offset: from, end: until });
+        let refused = (from > until).then_some(ReadError::Beyond { offset: from, end: until });
         let reader = refused.is_none().then(|| Reader::new(storage, from, until));
         Self { reader, ready: Vec::new().into_iter(), refused }
     }
@@ -407,9 +407,10 @@ pub(super) fn len(bytes: usize) -> u64 {
 #[test]
 fn a_commit_frame_keeps_its_kind_out_of_everybody_elses_way() {
     assert!(COMMIT < record::DECISIONS_FROM);
-    assert!(Body::decode(COMMIT, COMMIT_VERSION, &[]).is_err_and(|error| {
-        error == record::BodyError::UnknownKind { found: COMMIT }
-    }));
+    assert!(
+        Body::decode(COMMIT, COMMIT_VERSION, &[])
+            .is_err_and(|error| { error == record::BodyError::UnknownKind { found: COMMIT } })
+    );
     let (start, at) = (LogOffset(u64::MAX - 9), LogOffset(u64::MAX));
     let mut bytes = Vec::new();
     encode_commit(start, at, Timestamp::from_unix_nanos(7), &mut bytes).unwrap();

@@ -40,10 +40,12 @@ pub(super) struct Writer {
     spare_after: Option<LogOffset>,
 }
 
+type Answer = oneshot::Sender<Result<Durable, AppendError>>;
+
 /// A commit that is ready to be written.
 struct Staged {
     records: Arc<[Record]>,
-    answers: Vec<(oneshot::Sender<Result<Durable, AppendError>>, Vec<Position>)>,
+    answers: Vec<(Answer, Vec<Position>)>,
 }
 
 enum Failure {
@@ -80,8 +82,8 @@ impl Writer {
     pub(super) fn run(mut self) {
         let _last_words = LastWords(Arc::clone(&self.shared));
         loop {
-            let patience = (self.why_not() == Some(WhyNot::Full))
-                .then_some(self.shared.limits.full_retry);
+            let patience =
+                (self.why_not() == Some(WhyNot::Full)).then_some(self.shared.limits.full_retry);
             match self.shared.queue.take(patience) {
                 Taken::Groups(groups) => self.commit(groups),
                 // A commit of nothing tries whether there is room again.

@@ -276,9 +276,8 @@ impl Storage for FaultyDisk {
             return Err(io::Error::other("the disk reports an input/output error"));
         }
         let draw = disk.short_writes.as_mut();
-        let len = draw.map_or(bytes.len(), |draw| {
-            draw.below(bytes.len()).saturating_add(1).min(bytes.len())
-        });
+        let len = draw
+            .map_or(bytes.len(), |draw| draw.below(bytes.len()).saturating_add(1).min(bytes.len()));
         let platter = disk.platter(start)?;
         let from = usize::try_from(at).unwrap_or(usize::MAX);
         let to = from.saturating_add(len);

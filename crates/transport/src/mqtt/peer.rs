@@ -223,10 +223,7 @@ impl Peer {
                 self.phase = Phase::Over;
                 Ok(Some(Event::Goodbye { will: code != 0, expiry_s }))
             }
-            Packet::Connack(_)
-            | Packet::Suback { .. }
-            | Packet::Unsuback { .. }
-            | Packet::Pong => {
+            Packet::Connack(_) | Packet::Suback { .. } | Packet::Unsuback { .. } | Packet::Pong => {
                 Err(Fault::new(Reason::ProtocolError, "a packet that a client does not send"))
             }
         }

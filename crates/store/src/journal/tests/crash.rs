@@ -111,7 +111,9 @@ fn the_same_power_cuts_show_a_journal_whose_syncs_do_nothing() {
     let quiet = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let caught = (0..50)
-        .filter(|seed| panic::catch_unwind(|| three_lives(*seed, FaultyDisk::lie_about_syncs)).is_err())
+        .filter(|seed| {
+            panic::catch_unwind(|| three_lives(*seed, FaultyDisk::lie_about_syncs)).is_err()
+        })
         .count();
     panic::set_hook(quiet);
     assert!(caught > 25, "only {caught} of 50 runs noticed that nothing was synced");

@@ -262,7 +262,15 @@ fn publish(version: Version, flags: u8, body: &Bytes) -> Result<Publish, Fault> 
     }
     if version == Version::V5 {
         let rest = body.get(used..).unwrap_or_default();
-        let (properties, len) = Properties::parse(rest).map_err(refusal)?;
+        let (properties, len) = Properties::parse(rest).map_err(|error| {
+            // The library refuses alias 0 as any other wrong value; the code differs [§3.3.2.3.4].
+            let zero_alias = rest.windows(3).any(|bytes| *bytes == [0x23, 0, 0]);
+            if error == MqttError::ProtocolError && zero_alias {
+                Fault::new(Reason::TopicAliasInvalid, "topic alias 0")
+            } else {
+                refusal(error)
+            }
+        })?;
         used = used.saturating_add(len);
         take_properties(&mut publish, &properties)?;
     }

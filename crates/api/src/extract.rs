@@ -1,0 +1,54 @@
+//! How a handler gets its body, query and path: whatever is wrong becomes a problem by name.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{StatusCode, request::Parts},
+    response::IntoResponse as _,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{limits::BODY_LEN_MAX, problem::Problem};
+
+/// A JSON body.
+pub(crate) struct Given<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::too_large(format!("a body has at most {BODY_LEN_MAX} bytes"))
+            } else {
+                Problem::bad_request("the body broke off")
+            }
+        })?;
+        let body = serde_json::from_slice(&bytes);
+        body.map(Self).map_err(|error| Problem::bad_request(format!("the body is not the JSON expected here: {error}")))
+    }
+}
+
+/// The parameters of the query.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::from_request_parts(parts, state).await;
+        query.map(|Query(query)| Self(query)).map_err(|error| Problem::bad_request(error.body_text()))
+    }
+}
+
+/// The parameters of the path.
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(path)| Self(path)).map_err(|error| Problem::bad_request(error.body_text()))
+    }
+}

@@ -1,0 +1,191 @@
+//! Patients: the list, one page, and what a person charts, sets and orders there.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, StatusCode},
+};
+use engine::Directory;
+use model::{
+    Charting, Consciousness, LimitSet, LimitSide, Oxygen, OxygenDevice, Priority, Redacted, Sex,
+    SpO2Scale, Vital,
+};
+use record::Wish;
+use security::Action;
+
+use crate::{
+    Api,
+    command::new_id,
+    dto::{
+        patient::{Chart, ChartOxygen, Limits, NewPatient, Patient, PatientPage, SetLimits, SetScale, Side},
+        words::{Spelt as _, read_day, read_time, thousandths},
+    },
+    extract::{Asked, Given, Named},
+    guard::Caller,
+    paging::{Page, PageQuery},
+    problem::Problem,
+    routes::{Access, Route, Scope},
+};
+
+/// The longest delay of a limit that a person may ask for, in seconds.
+const DELAY_S_MAX: f64 = 600.0;
+/// The most oxygen that any device delivers, in L/min.
+const FLOW_L_PER_MIN_MAX: f64 = 100.0;
+
+pub(crate) fn routes() -> Vec<Route> {
+    let of_unit = Access::Permitted(Action::ReadPatient, Scope::CareUnitOfQuery);
+    let at = |action| Access::Permitted(action, Scope::Patient);
+    let register = Access::Permitted(Action::RegisterPatient, Scope::Org);
+    vec![
+        Route::new(Method::GET, "/patients", of_unit, "Patients, by name", list)
+            .answers::<Page<Patient>>()
+            .query("care_unit", "Only those who lie in this care unit")
+            .paged(),
+        Route::new(Method::POST, "/patients", register, "Adds a patient", register_patient)
+            .takes::<NewPatient>()
+            .answers::<Patient>()
+            .status(201),
+        Route::new(Method::GET, "/patients/{id}", at(Action::ReadPatient), "One patient with everything but the past of the signals", page)
+            .answers::<PatientPage>(),
+        Route::new(Method::POST, "/patients/{id}/chart", at(Action::ChartPatient), "Charts what a person observed", chart)
+            .takes::<Chart>()
+            .answers::<PatientPage>()
+            .status(201),
+        Route::new(Method::PUT, "/patients/{id}/limits/{vital}", at(Action::SetLimits), "Sets the alarm limits of a vital", set_limits)
+            .takes::<SetLimits>()
+            .answers::<Limits>(),
+        Route::new(Method::PUT, "/patients/{id}/spo2-scale", at(Action::SetSpO2Scale), "Orders the SpO₂ scale of NEWS2", set_scale)
+            .takes::<SetScale>()
+            .answers::<Patient>(),
+    ]
+}
+
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<Patient>>, Problem> {
+    let directory = api.engine.directory();
+    let found: Vec<&model::Patient> = match caller.resource.care_unit {
+        Some(unit) => {
+            let ids = directory.patients_in(unit);
+            ids.into_iter().filter_map(|id| directory.patients.get(&id)).collect()
+        }
+        None => directory.patients.values().filter(|it| it.org == caller.who.org).collect(),
+    };
+    let mut found = found;
+    found.sort_by(|a, b| (&a.family_name, &a.given_name, a.id).cmp(&(&b.family_name, &b.given_name, b.id)));
+    page.cut(found.into_iter().map(|it| Patient::of(it, &directory, caller.at))).map(Json)
+}
+
+async fn register_patient(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewPatient>,
+) -> Result<(StatusCode, Json<Patient>), Problem> {
+    let id = new_id(caller.at)?;
+    let birth_date = given.birth_date.as_deref().map(|text| read_day("birth_date", text)).transpose()?;
+    let patient = model::Patient {
+        id,
+        org: caller.who.org,
+        record_number: Redacted(given.record_number),
+        given_name: Redacted(given.given_name),
+        family_name: Redacted(given.family_name),
+        birth_date: birth_date.map(Redacted),
+        sex: given.sex.as_deref().map_or(Ok(Sex::Unknown), Sex::read)?,
+        here_for: Redacted(given.here_for),
+        spo2_scale: SpO2Scale::One,
+    };
+    let answer = Patient::of(&patient, &api.engine.directory(), caller.at);
+    api.ask(&caller, Wish::PutPatient(patient)).await?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+async fn page(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<PatientPage>, Problem> {
+    show(&api, &caller).await.map(Json)
+}
+
+async fn show(api: &Api, caller: &Caller) -> Result<PatientPage, Problem> {
+    let page = api.engine.patient_page(caller.patient()?).await;
+    let page = page.ok_or_else(|| Problem::not_found("there is no such patient"))?;
+    Ok(PatientPage::of(&page, &api.engine.directory(), caller.who.staff))
+}
+
+async fn chart(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<Chart>,
+) -> Result<(StatusCode, Json<PatientPage>), Problem> {
+    let observed_at = given.observed_at.as_deref().map(|text| read_time("observed_at", text)).transpose()?;
+    let charting = Charting {
+        patient: caller.patient()?,
+        observed_at: observed_at.unwrap_or(caller.at),
+        consciousness: given.consciousness.as_deref().map(Consciousness::read).transpose()?,
+        oxygen: given.oxygen.map(oxygen).transpose()?,
+        breaths_per_min: given.breaths_per_min,
+        note: Redacted(given.note),
+    };
+    api.ask(&caller, Wish::Chart(charting)).await?;
+    Ok((StatusCode::CREATED, Json(show(&api, &caller).await?)))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just before")]
+fn oxygen(given: ChartOxygen) -> Result<Oxygen, Problem> {
+    let ChartOxygen::Added { flow_l_per_min, by } = given else { return Ok(Oxygen::Air) };
+    let flow = |flow: f64| {
+        if (0.0..=FLOW_L_PER_MIN_MAX).contains(&flow) {
+            Ok((flow * 1_000.0).round() as u32)
+        } else {
+            let words = format!("flow_l_per_min is {flow}; it lies between 0 and {FLOW_L_PER_MIN_MAX} L/min");
+            Err(Problem::bad_request(words))
+        }
+    };
+    let flow_ml_per_min = flow_l_per_min.map(flow).transpose()?;
+    Ok(Oxygen::Added { flow_ml_per_min, by: OxygenDevice::read(&by)? })
+}
+
+fn side(given: Side) -> Result<LimitSide, Problem> {
+    if !(0.0..=DELAY_S_MAX).contains(&given.delay_s) {
+        let words = format!("delay_s is {}; it lies between 0 and {DELAY_S_MAX} s", given.delay_s);
+        return Err(Problem::bad_request(words));
+    }
+    Ok(LimitSide {
+        limit_thousandths: thousandths("limit", given.limit)?,
+        clears_at_thousandths: thousandths("clears_at", given.clears_at)?,
+        delay: Duration::from_secs_f64(given.delay_s),
+        priority: Priority::read(&given.priority)?,
+    })
+}
+
+async fn set_limits(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Named((_, vital)): Named<(String, String)>,
+    Given(given): Given<SetLimits>,
+) -> Result<Json<Limits>, Problem> {
+    let vital = Vital::read(&vital)?;
+    let (low, high) = (given.low.map(side).transpose()?, given.high.map(side).transpose()?);
+    let limits = LimitSet { vital, low, high };
+    api.ask(&caller, Wish::SetLimits { patient: caller.patient()?, limits }).await?;
+    Ok(Json(Limits::of(&engine::view::LimitInForce { limits, is_default: false })))
+}
+
+async fn set_scale(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<SetScale>,
+) -> Result<Json<Patient>, Problem> {
+    let scale = match given.scale {
+        1 => SpO2Scale::One,
+        2 => SpO2Scale::Two,
+        other => return Err(Problem::bad_request(format!("scale is {other}; use 1 or 2"))),
+    };
+    let patient = caller.patient()?;
+    api.ask(&caller, Wish::SetSpO2Scale { patient, scale }).await?;
+    let directory: Arc<Directory> = api.engine.directory();
+    let found = directory.patients.get(&patient);
+    let found = found.ok_or_else(|| Problem::not_found("there is no such patient"))?;
+    Ok(Json(Patient::of(found, &directory, caller.at)))
+}

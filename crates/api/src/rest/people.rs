@@ -1,0 +1,120 @@
+//! Logins and staff.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, StatusCode},
+};
+use model::{Redacted, Role, SiteId, Staff, StaffId, User};
+use record::Wish;
+use security::{Action, sha256};
+
+use crate::{
+    Api,
+    auth::token,
+    command::new_id,
+    dto::{
+        people::{self, InvitedUser, NewStaff, NewUser},
+        words::Spelt as _,
+    },
+    extract::{Asked, Given},
+    guard::{Caller, parse},
+    limits::INVITATION_LASTS,
+    paging::{Page, PageQuery},
+    problem::Problem,
+    routes::{Access, Route, Scope},
+};
+
+pub(crate) fn routes() -> Vec<Route> {
+    let org = |action| Access::Permitted(action, Scope::Org);
+    vec![
+        Route::new(Method::GET, "/users", org(Action::ReadUsers), "Logins", users)
+            .answers::<Page<people::User>>()
+            .paged(),
+        Route::new(Method::POST, "/users", org(Action::WriteUsers), "Adds a login; the answer has its one-time link", add_user)
+            .takes::<NewUser>()
+            .answers::<InvitedUser>()
+            .status(201),
+        Route::new(Method::GET, "/staff", org(Action::ReadStaff), "The people who work here", staff)
+            .answers::<Page<people::Staff>>()
+            .paged(),
+        Route::new(Method::POST, "/staff", org(Action::WriteStaff), "Adds a member of staff", add_staff)
+            .takes::<NewStaff>()
+            .answers::<people::Staff>()
+            .status(201),
+    ]
+}
+
+async fn users(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<people::User>>, Problem> {
+    let directory = api.engine.directory();
+    let mut own: Vec<&User> = directory.users.values().filter(|user| user.org == caller.who.org).collect();
+    own.sort_by(|a, b| a.login.cmp(&b.login));
+    page.cut(own.into_iter().map(|user| people::User::of(user, &directory))).map(Json)
+}
+
+async fn add_user(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewUser>,
+) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
+    let role = Role::read(&given.role)?;
+    let login = given.login.trim().to_lowercase();
+    let org = caller.who.org;
+    let known = given.staff_id.as_deref().map(parse).transpose()?;
+    // Refused before a member of staff is made who would have no login.
+    if api.engine.directory().user_by_login(org, &login).is_some() {
+        return Err(Problem::conflict("this login is taken"));
+    }
+    let staff = match (known, &given.name, given.site_id.as_deref()) {
+        (Some(staff), _, _) => Some(staff),
+        (None, Some(name), Some(site)) => Some(put_staff(&api, &caller, name, parse(site)?).await?.id),
+        (None, Some(_), None) => {
+            let words = "a name makes a new member of staff, who needs a site_id; or give the staff_id of one who is here";
+            return Err(Problem::bad_request(words));
+        }
+        (None, None, _) => None,
+    };
+    if staff.is_none() && role != Role::It {
+        return Err(Problem::bad_request("staff_id is missing; those who care for patients have a name"));
+    }
+    let user = User { id: new_id(caller.at)?, org, login, role, staff, password_hash: None, disabled: false };
+    api.ask(&caller, Wish::PutUser(user.clone())).await?;
+    let (token, expires_at) = (token()?, caller.at.after(INVITATION_LASTS));
+    let invite = Wish::Invite { user: user.id, token_hash: sha256(token.as_bytes()), expires_at };
+    api.ask(&caller, invite).await?;
+    let answer = people::User::of(&user, &api.engine.directory());
+    Ok((StatusCode::CREATED, Json(InvitedUser::new(answer, &token, expires_at))))
+}
+
+async fn staff(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<people::Staff>>, Problem> {
+    let directory = api.engine.directory();
+    let mut own: Vec<&Staff> = directory.staff.values().filter(|staff| staff.org == caller.who.org).collect();
+    own.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    page.cut(own.into_iter().map(|staff| people::Staff::of(staff, &directory))).map(Json)
+}
+
+async fn put_staff(api: &Api, caller: &Caller, name: &str, site: SiteId) -> Result<Staff, Problem> {
+    let id: StaffId = new_id(caller.at)?;
+    let staff = Staff { id, org: caller.who.org, site, name: Redacted(name.trim().to_owned()) };
+    api.ask(caller, Wish::PutStaff(staff.clone())).await?;
+    Ok(staff)
+}
+
+async fn add_staff(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewStaff>,
+) -> Result<(StatusCode, Json<people::Staff>), Problem> {
+    let staff = put_staff(&api, &caller, &given.name, parse(&given.site_id)?).await?;
+    Ok((StatusCode::CREATED, Json(people::Staff::of(&staff, &api.engine.directory()))))
+}

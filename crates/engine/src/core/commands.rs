@@ -1,0 +1,248 @@
+//! What people ask for: judged from the state as it is, applied at once, with what follows from it.
+
+use std::{sync::Arc, time::Duration};
+
+use ::record::{Actor, Wish};
+use care::{
+    alarm::{EndedBy, Input, Verdict},
+    kind::AlarmKind,
+    limit::{self, Side},
+};
+use model::{
+    AlarmId, Association, BedId, DeviceId, Encounter, EndReason, LimitSet, PatientId, Post,
+    Redacted, StaffId, Subject, Timestamp, UserId,
+};
+
+use super::{About, AlarmKey, Asked, Core, Turn, alarms::Evidence};
+use crate::{
+    directory::Check,
+    record::{Decided, Decision, Reason, Refusal},
+    view::ChartingEntry,
+};
+
+impl Core {
+    /// Judges a command; in replay the journal says how it was judged.
+    pub(super) fn take_command(&mut self, turn: &mut Turn<'_>) {
+        let Some(asked) = turn.asked.clone().filter(|_| turn.is_live()) else { return };
+        match self.judge(&asked) {
+            Err(refusal) => self.decide(turn, Decision::Refused(refusal)),
+            Ok(()) => {
+                self.counters.commands_accepted += 1;
+                self.decide(turn, Decision::Accepted);
+                self.answer_alarm(turn, &asked);
+            }
+        }
+    }
+
+    fn judge(&self, asked: &Asked) -> Result<(), Refusal> {
+        let org = self.org_now().ok_or_else(nothing_raised)?;
+        let knows_profile = |name: &str| self.facts.contains_key(name);
+        let check = Check {
+            directory: &self.directory,
+            org,
+            at: asked.at,
+            knows_profile: &knows_profile,
+        };
+        check.wish(asked.actor, &asked.wish)?;
+        match &*asked.wish {
+            Wish::Acknowledge { alarm, .. } | Wish::EndAlarm { alarm, .. } => {
+                let key = self.key_of(*alarm).ok_or_else(nothing_raised)?;
+                let slot = self.alarms.slots.get(&key);
+                let stands = slot.is_some_and(|slot| slot.state.raised_at().is_some());
+                let is_own = self.org_about(key.about) == Some(org);
+                if stands && is_own { Ok(()) } else { Err(nothing_raised()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn org_about(&self, about: About) -> Option<model::OrgId> {
+        match about {
+            About::Patient(patient) => self.directory.patients.get(&patient).map(|it| it.org),
+            About::Device(device) => self.directory.devices.get(&device).map(|it| it.org),
+            About::CareUnit(care_unit) => self.directory.org_of_care_unit(care_unit),
+        }
+    }
+
+    /// Gives a person's answer to the alarm's machine.
+    fn answer_alarm(&mut self, turn: &mut Turn<'_>, asked: &Asked) {
+        let Some((user, staff)) = self.staff_of_actor(asked.actor) else { return };
+        match &*asked.wish {
+            Wish::Acknowledge { alarm, quiet_for } => {
+                let input = Input::Acknowledge { by: staff, quiet_for: *quiet_for };
+                self.answer_with(turn, *alarm, input, (user, Redacted(String::new())));
+            }
+            Wish::EndAlarm { alarm, reason, words } => {
+                let input = Input::End(EndedBy::Staff(staff), *reason);
+                self.answer_with(turn, *alarm, input, (user, words.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    fn answer_with(
+        &mut self,
+        turn: &mut Turn<'_>,
+        alarm: AlarmId,
+        input: Input,
+        by: (UserId, Redacted<String>),
+    ) {
+        if let Some(key) = self.key_of(alarm) {
+            self.put(turn, key, input, Some(by));
+        }
+    }
+
+    pub(super) fn staff_of_actor(&self, actor: Actor) -> Option<(UserId, StaffId)> {
+        match actor {
+            Actor::User(user) => Some((user, self.directory.users.get(&user)?.staff?)),
+            Actor::Device(_) | Actor::System => None,
+        }
+    }
+
+    /// Folds a granted command into the state, with everything that follows from it.
+    pub(super) fn accepted(&mut self, turn: &mut Turn<'_>, decided: &Decided) {
+        let Some(asked) = turn.asked.clone() else { return };
+        let alarm = match &*asked.wish {
+            Wish::Acknowledge { alarm, .. } | Wish::EndAlarm { alarm, .. } => Some(*alarm),
+            _ => None,
+        };
+        match &*asked.wish {
+            Wish::Associate(line) => self.associate(turn, line, &asked),
+            Wish::Occupy(line) => self.occupy(turn, line, &asked),
+            Wish::Assign(line) => {
+                self.directory_mut().apply(&asked.wish, asked.at);
+                self.post_changed(line.key);
+            }
+            Wish::SetLimits { patient, limits } => {
+                self.directory_mut().apply(&asked.wish, asked.at);
+                self.limits_changed(turn, *patient, limits);
+            }
+            Wish::SetSpO2Scale { patient, .. } => {
+                self.directory_mut().apply(&asked.wish, asked.at);
+                self.rescore(turn, *patient);
+                self.patient_changed(*patient);
+            }
+            Wish::PutPatient(patient) => {
+                self.directory_mut().apply(&asked.wish, asked.at);
+                if self.patients.contains_key(&patient.id) {
+                    self.rescore(turn, patient.id);
+                }
+                self.patient_changed(patient.id);
+            }
+            Wish::PutBed(bed) => {
+                self.directory_mut().apply(&asked.wish, asked.at);
+                self.changes.beds.insert(bed.id);
+            }
+            Wish::Chart(charting) => {
+                let by = self.staff_of_actor(asked.actor).map(|(_, staff)| staff);
+                let charting = Arc::new(charting.clone());
+                self.charted(turn, ChartingEntry { charting, by, written_at: asked.at });
+            }
+            Wish::Acknowledge { .. } | Wish::EndAlarm { .. } => {}
+            _ => self.directory_mut().apply(&asked.wish, asked.at),
+        }
+        turn.out.directory_changed = true;
+        self.wish_rows(turn, decided, &asked.wish, asked.actor, asked.at);
+        turn.out.answer(decided.effect.cause, Ok(alarm));
+    }
+
+    fn post_changed(&mut self, post: Post) {
+        match post {
+            Post::Bed(bed) => drop(self.changes.beds.insert(bed)),
+            Post::Charge(care_unit) => drop(self.changes.posts.insert(care_unit)),
+        }
+    }
+
+    fn patient_changed(&mut self, patient: PatientId) {
+        if let Some(bed) = self.directory.bed_of(patient) {
+            self.changes.beds.insert(bed);
+        }
+    }
+
+    /// A device is put on somebody, or taken off.
+    fn associate(&mut self, turn: &mut Turn<'_>, line: &Association, asked: &Asked) {
+        let device = line.key;
+        let before = self.directory.subject_of(device);
+        self.directory_mut().apply(&asked.wish, asked.at);
+        let after = self.directory.subject_of(device);
+        if before == after {
+            return;
+        }
+        if let Subject::Patient(patient) = before {
+            self.taken_off(turn, device, patient);
+        }
+        self.retire(turn, About::Device(device), EndReason::DeviceTakenOff, |_, _| true);
+        let run = self.devices.entry(device).or_default();
+        (run.is_silent, run.expected_since) = (false, Some(turn.now));
+        run.said.clear();
+        // A trace of somebody else's heart teaches a detector nothing.
+        run.waves.clear();
+        self.watch(device);
+        for subject in [before, after] {
+            if let Subject::Patient(patient) = subject {
+                self.patient_changed(patient);
+            }
+        }
+    }
+
+    /// What a device had said of a patient stands for nothing any more.
+    fn taken_off(&mut self, turn: &mut Turn<'_>, device: DeviceId, patient: PatientId) {
+        let about = About::Patient(patient);
+        let by_it = |_: &AlarmKey, slot: &super::alarms::Slot| slot.device == Some(device);
+        self.retire(turn, about, EndReason::DeviceTakenOff, by_it);
+        let Some(run) = self.patients.get_mut(&patient) else { return };
+        let gone: Vec<_> = run
+            .latest
+            .iter()
+            .filter(|(_, latest)| latest.device == device)
+            .map(|(vital, _)| *vital)
+            .collect();
+        for vital in gone {
+            run.latest.remove(&vital);
+            self.changes.numerics.insert((patient, vital));
+        }
+        self.rescore(turn, patient);
+    }
+
+    /// Somebody lies down in a bed, or leaves it.
+    fn occupy(&mut self, turn: &mut Turn<'_>, line: &Encounter, asked: &Asked) {
+        let left: Option<BedId> = line.value.and_then(|patient| self.directory.bed_of(patient));
+        let was_there = self.directory.patient_in(line.key);
+        self.directory_mut().apply(&asked.wish, asked.at);
+        self.changes.beds.extend([Some(line.key), left].into_iter().flatten());
+        if let Some(patient) = was_there.filter(|patient| self.directory.bed_of(*patient).is_none()) {
+            self.retire(turn, About::Patient(patient), EndReason::PatientLeft, |_, _| true);
+        }
+    }
+
+    /// New limits hold at once: for what is known, and for what is to come.
+    fn limits_changed(&mut self, turn: &mut Turn<'_>, patient: PatientId, limits: &LimitSet) {
+        let vital = limits.vital;
+        for side in [Side::Low, Side::High] {
+            let key = AlarmKey::new(About::Patient(patient), AlarmKind::Limit(vital, side));
+            let device = self.device_behind(key);
+            let rule = self.rule_of(key, device);
+            let Some(slot) = self.alarms.slots.get_mut(&key) else { continue };
+            slot.rule = rule;
+            if limit::side_of(limits, side).is_none() {
+                // Nothing can hold any more.
+                let over = Evidence::known(Verdict::Over, turn.now, device);
+                self.weigh(turn, key, over);
+            }
+        }
+        self.changes.numerics.insert((patient, vital));
+        let latest = self.patients.get(&patient).and_then(|run| run.latest.get(&vital)).copied();
+        let is_current = |at: Timestamp| turn.now.since(at) < RECENT;
+        if let Some(latest) = latest.filter(|it| it.decides && is_current(it.taken_at)) {
+            self.weigh_vital(turn, patient, vital, &latest);
+        }
+    }
+}
+
+/// A value this young is weighed again when a limit changes; an older one waits for the next.
+const RECENT: Duration = Duration::from_secs(10);
+
+fn nothing_raised() -> Refusal {
+    let words = care::alarm::NothingRaised.to_string();
+    Refusal { reason: Reason::NothingRaised, words }
+}

@@ -1,0 +1,595 @@
+//! What screens are told, made from the state when it is asked for or has changed.
+
+use std::{sync::Arc, time::Duration};
+
+use care::{
+    alarm::{End, EndedBy, Phase},
+    kind::AlarmKind,
+    limit,
+    news2::{AgeLimits, Inputs, Known, PartState as Row, Risk as CareRisk},
+};
+use model::{
+    AlarmId, BedId, CareUnitId, ClockUsed, Consciousness, DeviceId, LimitSet, MissingReason,
+    Oxygen, OxygenDevice, PatientId, Priority, Timestamp, Vital,
+};
+
+use super::{
+    About, AlarmKey, Core, Out,
+    alarms::{Open, Slot},
+    news,
+    readings::Latest,
+};
+use crate::{
+    record::AlarmChanged,
+    view::{
+        Alarm, AlarmEnd, AlarmPhase, AlarmScope, BedNews2, BedNumeric, Board, BoardBed, Counts,
+        Cursor, Delta, Direction, Freshness, LimitInForce, News2, News2Input, News2Part,
+        Numeric, PartState, PatientPage, Risk, WaveChannel, missing_words, text_of,
+    },
+};
+
+/// The vitals of a bed's sector, in its order.
+const BOARD_VITALS: [Vital; 6] = [
+    Vital::HeartRate,
+    Vital::PulseRate,
+    Vital::Saturation,
+    Vital::RespiratoryRate,
+    Vital::SystolicPressure,
+    Vital::DiastolicPressure,
+];
+/// The vitals of a patient's page, in its order.
+const PAGE_VITALS: [Vital; 9] = [
+    Vital::HeartRate,
+    Vital::PulseRate,
+    Vital::Saturation,
+    Vital::RespiratoryRate,
+    Vital::SystolicPressure,
+    Vital::DiastolicPressure,
+    Vital::MeanPressure,
+    Vital::Temperature,
+    Vital::Glucose,
+];
+/// Values that come faster than this are not called ageing between two of them.
+const LIVE_FOR_MIN: Duration = Duration::from_secs(10);
+/// A value whose device gives no cadence is ageing after this.
+const LIVE_FOR_UNKNOWN: Duration = Duration::from_secs(60);
+
+/// How an ended alarm ended, for screens.
+pub(super) fn end_of(end: End, changed: &AlarmChanged) -> AlarmEnd {
+    match end {
+        End::ConditionOver => AlarmEnd::ConditionOver,
+        End::Superseded(by) => AlarmEnd::Superseded(by),
+        End::ByPerson(by, reason) => {
+            let by = match by {
+                EndedBy::Staff(staff) => Some(staff),
+                EndedBy::Entry => None,
+            };
+            let words = changed.words.clone().unwrap_or_default();
+            AlarmEnd::ByPerson { by, reason, words }
+        }
+    }
+}
+
+impl Core {
+    /// All beds of a care unit.
+    pub fn board(&self, care_unit: CareUnitId, cursor: Cursor, now: Timestamp) -> Option<Board> {
+        let unit = self.directory.care_units.get(&care_unit)?;
+        let org = self.directory.org_of_site(unit.site)?;
+        let beds = self.directory.beds_of(care_unit);
+        let beds: Vec<BoardBed> =
+            beds.iter().filter_map(|bed| self.board_bed(bed.id, now)).collect();
+        let standing = self.alarms_of(AlarmScope::CareUnit(care_unit));
+        let mut counts = Counts::default();
+        for alarm in &standing {
+            match alarm.priority {
+                Priority::High => counts.high += 1,
+                Priority::Medium => counts.medium += 1,
+                Priority::Low => counts.low += 1,
+            }
+        }
+        Some(Board {
+            org,
+            site: unit.site,
+            care_unit,
+            name: unit.name.clone(),
+            beds,
+            charge: self.directory.charge_of(care_unit),
+            alarms: standing.into_iter().filter(|alarm| alarm.bed.is_none()).collect(),
+            counts,
+            recording: self.recording,
+            cursor,
+            now,
+        })
+    }
+
+    fn board_bed(&self, id: BedId, now: Timestamp) -> Option<BoardBed> {
+        let bed = self.directory.beds.get(&id)?;
+        let room = self.directory.rooms.get(&bed.room)?;
+        let patient = self.directory.patient_in(id);
+        let devices: Vec<DeviceId> =
+            patient.map(|it| self.directory.devices_on(it).collect()).unwrap_or_default();
+        let trace = patient.and_then(|it| self.board_trace(it));
+        Some(BoardBed {
+            bed: id,
+            name: bed.name.clone(),
+            room: room.name.clone(),
+            patient: patient
+                .and_then(|it| self.directory.patients.get(&it))
+                .map(|it| Arc::new(it.clone())),
+            nurse: self.directory.nurse_of(id),
+            news2: patient.map(|it| self.news2(it, now)),
+            numerics: patient.map(|it| self.numerics(it, &BOARD_VITALS, now)).unwrap_or_default(),
+            wave: trace.and_then(|(device, channel)| self.wave_channel(device, &channel)),
+            alarms: patient.map(|it| self.alarms_of(AlarmScope::Patient(it))).unwrap_or_default(),
+            silent_since: self.silent_since(&devices),
+            devices,
+        })
+    }
+
+    /// Since when no device says anything; `None` while one does, or where none is.
+    fn silent_since(&self, devices: &[DeviceId]) -> Option<Timestamp> {
+        let runs = devices.iter().map(|device| self.devices.get(device));
+        let silent = runs.map(|run| run.filter(|run| run.is_silent)?.heard_at);
+        silent.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// One patient's page.
+    pub fn patient_page(
+        &self,
+        id: PatientId,
+        cursor: Cursor,
+        now: Timestamp,
+    ) -> Option<PatientPage> {
+        let patient = Arc::new(self.directory.patients.get(&id)?.clone());
+        let (bed, care_unit) = (self.directory.bed_of(id), self.directory.care_unit_of(id));
+        let devices: Vec<DeviceId> = self.directory.devices_on(id).collect();
+        let waves = devices.iter().flat_map(|device| {
+            let run = self.devices.get(device);
+            let channels = run.into_iter().flat_map(|run| run.waves.keys());
+            channels.filter_map(|channel| self.wave_channel(*device, channel))
+        });
+        let charting = self.patients.get(&id).map(|run| run.charting.iter().rev().cloned());
+        Some(PatientPage {
+            patient,
+            bed,
+            care_unit,
+            nurse: bed.and_then(|bed| self.directory.nurse_of(bed)),
+            charge: care_unit.and_then(|unit| self.directory.charge_of(unit)),
+            waves: waves.collect(),
+            devices,
+            numerics: self.numerics(id, &PAGE_VITALS, now),
+            news2: self.news2(id, now),
+            alarms: self.alarms_of(AlarmScope::Patient(id)),
+            limits: self.limits_shown(id),
+            charting: charting.into_iter().flatten().collect(),
+            recording: self.recording,
+            cursor,
+            now,
+        })
+    }
+
+    fn limits_shown(&self, patient: PatientId) -> Vec<LimitInForce> {
+        let own = |vital| self.directory.limits.get(&(patient, vital));
+        let shown = |vital: &Vital| {
+            let is_default = own(*vital).is_none();
+            let limits = self.limits_in_force(patient, *vital)?;
+            Some(LimitInForce { limits, is_default })
+        };
+        PAGE_VITALS.iter().filter_map(shown).collect()
+    }
+
+    fn wave_channel(&self, device: DeviceId, channel: &model::Channel) -> Option<WaveChannel> {
+        let run = self.run_of(device, channel)?;
+        let facts = self.facts_of(device);
+        let wave = facts.channels.get(&channel.0).and_then(|it| it.wave.as_ref());
+        let lead = run.lead.as_deref().map(str::to_owned).or_else(|| wave?.lead.clone());
+        let label = wave.map_or_else(|| channel.to_string(), |wave| wave.label.clone());
+        Some(WaveChannel {
+            device,
+            channel: channel.clone(),
+            lead,
+            label,
+            unit: run.unit.to_string(),
+            rate_hz: run.rate_hz,
+            param: wave.map_or("bp", |wave| wave.param),
+        })
+    }
+
+    fn numerics(&self, patient: PatientId, vitals: &[Vital], now: Timestamp) -> Vec<Numeric> {
+        vitals.iter().filter_map(|vital| self.numeric(patient, *vital, now)).collect()
+    }
+
+    /// Whether a device gives this patient's heart rate at present.
+    pub(super) fn has_device_rate(&self, patient: PatientId) -> bool {
+        let run = self.patients.get(&patient);
+        let latest = run.and_then(|run| run.latest.get(&Vital::HeartRate));
+        latest.is_some_and(|it| self.freshness(Vital::HeartRate, it, self.now) == Freshness::Live)
+    }
+
+    fn freshness(&self, vital: Vital, latest: &Latest, now: Timestamp) -> Freshness {
+        if latest.value.is_err() {
+            return Freshness::Missing;
+        }
+        let cadence = self.facts_of(latest.device).cadence_of(vital);
+        let live_for =
+            cadence.map_or(LIVE_FOR_UNKNOWN, |it| it.saturating_mul(3).max(LIVE_FOR_MIN));
+        let age = now.since(latest.taken_at);
+        let out_after = age_max(vital);
+        if age > out_after {
+            Freshness::Out
+        } else if age > live_for {
+            Freshness::Ageing
+        } else {
+            Freshness::Live
+        }
+    }
+
+    /// The latest of one vital; for the heart rate that of the beats, if no device gives one.
+    pub(super) fn numeric(&self, patient: PatientId, vital: Vital, now: Timestamp) -> Option<Numeric> {
+        let latest = self.patients.get(&patient).and_then(|run| run.latest.get(&vital)).copied();
+        let is_live = latest.is_some_and(|it| self.freshness(vital, &it, now) == Freshness::Live);
+        let beats = (vital == Vital::HeartRate && !is_live)
+            .then(|| self.rate_from_beats(patient))
+            .flatten()
+            .map(|(device, value, run)| Latest {
+                device,
+                grade: self.facts_of(device).grade,
+                value: Ok(value),
+                taken_at: run.ends_at,
+                received_at: run.received_at,
+                by: ClockUsed::Receiver,
+                decides: false,
+            })
+            .filter(|it| self.freshness(vital, it, now) == Freshness::Live);
+        let from_beats = beats.is_some();
+        let latest = beats.or(latest)?;
+        let limits = self.limits_in_force(patient, vital);
+        let alarm = self.alarm_about(patient, vital);
+        Some(self.numeric_of(vital, &latest, limits, alarm, from_beats, now))
+    }
+
+    fn numeric_of(
+        &self,
+        vital: Vital,
+        latest: &Latest,
+        limits: Option<LimitSet>,
+        alarm: Option<(AlarmId, Priority)>,
+        from_beats: bool,
+        now: Timestamp,
+    ) -> Numeric {
+        let value = latest.value.ok();
+        let side = |side| {
+            let set = limits.as_ref()?;
+            limit::side_of(set, side).map(|it| it.limit_thousandths)
+        };
+        let (low, high) = (side(limit::Side::Low), side(limit::Side::High));
+        let is_low = value.zip(low).is_some_and(|(value, low)| value < low);
+        let is_high = value.zip(high).is_some_and(|(value, high)| value > high);
+        Numeric {
+            vital,
+            thousandths: value,
+            text: value.map(|value| text_of(vital, value)).unwrap_or_default(),
+            missing: latest.value.err(),
+            taken_at: latest.taken_at,
+            received_at: latest.received_at,
+            device: latest.device,
+            grade: latest.grade,
+            state: self.freshness(vital, latest, now),
+            low_thousandths: low,
+            high_thousandths: high,
+            direction: match (is_low, is_high) {
+                (true, _) => Some(Direction::Down),
+                (_, true) => Some(Direction::Up),
+                (false, false) => None,
+            },
+            alarm: alarm.map(|it| it.0),
+            alarm_priority: alarm.map(|it| it.1),
+            clock: latest.by,
+            from_beats,
+        }
+    }
+
+    /// The most urgent standing alarm about a vital.
+    fn alarm_about(&self, patient: PatientId, vital: Vital) -> Option<(AlarmId, Priority)> {
+        let concerns = |kind: AlarmKind| match kind {
+            AlarmKind::Limit(it, _) => it == vital,
+            AlarmKind::Desaturation => vital == Vital::Saturation,
+            AlarmKind::Asystole
+            | AlarmKind::ExtremeBradycardia
+            | AlarmKind::ExtremeTachycardia => vital == Vital::HeartRate,
+            _ => false,
+        };
+        self.alarms
+            .about(About::Patient(patient))
+            .filter(|(key, slot)| concerns(key.kind) && slot.state.raised_at().is_some())
+            .filter_map(|(_, slot)| Some((slot.open.as_ref()?.id, slot.rule.priority)))
+            .max_by_key(|(id, priority)| (*priority, *id))
+    }
+
+    /// The score of a patient as a panel shows it.
+    pub(super) fn news2(&self, patient: PatientId, now: Timestamp) -> News2 {
+        let (inputs, score) = self.score_of(patient, now);
+        let run = self.patients.get(&patient);
+        let parts: Vec<News2Part> = score
+            .parts
+            .iter()
+            .map(|part| {
+                let input = news::input_of(part.input);
+                let (value_text, unit) = input_text(&inputs, input);
+                let is_charted = news::is_charted(&part.state);
+                let (taken_at, state, reason) = match part.state {
+                    Row::Scored { taken_at, .. } if is_charted => {
+                        (Some(taken_at), PartState::Charted, None)
+                    }
+                    Row::Scored { taken_at, .. } => (Some(taken_at), PartState::Live, None),
+                    Row::Aged { taken_at, .. } => (Some(taken_at), PartState::Aged, Some("too old")),
+                    Row::Missing(reason) => (None, PartState::Missing, Some(why(input, reason))),
+                };
+                let points = part.points();
+                News2Part { input, value_text, unit, points, taken_at, state, reason }
+            })
+            .collect();
+        let missing = parts.iter().filter(|part| part.points.is_none()).map(|part| part.input);
+        News2 {
+            total: score.total.map(|total| total.points),
+            risk: score.total.map(|total| match total.risk {
+                CareRisk::Low => Risk::Low,
+                CareRisk::LowMedium => Risk::LowMedium,
+                CareRisk::Medium => Risk::Medium,
+                CareRisk::High => Risk::High,
+            }),
+            single_red: score.single_red(),
+            missing: missing.collect(),
+            parts,
+            last_total: run.and_then(|run| run.last_total),
+            trend: run.and_then(|run| run.trend),
+            scale: inputs.scale,
+        }
+    }
+
+    /// Standing alarms, most urgent and then newest first.
+    pub fn alarms_of(&self, scope: AlarmScope) -> Vec<Alarm> {
+        let mut alarms: Vec<Alarm> = match scope {
+            AlarmScope::Patient(patient) => {
+                let own = self.alarms.about(About::Patient(patient)).map(|(key, _)| *key);
+                let devices = self.directory.devices_on(patient);
+                let of_devices = devices
+                    .flat_map(|device| self.alarms.about(About::Device(device)))
+                    .map(|(key, _)| *key);
+                own.chain(of_devices).filter_map(|key| self.alarm_view(key)).collect()
+            }
+            AlarmScope::CareUnit(_) | AlarmScope::Org(_) | AlarmScope::Of(_) => {
+                let keys = self.alarms.standing().map(|(key, _)| *key);
+                keys.filter_map(|key| self.alarm_view(key))
+                    .filter(|alarm| self.is_in(alarm, scope))
+                    .collect()
+            }
+        };
+        alarms.sort_by_key(|alarm| {
+            let is_held = alarm.phase == AlarmPhase::Acknowledged;
+            (std::cmp::Reverse(alarm.priority), is_held, std::cmp::Reverse(alarm.raised_at))
+        });
+        alarms
+    }
+
+    fn is_in(&self, alarm: &Alarm, scope: AlarmScope) -> bool {
+        match scope {
+            AlarmScope::CareUnit(care_unit) => alarm.care_unit == Some(care_unit),
+            AlarmScope::Org(org) => alarm.org == org,
+            AlarmScope::Patient(patient) => alarm.patient == Some(patient),
+            AlarmScope::Of(staff) => {
+                let nurse = alarm.bed.and_then(|bed| self.directory.nurse_of(bed));
+                alarm.is_for(staff) || nurse == Some(staff)
+            }
+        }
+    }
+
+    /// One alarm, standing or lately ended.
+    pub fn alarm(&self, id: AlarmId) -> Option<Alarm> {
+        let standing = self.key_of(id).and_then(|key| self.alarm_view(key));
+        standing.or_else(|| self.ended.iter().rev().find(|alarm| alarm.id == id).cloned())
+    }
+
+    /// The raised alarm of a slot.
+    pub(crate) fn alarm_standing(&self, key: AlarmKey) -> Option<AlarmId> {
+        let open = self.alarms.slots.get(&key)?.open.as_ref()?;
+        open.raised.is_some().then_some(open.id)
+    }
+
+    pub(super) fn alarm_view(&self, key: AlarmKey) -> Option<Alarm> {
+        let slot = self.alarms.slots.get(&key)?;
+        let open = slot.open.as_ref()?;
+        let raised = open.raised.as_ref()?;
+        let patient = self.patient_of(key.about).or(raised.patient);
+        let bed = patient.and_then(|patient| self.directory.bed_of(patient));
+        let (phase, step, acknowledged_by, quiet_until) = match slot.state.phase() {
+            Phase::Acknowledged { by, until, .. } => {
+                (AlarmPhase::Acknowledged, 0, Some(by), Some(until))
+            }
+            Phase::Active { step, .. } => (AlarmPhase::Active, step, None, None),
+            Phase::Quiet | Phase::Pending { .. } => (AlarmPhase::Active, 0, None, None),
+        };
+        let raised_at = slot.state.raised_at().unwrap_or_default();
+        Some(Alarm {
+            id: open.id,
+            org: self.org_about(key.about)?,
+            priority: raised.priority,
+            class: key.kind.class(),
+            code: key.kind.code().reference,
+            title: raised.title.clone(),
+            detail: raised.detail.clone(),
+            phase,
+            since: slot.state.began_at().unwrap_or(raised_at),
+            raised_at,
+            step: u32::from(step),
+            told: open.told.clone(),
+            unanswered: slot.state.is_unanswered(&slot.rule) || is_unheard(slot, open),
+            no_signal: !slot.state.has_signal(),
+            latching: raised.latching,
+            latched: slot.state.is_latched(),
+            acknowledged_by,
+            quiet_until,
+            next_step_at: slot.state.next_step_at(&slot.rule),
+            ended_at: None,
+            end: None,
+            patient,
+            bed,
+            care_unit: self.care_unit_about(key.about).or(raised.care_unit),
+            device: slot.device.or(raised.device),
+            vital: vital_of(key),
+            changed_by: open.changed_by,
+        })
+    }
+
+    /// Hands out everything that changed since the last time, one delta for each care unit.
+    pub fn flush(&mut self, now: Timestamp, out: &mut Out) {
+        if self.changes.is_empty() {
+            self.changes.sent.clear();
+            return;
+        }
+        let changes = std::mem::take(&mut self.changes);
+        let mut deltas = std::collections::BTreeMap::new();
+        let recording = self.recording;
+        let mut delta_of = |deltas: &mut std::collections::BTreeMap<CareUnitId, Delta>, unit, f: &mut dyn FnMut(&mut Delta)| {
+            f(deltas.entry(unit).or_insert_with(|| Delta::empty(unit, now, recording)));
+        };
+        for (patient, vital) in changes.numerics {
+            let Some(care_unit) = self.care_unit_about(About::Patient(patient)) else { continue };
+            let Some(numeric) = self.numeric(patient, vital, now) else { continue };
+            let bed = self.directory.bed_of(patient);
+            delta_of(&mut deltas, care_unit, &mut |delta| {
+                delta.numerics.push(BedNumeric { patient, bed, numeric: numeric.clone() });
+            });
+        }
+        for patient in changes.scores {
+            let Some(care_unit) = self.care_unit_about(About::Patient(patient)) else { continue };
+            let (bed, news2) = (self.directory.bed_of(patient), self.news2(patient, now));
+            delta_of(&mut deltas, care_unit, &mut |delta| {
+                delta.news2.push(BedNews2 { patient, bed, news2: news2.clone() });
+            });
+        }
+        for id in changes.alarms {
+            let Some(alarm) = self.alarm(id) else { continue };
+            let ended_in = changes.ended_in.get(&id).copied();
+            let units = [alarm.care_unit, ended_in.filter(|it| Some(*it) != alarm.care_unit)];
+            for care_unit in units.into_iter().flatten() {
+                delta_of(&mut deltas, care_unit, &mut |delta| delta.alarms.push(alarm.clone()));
+            }
+        }
+        for bed in changes.beds {
+            let Some(care_unit) = self.directory.care_unit_of_bed(bed) else { continue };
+            let Some(bed) = self.board_bed(bed, now) else { continue };
+            delta_of(&mut deltas, care_unit, &mut |delta| delta.beds.push(bed.clone()));
+        }
+        for care_unit in changes.posts {
+            let charge = Some(self.directory.charge_of(care_unit));
+            delta_of(&mut deltas, care_unit, &mut |delta| delta.charge = charge);
+        }
+        for (patient, sent) in changes.sent {
+            let care_unit = self.care_unit_about(About::Patient(patient));
+            if let Some(delta) = care_unit.and_then(|unit| deltas.get_mut(&unit))
+                && delta.sent.is_none_or(|before| before.received_at <= sent.received_at)
+            {
+                delta.sent = Some(sent);
+            }
+        }
+        out.deltas.extend(deltas.into_values());
+    }
+}
+
+/// Whether an active alarm was called out to nobody, because no post was held.
+fn is_unheard(slot: &Slot, open: &Open) -> bool {
+    open.nobody && matches!(slot.state.phase(), Phase::Active { .. })
+}
+
+const fn vital_of(key: AlarmKey) -> Option<Vital> {
+    match key.kind {
+        AlarmKind::Limit(vital, _) => Some(vital),
+        AlarmKind::Desaturation => Some(Vital::Saturation),
+        AlarmKind::Asystole | AlarmKind::ExtremeBradycardia | AlarmKind::ExtremeTachycardia => {
+            Some(Vital::HeartRate)
+        }
+        AlarmKind::NoSignal | AlarmKind::LeadsOff => key.sensor,
+        _ => None,
+    }
+}
+
+/// The age from which a value no longer stands for the patient's state; the score's own ages.
+fn age_max(vital: Vital) -> Duration {
+    let ages = AgeLimits::default();
+    match vital {
+        Vital::HeartRate | Vital::PulseRate | Vital::RespiratoryRate | Vital::Saturation => {
+            ages.monitored
+        }
+        Vital::SystolicPressure | Vital::DiastolicPressure | Vital::MeanPressure => ages.pressure,
+        Vital::Temperature => ages.temperature,
+        Vital::BatteryLevel | Vital::Glucose => ages.monitored,
+    }
+}
+
+fn why(input: News2Input, reason: MissingReason) -> &'static str {
+    let vital = match input {
+        News2Input::RespiratoryRate => Vital::RespiratoryRate,
+        News2Input::Saturation => Vital::Saturation,
+        News2Input::SystolicPressure => Vital::SystolicPressure,
+        News2Input::Pulse => Vital::HeartRate,
+        News2Input::Temperature => Vital::Temperature,
+        News2Input::Oxygen | News2Input::Consciousness => return "not charted",
+    };
+    missing_words(vital, reason)
+}
+
+fn input_text(inputs: &Inputs, input: News2Input) -> (String, &'static str) {
+    let number = |known: &Known<i64>, vital: Vital| match known {
+        Known::Value { value, .. } => text_of(vital, *value),
+        Known::Missing(_) => String::new(),
+    };
+    match input {
+        News2Input::RespiratoryRate => {
+            (number(&inputs.respiratory_rate, Vital::RespiratoryRate), "/min")
+        }
+        News2Input::Saturation => (number(&inputs.saturation, Vital::Saturation), "%"),
+        News2Input::SystolicPressure => {
+            (number(&inputs.systolic_pressure, Vital::SystolicPressure), "mmHg")
+        }
+        News2Input::Pulse => (number(&inputs.pulse, Vital::HeartRate), "/min"),
+        News2Input::Temperature => (number(&inputs.temperature, Vital::Temperature), "°C"),
+        News2Input::Oxygen => (oxygen_text(&inputs.oxygen), ""),
+        News2Input::Consciousness => {
+            let text = match inputs.consciousness {
+                Known::Value { value: Consciousness::Alert, .. } => "alert",
+                Known::Value { value: Consciousness::NewConfusion, .. } => "new confusion",
+                Known::Value { value: Consciousness::Voice, .. } => "responds to voice",
+                Known::Value { value: Consciousness::Pain, .. } => "responds to pain",
+                Known::Value { value: Consciousness::Unresponsive, .. } => "unresponsive",
+                Known::Missing(_) => "",
+            };
+            (text.to_owned(), "")
+        }
+    }
+}
+
+fn oxygen_text(oxygen: &Known<Oxygen>) -> String {
+    let Known::Value { value, .. } = oxygen else { return String::new() };
+    let (flow, by) = match value {
+        Oxygen::Air => return "air".to_owned(),
+        Oxygen::Added { flow_ml_per_min, by } => (flow_ml_per_min, by),
+    };
+    let by = match by {
+        OxygenDevice::NasalCannula => "nasal cannula",
+        OxygenDevice::SimpleMask => "simple mask",
+        OxygenDevice::VenturiMask => "Venturi mask",
+        OxygenDevice::ReservoirMask => "reservoir mask",
+        OxygenDevice::HighFlow => "high flow",
+        OxygenDevice::Cpap => "CPAP",
+        OxygenDevice::Other => "other",
+    };
+    match flow {
+        Some(flow) => {
+            let (whole, tenth) = (flow / 1_000, flow % 1_000 / 100);
+            let tenth = if tenth == 0 { String::new() } else { format!(".{tenth}") };
+            format!("O₂ {whole}{tenth} L/min, {by}")
+        }
+        None => format!("O₂, {by}"),
+    }
+}

@@ -1,0 +1,489 @@
+//! Waveforms: every block to the series and the screens, the ECG through the detector
+//! to the rhythm's conditions. One ECG channel of a patient decides.
+//!
+//! Time inside a channel is counted in samples from an anchor, so that a jitter of
+//! the network is not taken for one of the heart; a gap sets a new anchor.
+
+use std::{cmp::Reverse, sync::Arc, time::Duration};
+
+use ::record::WaveBlock;
+use care::{
+    alarm::Verdict,
+    kind::{AlarmKind, Facts},
+    limit::{self, Side},
+    rhythm::{ASYSTOLE_AFTER, Rhythm, Seen},
+    technical::{self, Continuity},
+};
+use model::{
+    Channel, DeviceId, LimitSet, MissingReason, PatientId, Subject, Times, Timestamp, Vital,
+};
+use protocols::wave::{self, Block, Counts, Doubt};
+use signal::{HeartRateFilter, QrsDetector, SampleRate};
+
+use super::{About, AlarmKey, Core, Turn, alarms::Evidence, out::WaveOf};
+use crate::view::{self, Sent, WaveSpanMark};
+
+/// What is remembered of one waveform channel between its blocks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct WaveRun {
+    /// Boot id and number of the newest block.
+    pub(super) newest: Option<(u64, u64)>,
+    /// Where the newest block ended, by the device's clock.
+    pub(super) device_ends_at: Timestamp,
+    /// Where it ended by the best estimate, and when it reached us.
+    pub(super) ends_at: Timestamp,
+    pub(super) received_at: Timestamp,
+    pub(super) rate_hz: (u32, u32),
+    pub(super) unit: Arc<str>,
+    pub(super) lead: Option<Arc<str>>,
+    /// The electrodes were off at its end.
+    pub(super) is_off: bool,
+    pub(super) continuity: Continuity,
+    pub(super) ecg: Option<Box<Ecg>>,
+}
+
+/// The detector of one ECG channel and what its beats mean.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ecg {
+    pub(super) detector: QrsDetector,
+    pub(super) filter: HeartRateFilter,
+    pub(super) rhythm: Rhythm,
+    /// When the detector's sample 0 would have been taken.
+    pub(super) anchor: Timestamp,
+    /// Up to where the rhythm was told of the signal.
+    pub(super) told_until: Option<Timestamp>,
+}
+
+/// A detector's beats are told this long after they were, at the latest.
+const LATENCY: Duration = Duration::from_millis(QrsDetector::LATENCY_MS);
+/// A channel whose newest block is older does not decide while another has a newer one.
+const FRESH_FOR: Duration = Duration::from_secs(10);
+/// A step of the device's own time between two blocks beyond this is a gap.
+const STEP_MAX_NS: u64 = 250_000_000;
+/// No gap is told to a detector as longer than this; it has relearned long before.
+const LOST_MAX: u64 = 1 << 20;
+
+fn nanos_of(samples: u64, (numerator, denominator): (u32, u32)) -> i64 {
+    let nanos = u128::from(samples) * u128::from(denominator) * 1_000_000_000;
+    let nanos = nanos.checked_div(u128::from(numerator)).unwrap_or(0);
+    i64::try_from(nanos).unwrap_or(i64::MAX)
+}
+
+fn plus(at: Timestamp, nanos: i64) -> Timestamp {
+    Timestamp::from_unix_nanos(at.unix_nanos().saturating_add(nanos))
+}
+
+impl Ecg {
+    fn new(rate_hz: (u32, u32)) -> Option<Self> {
+        let rate = SampleRate::new(rate_hz.0, rate_hz.1).ok()?;
+        Some(Self {
+            detector: QrsDetector::new(rate).ok()?,
+            filter: HeartRateFilter::new(rate),
+            rhythm: Rhythm::default(),
+            anchor: Timestamp::default(),
+            told_until: None,
+        })
+    }
+
+    fn at(&self, sample: u64) -> Timestamp {
+        let rate = self.detector.rate();
+        plus(self.anchor, nanos_of(sample, (rate.numerator(), rate.denominator())))
+    }
+
+    /// Passes over samples that are missing or worthless.
+    fn lost(&mut self, samples: u64) {
+        self.detector.lost(samples.clamp(1, LOST_MAX));
+        self.filter.gap();
+        self.rhythm.observe(Seen::Lost);
+        self.told_until = None;
+    }
+
+    /// Sets the clock of samples so that the next one was taken at `at`.
+    fn anchor_next(&mut self, at: Timestamp) {
+        let rate = self.detector.rate();
+        let before = nanos_of(self.detector.position(), (rate.numerator(), rate.denominator()));
+        self.anchor = plus(at, before.saturating_neg());
+    }
+
+    /// Takes in a stretch of valid samples.
+    fn push(&mut self, microvolts: impl Iterator<Item = i32>) {
+        let from = self.told_until.unwrap_or_else(|| self.at(self.detector.position()));
+        for value in microvolts {
+            if let Some(beat) = self.detector.push(value) {
+                self.filter.beat(beat.sample);
+                self.rhythm.observe(Seen::Beat(self.at(beat.sample)));
+            }
+        }
+        let until = self.at(self.detector.position()).before(LATENCY).max(from);
+        self.rhythm.observe(Seen::Span { from, until });
+        self.told_until = Some(until);
+    }
+
+    /// Takes in a whole block, valid stretch by valid stretch.
+    fn take(&mut self, counts: &Counts, scale: Scale) {
+        let worthless = |doubt: &Doubt| matches!(doubt, Doubt::LeadOff | Doubt::Gap);
+        let mut spans: Vec<(usize, usize)> = counts
+            .doubts
+            .iter()
+            .filter(|span| worthless(&span.reason))
+            .map(|span| (index(span.start), index(span.start.saturating_add(span.len))))
+            .collect();
+        spans.sort_unstable();
+        let mut at = 0;
+        let end = counts.samples.len();
+        for (start, stop) in spans.into_iter().chain([(end, end)]) {
+            let (start, stop) = (start.min(end), stop.min(end));
+            if let Some(valid) = counts.samples.get(at..start).filter(|valid| !valid.is_empty()) {
+                self.push(valid.iter().map(|count| scale.microvolts(*count)));
+            }
+            let from = at.max(start);
+            if stop > from {
+                self.lost(u64::try_from(stop - from).unwrap_or(1));
+            }
+            at = at.max(stop);
+        }
+    }
+}
+
+fn index(sample: u32) -> usize {
+    usize::try_from(sample).unwrap_or(usize::MAX)
+}
+
+/// How counts become microvolts, in whole numbers.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    offset: i64,
+    times: i128,
+    divided_by: i128,
+}
+
+impl Scale {
+    fn of(counts: &Counts, unit: &str) -> Option<Self> {
+        let to_micro = match unit {
+            "V" => 6,
+            "mV" => 3,
+            "uV" => 0,
+            _ => return None,
+        };
+        let power = i32::from(counts.gain.1) + to_micro;
+        let factor = 10_i128.checked_pow(power.unsigned_abs())?;
+        let mantissa = i128::from(counts.gain.0);
+        let (times, divided_by) =
+            if power < 0 { (mantissa, factor) } else { (mantissa.checked_mul(factor)?, 1) };
+        Some(Self { offset: i64::from(counts.offset), times, divided_by })
+    }
+
+    fn microvolts(self, count: i32) -> i32 {
+        let micro = i128::from(i64::from(count) - self.offset)
+            .saturating_mul(self.times)
+            .checked_div(self.divided_by)
+            .unwrap_or(0);
+        i32::try_from(micro.clamp(i32::MIN.into(), i32::MAX.into())).unwrap_or(0)
+    }
+}
+
+/// One block with everything that its record says of time.
+struct Taken<'a> {
+    record: &'a WaveBlock,
+    block: Block<'a>,
+    counts: Counts,
+    start: Timestamp,
+    end: Timestamp,
+    received_at: Timestamp,
+    /// It is too old to stand for the present.
+    is_late: bool,
+}
+
+impl Core {
+    /// Takes in one waveform block.
+    pub(super) fn take_wave(
+        &mut self,
+        record: &WaveBlock,
+        received_at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) {
+        self.counters.stored += 1;
+        self.heard(record.device, turn);
+        // The door has read it before; what cannot be read any more is counted.
+        let Ok(block) = wave::decode(&record.payload) else {
+            self.counters.unreadable += 1;
+            return;
+        };
+        let times = Times {
+            device_at: record.device_at,
+            device_now: record.device_now,
+            gateway_at: record.gateway_at,
+            received_at,
+            clock: record.clock,
+            may_be_buffered: record.may_be_buffered,
+        };
+        let taken = times.taken();
+        let duration = i64::try_from(block.duration_ns()).unwrap_or(i64::MAX);
+        let end = plus(taken.at, duration);
+        let is_late = !taken.age_known || received_at.since(end) >= FRESH_FOR;
+        let counts = block.counts();
+        self.counters.waveform_samples += u64::from(block.count);
+        let taken = Taken { record, block, counts, start: taken.at, end, received_at, is_late };
+        let gap_before = self.run_wave(&taken);
+        let samples: Arc<[i32]> = taken.counts.samples.as_slice().into();
+        let marks: Vec<WaveSpanMark> = taken.counts.doubts.iter().map(mark).collect();
+        turn.out.waves.push(self.wave_of(&taken, &samples, &marks));
+        let Subject::Patient(patient) = self.directory.who(record.device, taken.start, received_at)
+        else {
+            return;
+        };
+        if gap_before.is_some() && !taken.is_late {
+            self.weigh_wave(turn, patient, &taken);
+            self.trace(turn, patient, &taken, (samples, marks), gap_before == Some(true));
+        }
+    }
+
+    /// Runs the channel on by one block. Says whether samples are missing before it; `None` if it is
+    /// older than what was seen, and only fills the chart.
+    fn run_wave(&mut self, taken: &Taken<'_>) -> Option<bool> {
+        let Taken { record, block, .. } = taken;
+        let is_ecg = self
+            .facts_of(record.device)
+            .channels
+            .get(&record.channel.0)
+            .is_some_and(|it| it.wave.as_ref().is_some_and(|wave| wave.is_ecg));
+        let run = self.devices.entry(record.device).or_default();
+        let run = run.waves.entry(record.channel.clone()).or_default();
+        let (boot, seq) = (record.counted.boot, record.counted.seq);
+        let step_ns = record.device_at.nanos_after(run.device_ends_at);
+        let follows = run.newest == Some((boot, seq.wrapping_sub(1)))
+            && run.rate_hz == block.rate_hz
+            && step_ns.unsigned_abs() <= STEP_MAX_NS;
+        if run.newest.is_some_and(|(old, newest)| old == boot && seq <= newest) {
+            return None;
+        }
+        if is_ecg {
+            if run.rate_hz != block.rate_hz {
+                run.ecg = Ecg::new(block.rate_hz).map(Box::new);
+            }
+            if let Some(ecg) = &mut run.ecg {
+                if !follows {
+                    let same_boot = run.newest.is_some_and(|(old, _)| old == boot);
+                    let missing_ns = if same_boot { u64::try_from(step_ns).unwrap_or(0) } else { 0 };
+                    ecg.lost(samples_in(missing_ns, block.rate_hz));
+                    ecg.anchor_next(taken.start);
+                }
+                match Scale::of(&taken.counts, block.unit) {
+                    Some(scale) => ecg.take(&taken.counts, scale),
+                    None => ecg.lost(u64::from(block.count)),
+                }
+            }
+        }
+        let had = run.newest.is_some();
+        let device_end = plus(record.device_at, taken.end.nanos_after(taken.start));
+        run.newest = Some((boot, seq));
+        run.device_ends_at = device_end;
+        (run.ends_at, run.received_at) = (taken.end, taken.received_at);
+        run.rate_hz = block.rate_hz;
+        if &*run.unit != block.unit {
+            run.unit = block.unit.into();
+        }
+        if run.lead.as_deref() != block.lead {
+            run.lead = block.lead.map(Arc::from);
+        }
+        let last = block.count.saturating_sub(1);
+        run.is_off = taken.counts.doubts.iter().any(|span| {
+            span.reason == Doubt::LeadOff && span.start.saturating_add(span.len) > last
+        });
+        run.continuity.observe(record.device_at, device_end);
+        Some(had && !follows)
+    }
+
+    /// Weighs what the newest block of a patient says.
+    fn weigh_wave(&mut self, turn: &mut Turn<'_>, patient: PatientId, taken: &Taken<'_>) {
+        let device = taken.record.device;
+        let Some(run) = self.run_of(device, &taken.record.channel) else { return };
+        let (is_off, broken) = (run.is_off, run.continuity.broken());
+        let is_ecg = run.ecg.is_some();
+        let gap = AlarmKey::new(About::Device(device), AlarmKind::WaveGap);
+        if broken != Verdict::NoSignal {
+            self.weigh_technical(turn, gap, broken, Facts::Bare);
+        }
+        let sent = Sent { device_at: taken.record.device_at, received_at: taken.received_at };
+        self.changes.sent.insert(patient, sent);
+        let decides = self.deciding_ecg(patient);
+        let is_it = decides.is_some_and(|(it, channel)| (it, &channel) == (device, &taken.record.channel));
+        if !is_ecg || !is_it {
+            return;
+        }
+        let verdict = if is_off {
+            technical::leads_off_by(MissingReason::SensorDetached)
+        } else {
+            Verdict::Over
+        };
+        let leads = AlarmKey::new(About::Patient(patient), AlarmKind::LeadsOff);
+        if is_off || self.alarms.slots.contains_key(&leads) {
+            self.weigh(turn, leads, self.of_block(verdict, Facts::Bare, taken));
+        }
+        self.weigh_rhythm(turn, patient, taken);
+    }
+
+    fn of_block(&self, verdict: Verdict, facts: Facts, taken: &Taken<'_>) -> Evidence {
+        Evidence {
+            verdict,
+            taken_at: taken.end.min(taken.received_at),
+            received_at: taken.received_at,
+            facts,
+            device: Some(taken.record.device),
+        }
+    }
+
+    fn weigh_rhythm(&mut self, turn: &mut Turn<'_>, patient: PatientId, taken: &Taken<'_>) {
+        let vital = Vital::HeartRate;
+        let set = self.limits_in_force(patient, vital);
+        let set = set.unwrap_or(LimitSet { vital, low: None, high: None });
+        let run = self.run_of(taken.record.device, &taken.record.channel);
+        let Some(ecg) = run.and_then(|run| run.ecg.as_ref()) else { return };
+        let rhythm = &ecg.rhythm;
+        let mut weighed = Vec::with_capacity(3);
+        let rate = rhythm.rate_per_min_thousandths();
+        // The lesser alarms first, so that the greatest finds them and takes their place.
+        for (kind, side) in
+            [(AlarmKind::ExtremeTachycardia, Side::High), (AlarmKind::ExtremeBradycardia, Side::Low)]
+        {
+            let Some(limit) = limit::extreme_rate(&set, side) else { continue };
+            let verdict = match side {
+                Side::High => rhythm.extreme_tachycardia(&limit),
+                Side::Low => rhythm.extreme_bradycardia(&limit),
+            };
+            let limit_thousandths = limit.limit_thousandths;
+            let facts = rate.map_or(Facts::Bare, |value_thousandths| Facts::Level {
+                vital,
+                value_thousandths,
+                limit_thousandths,
+            });
+            weighed.push((kind, verdict, facts));
+        }
+        weighed.push((AlarmKind::Asystole, rhythm.asystole(), Facts::Lasting(ASYSTOLE_AFTER)));
+        for (kind, verdict, facts) in weighed {
+            let key = AlarmKey::new(About::Patient(patient), kind);
+            self.weigh(turn, key, self.of_block(verdict, facts, taken));
+        }
+        if !self.has_device_rate(patient) {
+            self.changes.numerics.insert((patient, vital));
+        }
+    }
+
+    pub(super) fn run_of(&self, device: DeviceId, channel: &Channel) -> Option<&WaveRun> {
+        self.devices.get(&device)?.waves.get(channel)
+    }
+
+    /// Whether an ECG of this patient comes in.
+    pub(super) fn watches_ecg(&self, patient: PatientId) -> bool {
+        self.deciding_ecg(patient).is_some()
+    }
+
+    /// The one ECG channel that decides: of the device that connected last, the first by name.
+    pub(super) fn deciding_ecg(&self, patient: PatientId) -> Option<(DeviceId, Channel)> {
+        let mut best = None;
+        for device in self.directory.devices_on(patient) {
+            let Some(run) = self.devices.get(&device) else { continue };
+            for (channel, wave) in run.waves.iter().filter(|(_, wave)| wave.ecg.is_some()) {
+                let is_fresh = self.now.since(wave.received_at) < FRESH_FOR;
+                let rank = (is_fresh, run.connected_at, Reverse(channel), device);
+                if best.as_ref().is_none_or(|best| rank > *best) {
+                    best = Some(rank);
+                }
+            }
+        }
+        best.map(|(_, _, Reverse(channel), device)| (device, channel.clone()))
+    }
+
+    /// The heart rate by the beats of the deciding channel, in thousandths, with its instant.
+    pub(super) fn rate_from_beats(&self, patient: PatientId) -> Option<(DeviceId, i64, &WaveRun)> {
+        let (device, channel) = self.deciding_ecg(patient)?;
+        let run = self.run_of(device, &channel)?;
+        let ecg = run.ecg.as_ref()?;
+        let rate = ecg.filter.rate_at(ecg.detector.position())?;
+        Some((device, i64::from(rate), run))
+    }
+
+    fn wave_of(
+        &self,
+        taken: &Taken<'_>,
+        samples: &Arc<[i32]>,
+        marks: &[WaveSpanMark],
+    ) -> WaveOf {
+        let unit = self
+            .run_of(taken.record.device, &taken.record.channel)
+            .map_or_else(|| taken.block.unit.into(), |run| Arc::clone(&run.unit));
+        WaveOf {
+            org: self.org_now(),
+            device: taken.record.device,
+            channel: taken.record.channel.clone(),
+            at: taken.start,
+            rate_hz: taken.block.rate_hz,
+            gain: taken.counts.gain,
+            offset_counts: taken.counts.offset,
+            unit,
+            samples_counts: Arc::clone(samples),
+            marks: marks.to_vec(),
+        }
+    }
+
+    fn trace(
+        &self,
+        turn: &mut Turn<'_>,
+        patient: PatientId,
+        taken: &Taken<'_>,
+        (samples_counts, marks): (Arc<[i32]>, Vec<WaveSpanMark>),
+        gap_before: bool,
+    ) {
+        let Some(care_unit) = self.care_unit_about(About::Patient(patient)) else { return };
+        let device = taken.record.device;
+        let channel = &taken.record.channel;
+        let board = self.board_trace(patient);
+        let on_board = board.is_some_and(|(it, on)| (it, &on) == (device, channel));
+        let unit = self
+            .run_of(device, channel)
+            .map_or_else(|| taken.block.unit.into(), |run| Arc::clone(&run.unit));
+        turn.out.traces.push(view::Wave {
+            care_unit,
+            patient,
+            device,
+            channel: channel.clone(),
+            start: taken.start,
+            rate_hz: taken.block.rate_hz,
+            gain: taken.counts.gain,
+            offset_counts: taken.counts.offset,
+            unit,
+            samples_counts,
+            marks,
+            gap_before,
+            on_board,
+        });
+    }
+
+    /// The trace that the ward board draws: the deciding ECG, else the first waveform by name.
+    pub(super) fn board_trace(&self, patient: PatientId) -> Option<(DeviceId, Channel)> {
+        self.deciding_ecg(patient).or_else(|| {
+            let mut devices = self.directory.devices_on(patient);
+            devices.find_map(|device| {
+                let channel = self.devices.get(&device)?.waves.keys().next()?;
+                Some((device, channel.clone()))
+            })
+        })
+    }
+}
+
+fn samples_in(nanos: u64, (numerator, denominator): (u32, u32)) -> u64 {
+    let product = u128::from(nanos) * u128::from(numerator);
+    let samples = product.checked_div(u128::from(denominator) * 1_000_000_000).unwrap_or(0);
+    u64::try_from(samples).unwrap_or(LOST_MAX)
+}
+
+const fn mark(span: &wave::Span) -> WaveSpanMark {
+    let reason = match span.reason {
+        Doubt::LeadOff => 1,
+        Doubt::Saturated => 2,
+        Doubt::Artefact => 3,
+        Doubt::Pacing => 4,
+        Doubt::Gap => 5,
+    };
+    WaveSpanMark { first_sample: span.start, len_samples: span.len, reason }
+}

@@ -1,0 +1,181 @@
+//! Alarms of the past: how each stands or ended, and its whole life.
+
+use model::{
+    AlarmClass, AlarmId, BedId, CareUnitId, DeviceId, Id, Kind, OrgId, PatientId, Priority,
+    StaffId, Timestamp,
+};
+use rusqlite::{OptionalExtension as _, params_from_iter, types::Value};
+
+use super::{
+    Records, RecordsError,
+    row::{blob, time},
+};
+
+/// An alarm in its latest form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the alarm's view")]
+pub struct AlarmRow {
+    pub id: AlarmId,
+    pub care_unit: Option<CareUnitId>,
+    pub patient: Option<PatientId>,
+    pub device: Option<DeviceId>,
+    pub bed: Option<BedId>,
+    pub class: AlarmClass,
+    pub priority: Priority,
+    pub code: String,
+    pub title: String,
+    pub detail: String,
+    /// `active`, `acknowledged` or `ended`.
+    pub state: String,
+    pub since: Timestamp,
+    pub raised_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// How it ended, in words.
+    pub ending: Option<String>,
+}
+
+/// One thing that happened to an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct LifeRow {
+    pub alarm: AlarmId,
+    pub at: Timestamp,
+    pub what: String,
+    pub detail: String,
+    pub by: Option<StaffId>,
+}
+
+/// Which alarms are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlarmFilter {
+    /// Only this care unit's.
+    pub care_unit: Option<CareUnitId>,
+    /// Only this patient's.
+    pub patient: Option<PatientId>,
+    /// Only ended ones, or only standing ones.
+    pub ended: Option<bool>,
+    /// Only those raised before this; the next page begins at the oldest of the page before.
+    pub before: Option<Timestamp>,
+}
+
+/// An id from a column.
+pub(super) fn id<K: Kind>(bytes: &[u8]) -> Result<Id<K>, RecordsError> {
+    let unreadable = || RecordsError::Unreadable { what: format!("a broken id of a {}", K::NAME) };
+    let bytes: [u8; 16] = bytes.try_into().map_err(|_| unreadable())?;
+    Id::from_uuid(u128::from_be_bytes(bytes)).map_err(|_| unreadable())
+}
+
+pub(super) fn maybe_id<K: Kind>(bytes: Option<Vec<u8>>) -> Result<Option<Id<K>>, RecordsError> {
+    bytes.as_deref().map(id).transpose()
+}
+
+const COLUMNS: &str = "id, care_unit, patient, device, bed, class, priority, code, title, detail, \
+    state, since, raised_at, ended_at, ending";
+
+fn read(row: &rusqlite::Row<'_>) -> Result<AlarmRow, RecordsError> {
+    let at = |nanos: i64| Timestamp::from_unix_nanos(nanos);
+    let unreadable =
+        |what: &str, code: i64| RecordsError::Unreadable { what: format!("{what} {code}") };
+    let class = match row.get(5)? {
+        1 => AlarmClass::Physiological,
+        2 => AlarmClass::Technical,
+        other => return Err(unreadable("class of alarm", other)),
+    };
+    let priority = match row.get(6)? {
+        1 => Priority::Low,
+        2 => Priority::Medium,
+        3 => Priority::High,
+        other => return Err(unreadable("priority", other)),
+    };
+    Ok(AlarmRow {
+        id: id(&row.get::<_, Vec<u8>>(0)?)?,
+        care_unit: maybe_id(row.get(1)?)?,
+        patient: maybe_id(row.get(2)?)?,
+        device: maybe_id(row.get(3)?)?,
+        bed: maybe_id(row.get(4)?)?,
+        class,
+        priority,
+        code: row.get(7)?,
+        title: row.get(8)?,
+        detail: row.get(9)?,
+        state: row.get(10)?,
+        since: at(row.get(11)?),
+        raised_at: at(row.get(12)?),
+        ended_at: row.get::<_, Option<i64>>(13)?.map(at),
+        ending: row.get(14)?,
+    })
+}
+
+impl Records {
+    /// Alarms of an organization, the latest raised first, at most `limit`.
+    pub fn alarms(
+        &self,
+        org: OrgId,
+        filter: &AlarmFilter,
+        limit: usize,
+    ) -> Result<Vec<AlarmRow>, RecordsError> {
+        let mut sql = format!("SELECT {COLUMNS} FROM alarm WHERE org = ?");
+        let mut values = vec![blob(org)];
+        if let Some(care_unit) = filter.care_unit {
+            sql.push_str(" AND care_unit = ?");
+            values.push(blob(care_unit));
+        }
+        if let Some(patient) = filter.patient {
+            sql.push_str(" AND patient = ?");
+            values.push(blob(patient));
+        }
+        match filter.ended {
+            Some(true) => sql.push_str(" AND ended_at IS NOT NULL"),
+            Some(false) => sql.push_str(" AND ended_at IS NULL"),
+            None => {}
+        }
+        if let Some(before) = filter.before {
+            sql.push_str(" AND raised_at < ?");
+            values.push(time(before));
+        }
+        sql.push_str(" ORDER BY raised_at DESC, id DESC LIMIT ?");
+        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+        self.read(|reader| {
+            let mut statement = reader.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(values))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(read(row)?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// One alarm, if the organization has it.
+    pub fn alarm(&self, org: OrgId, alarm: AlarmId) -> Result<Option<AlarmRow>, RecordsError> {
+        self.read(|reader| {
+            let sql = format!("SELECT {COLUMNS} FROM alarm WHERE org = ? AND id = ?");
+            let mut statement = reader.prepare_cached(&sql)?;
+            let found = statement
+                .query_row(params_from_iter([blob(org), blob(alarm)]), |row| Ok(read(row)));
+            found.optional()?.transpose()
+        })
+    }
+
+    /// What happened to an alarm, oldest first.
+    pub fn alarm_life(&self, org: OrgId, alarm: AlarmId) -> Result<Vec<LifeRow>, RecordsError> {
+        self.read(|reader| {
+            let mut statement = reader.prepare_cached(
+                "SELECT at, what, detail, by_staff FROM alarm_life WHERE org = ? AND alarm = ? \
+                 ORDER BY at, log_offset, row_index",
+            )?;
+            let mut rows = statement.query(params_from_iter([blob(org), blob(alarm)]))?;
+            let mut life = Vec::new();
+            while let Some(row) = rows.next()? {
+                life.push(LifeRow {
+                    alarm,
+                    at: Timestamp::from_unix_nanos(row.get(0)?),
+                    what: row.get(1)?,
+                    detail: row.get(2)?,
+                    by: maybe_id(row.get(3)?)?,
+                });
+            }
+            Ok(life)
+        })
+    }
+}

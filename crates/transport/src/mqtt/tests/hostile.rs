@@ -1,0 +1,198 @@
+//! Peers that mean no good, or cannot do better: they lose, and nobody else does.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{ward::connect_bytes, *};
+
+#[tokio::test]
+async fn bytes_that_are_not_tls_are_refused() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let mut tcp = TcpStream::connect(ward.listener.address()).await.unwrap();
+    within(tcp.write_all(b"GET / HTTP/1.1\r\n\r\n")).await.unwrap();
+    assert_eq!(ward.tell(1).await, ["refused: the bytes are not TLS 1.3"]);
+    let mut rest = Vec::new();
+    let _ = within(tcp.read_to_end(&mut rest)).await;
+}
+
+#[tokio::test]
+async fn what_is_not_mqtt_is_closed() {
+    // What is sent inside TLS, what comes back, and the word for it.
+    let rows: [(&[u8], &[u8], &str); 5] = [
+        (b"GET / HTTP/1.1\r\n\r\n", b"", "the first packet is not CONNECT"),
+        (&[0xc0, 0], b"", "the first packet is not CONNECT"),
+        (&[0x10, 6, 0, 4, b'H', b'T', b'T', b'P'], b"", "the protocol name is not MQTT"),
+        (&connect_bytes(3, "", 0), &[0x20, 2, 0, 1], "neither MQTT 3.1.1 nor 5.0"),
+        (&[0x10, 0xff, 0xff, 0xff, 0x7f], b"", "the packet is longer than announced"),
+    ];
+    let mut ward = Ward::open(Limits::default()).await;
+    for (bytes, answer, words) in rows {
+        let bearer = ward.bearer(1);
+        let mut raw = ward.raw(&bearer).await;
+        raw.write(bytes).await;
+        assert_eq!(raw.read_to_end().await, answer);
+        let expected = format!("refused: the packets break the protocol: {words}");
+        assert_eq!(ward.tell(1).await, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_packet_over_the_limit_puts_its_client_out() {
+    for (level, answer) in [(4, vec![]), (5, vec![0x95])] {
+        let mut ward = Ward::open(Limits { packet_len_max: 1_000, ..Limits::default() }).await;
+        let bearer = ward.bearer(1);
+        let mut raw = ward.raw(&bearer).await;
+        raw.write(&connect_bytes(level, &bearer.device.to_string(), 30)).await;
+        assert_eq!(ward.tell(1).await, ["opened"]);
+        // 998 bytes with a header of 3 are one too many.
+        raw.write(&[0x30, 0xe6, 0x07]).await;
+        let all = raw.read_to_end().await;
+        let farewell = all.windows(2).position(|pair| pair[0] == 0xe0).map(|at| all[at + 2]);
+        assert_eq!(farewell.into_iter().collect::<Vec<u8>>(), answer);
+        let told = ward.tell(2).await;
+        assert_eq!(told[1], "closed Refused");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_come_one_by_one_are_as_good_as_any() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let bearer = ward.bearer(1);
+    let mut raw = ward.raw(&bearer).await;
+    let mut bytes = connect_bytes(4, &bearer.device.to_string(), 30);
+    let topic = format!("{}/num", bearer.up);
+    let len = u8::try_from(topic.len() + 2 + 2 + 1).unwrap();
+    bytes.extend([0x32, len, 0, topic.len() as u8]);
+    bytes.extend(topic.bytes());
+    bytes.extend([0, 9, b'x']);
+    for byte in bytes {
+        raw.write(&[byte]).await;
+    }
+    assert_eq!(ward.tell(1).await, ["opened"]);
+    let message = ward.draw_message().await;
+    ward.take(message).await;
+    assert_eq!(raw.read_exactly(8).await, [0x20, 2, 0, 0, 0x40, 2, 0, 9]);
+}
+
+#[tokio::test]
+async fn a_client_that_never_says_connect_is_closed_in_time() {
+    for bytes in [&b""[..], &connect_bytes(4, "half", 0)[..7]] {
+        let mut ward = Ward::open(Limits::default()).await;
+        let bearer = ward.bearer(1);
+        let mut raw = ward.raw(&bearer).await;
+        raw.write(bytes).await;
+        while ward.handle.counters().bytes_in < bytes.len() as u64 {
+            tokio::task::yield_now().await;
+        }
+        ward.advance(Limits::default().connect_max + Duration::from_secs(1));
+        assert_eq!(raw.read_to_end().await, b"");
+        assert_eq!(ward.tell(1).await, ["refused: no CONNECT came in time"]);
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_closed_in_time() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let mut tcp = TcpStream::connect(ward.listener.address()).await.unwrap();
+    within(tcp.write_all(&[0x16, 3, 1])).await.unwrap();
+    accepted(&ward, 1).await;
+    ward.advance(Limits::default().handshake_max);
+    assert_eq!(ward.tell(1).await, ["refused: the handshake took too long"]);
+}
+
+async fn accepted(ward: &Ward, count: u64) {
+    within(async {
+        while ward.handle.counters().accepted < count {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn handshakes_that_never_end_do_not_keep_others_out() {
+    let mut ward = Ward::open(Limits { handshakes_max: 2, ..Limits::default() }).await;
+    let address = ward.listener.address();
+    let _silent =
+        [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    accepted(&ward, 2).await;
+    let bearer = ward.bearer(1);
+    let connecting = tokio::spawn(Client::connect(ward.options(&bearer, Version::V5)));
+    // The oldest has had its two seconds.
+    ward.advance(Limits::default().handshake_gives_way_after);
+    let told = ward.tell(2).await;
+    let words = "refused: the handshake gave way to a newcomer, as all places were taken";
+    assert_eq!(told, [words, "opened"]);
+    assert!(within(connecting).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn connections_are_bounded() {
+    let mut ward = Ward::open(Limits { connections_max: 1, ..Limits::default() }).await;
+    let bearer = ward.bearer(1);
+    let _first = ward.come(ward.options(&bearer, Version::V5)).await;
+    let other = ward.bearer(2);
+    assert!(within(Client::connect(ward.options(&other, Version::V5))).await.is_err());
+    assert_eq!(
+        ward.tell(1).await,
+        ["refused: there are as many connections as the listener takes"]
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_costs_a_bounded_buffer() {
+    let mut ward = Ward::open(Limits { out_bytes_max: 1_000, ..Limits::default() }).await;
+    let bearer = ward.bearer(1);
+    let mut raw = ward.raw(&bearer).await;
+    raw.greet(&bearer, 30).await;
+    assert_eq!(ward.tell(1).await, ["opened"]);
+    // Far more pings than socket buffers have room for answers.
+    let pings = [0xc0, 0].repeat(8_192);
+    let flood = async {
+        for _ in 0..10_000 {
+            raw.write(&pings).await;
+        }
+    };
+    // The flood stalls, because the server stops reading; everybody else is served.
+    let stalled = tokio::time::timeout(Duration::from_secs(3), flood).await;
+    let read = ward.handle.counters().bytes_in;
+    assert!(stalled.is_err() && read < 160_000_000, "{read} bytes were read");
+    let other = ward.bearer(2);
+    ward.come(ward.options(&other, Version::V5)).await;
+}
+
+#[tokio::test]
+async fn silence_of_one_and_a_half_keep_alives_ends_a_connection() {
+    // Keep alive asked for in seconds, version, and the silence that ends it.
+    let rows = [
+        (20, Version::V311, Duration::from_secs(30)),
+        (0, Version::V311, Limits::default().idle_max),
+        (20, Version::V5, Duration::from_secs(30)),
+        (0, Version::V5, Duration::from_secs(90)),
+        (61, Version::V5, Duration::from_secs(90)),
+    ];
+    for (keep_alive_s, version, silence) in rows {
+        let mut ward = Ward::open(Limits::default()).await;
+        let bearer = ward.bearer(1);
+        let level = if version == Version::V5 { 5 } else { 4 };
+        let mut raw = ward.raw(&bearer).await;
+        raw.write(&connect_bytes(level, &bearer.device.to_string(), keep_alive_s)).await;
+        assert_eq!(ward.tell(1).await, ["opened"]);
+        ward.advance(silence - Duration::from_millis(1));
+        raw.write(&[0xc0, 0]).await;
+        while ward.handle.counters().bytes_in < 55 {
+            tokio::task::yield_now().await;
+        }
+        ward.advance(silence - Duration::from_millis(1));
+        assert_eq!(ward.handle.connections().len(), 1);
+        ward.advance(Duration::from_millis(1));
+        assert_eq!(ward.tell(1).await, ["closed Lost"]);
+        let all = raw.read_to_end().await;
+        let said = all.ends_with(&[0xe0, 2, 0x8d, 0]);
+        assert_eq!(said, version == Version::V5, "{all:x?}");
+    }
+}

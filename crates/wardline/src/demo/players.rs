@@ -1,0 +1,247 @@
+//! The virtual devices as real clients: a task, a socket and a certificate each.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use model::Timestamp;
+use sim::{Act, Enrolled, Sent, Ward};
+use store::Clock;
+use tokio::{net::lookup_host, sync::mpsc, task::JoinHandle};
+use transport::{
+    client_config,
+    mqtt::{Client, ClientError, ClientOptions, Incoming, Qos, Version},
+};
+
+use super::stage::{Stage, StagedDevice};
+
+/// Acts that wait for one device; the ward waits when they are too many.
+const ACTS_MAX: usize = 4_096;
+/// How long a device waits before it tries to connect again.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How long the last acknowledgements may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// What became of a message: its answer, by the client's clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    /// The device's place in the ward's list.
+    pub(crate) device_index: usize,
+    /// The message.
+    pub(crate) sent: Sent,
+    /// When its last byte was handed to the socket.
+    pub(crate) sent_at: Timestamp,
+    /// When it was answered.
+    pub(crate) answered_at: Timestamp,
+    /// The reason code: below 0x80 it was taken.
+    pub(crate) code: u8,
+}
+
+/// All devices of a ward, connected.
+pub(crate) struct Players {
+    acts: Vec<mpsc::Sender<Act>>,
+    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    /// How many came in.
+    pub(crate) connected: usize,
+}
+
+impl Players {
+    /// Connects every staged device; answers go to `answers` if somebody counts them.
+    pub(crate) async fn connect(
+        stage: &Stage,
+        mqtt: &str,
+        clock: &Clock,
+        answers: Option<mpsc::Sender<Answered>>,
+    ) -> anyhow::Result<Self> {
+        let address = lookup_host(mqtt).await?.next().with_context(|| format!("no address for {mqtt}"))?;
+        let mut players = Self { acts: Vec::new(), tasks: Vec::new(), connected: 0 };
+        for (device_index, device) in stage.devices.iter().enumerate() {
+            let options = options(device, address, clock)?;
+            let client = Client::connect(options.clone())
+                .await
+                .with_context(|| format!("{} could not connect", device.serial))?;
+            players.connected += 1;
+            let topic_prefix = format!("wl/1/{}/{}/up", device.site, device.id);
+            let (sender, acts) = mpsc::channel(ACTS_MAX);
+            let player = Player {
+                device_index,
+                options,
+                topic_prefix,
+                clock: clock.clone(),
+                client: Some(client),
+                is_cut: false,
+                pending: BTreeMap::new(),
+                answers: answers.clone(),
+            };
+            players.acts.push(sender);
+            players.tasks.push(tokio::spawn(player.run(acts)));
+        }
+        Ok(players)
+    }
+
+    /// Lets the ward live until `until`, by the one clock.
+    pub(crate) async fn play(&self, ward: &mut Ward, clock: &Clock, until: Timestamp) -> anyhow::Result<()> {
+        while ward.next_at() <= until {
+            clock.sleep_until(ward.next_at()).await;
+            for deed in ward.step() {
+                let acts = self.acts.get(deed.device_index).context("a deed of an unknown device")?;
+                acts.send(deed.act).await.context("a device ended")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the last answers and says goodbye.
+    pub(crate) async fn finish(self) -> anyhow::Result<()> {
+        drop(self.acts);
+        for task in self.tasks {
+            task.await.context("a device broke off")??;
+        }
+        Ok(())
+    }
+}
+
+/// The virtual devices as the ward knows them.
+pub(crate) fn enrolled(stage: &Stage) -> anyhow::Result<Vec<Enrolled>> {
+    let enrol = |device: &StagedDevice| {
+        Ok(Enrolled {
+            id: device.id.parse()?,
+            site: device.site.parse()?,
+            kind: device.kind,
+            bed_index: device.bed,
+            serial: device.serial.clone(),
+        })
+    };
+    stage.devices.iter().map(enrol).collect()
+}
+
+fn options(device: &StagedDevice, addr: SocketAddr, clock: &Clock) -> anyhow::Result<ClientOptions> {
+    let own = (device.certificate_pem.as_str(), device.key_pem.as_str());
+    Ok(ClientOptions {
+        addr,
+        server_name: "localhost".to_owned(),
+        tls: client_config(&device.ca_pem, Some(own), clock)?,
+        version: Version::V5,
+        client_id: device.id.clone(),
+        clean: true,
+        expiry_s: 0,
+        keep_alive_s: 30,
+        will: None,
+        clock: clock.clone(),
+    })
+}
+
+struct Player {
+    device_index: usize,
+    options: ClientOptions,
+    topic_prefix: String,
+    clock: Clock,
+    client: Option<Client>,
+    is_cut: bool,
+    /// What was sent and not answered, by packet id.
+    pending: BTreeMap<u16, (Arc<Sent>, Timestamp)>,
+    answers: Option<mpsc::Sender<Answered>>,
+}
+
+/// What a player waits for.
+enum Next {
+    Act(Option<Act>),
+    Server(Result<Incoming, ClientError>),
+    TryAgain,
+}
+
+impl Player {
+    async fn run(mut self, mut acts: mpsc::Receiver<Act>) -> anyhow::Result<()> {
+        loop {
+            let has_room = self.client.as_ref().is_some_and(|it| self.pending.len() < it.receive_max().into());
+            let may_act = has_room || self.is_cut;
+            let next = match &mut self.client {
+                Some(client) => tokio::select! {
+                    biased;
+                    incoming = client.next() => Next::Server(incoming),
+                    act = acts.recv(), if may_act => Next::Act(act),
+                },
+                None if self.is_cut => Next::Act(acts.recv().await),
+                None => {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                    Next::TryAgain
+                }
+            };
+            match next {
+                Next::Act(Some(act)) => self.act(act).await,
+                Next::Act(None) => break,
+                Next::Server(Ok(incoming)) => self.take(incoming).await,
+                Next::Server(Err(_)) => self.client = None,
+                Next::TryAgain => self.connect().await,
+            }
+        }
+        tokio::time::timeout(LAST_ANSWERS, self.await_answers()).await.map_err(|_| {
+            anyhow::anyhow!("{} messages of {} were never answered", self.pending.len(), self.topic_prefix)
+        })
+    }
+
+    async fn await_answers(&mut self) {
+        while !self.pending.is_empty() {
+            match &mut self.client {
+                Some(client) => match client.next().await {
+                    Ok(incoming) => self.take(incoming).await,
+                    Err(_) => self.client = None,
+                },
+                None => self.connect().await,
+            }
+        }
+    }
+
+    async fn act(&mut self, act: Act) {
+        match act {
+            Act::Cut => (self.client, self.is_cut) = (None, true),
+            Act::Restore => {
+                self.is_cut = false;
+                self.connect().await;
+            }
+            Act::Send(sent) => self.send(Arc::new(sent)).await,
+        }
+    }
+
+    async fn send(&mut self, sent: Arc<Sent>) {
+        let Some(client) = &mut self.client else { return };
+        let topic = format!("{}/{}", self.topic_prefix, sent.leaf);
+        let payload = sent.payload.to_vec();
+        let published = client.publish(&topic, Some(sent.content_type), payload, Qos::AtLeastOnce);
+        let flushed = client.flush().await;
+        if let Ok(id) = published {
+            self.pending.insert(id, (sent, self.clock.now()));
+        }
+        if flushed.is_err() {
+            self.client = None;
+        }
+    }
+
+    async fn take(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Acknowledged { id, code, .. } => {
+                let Some((sent, sent_at)) = self.pending.remove(&id) else { return };
+                if let Some(answers) = &self.answers {
+                    let (device_index, answered_at) = (self.device_index, self.clock.now());
+                    let sent = Sent::clone(&sent);
+                    // Nobody counts any more once the receiver is gone.
+                    let _ = answers.send(Answered { device_index, sent, sent_at, answered_at, code }).await;
+                }
+            }
+            Incoming::PutOut { .. } => self.client = None,
+            Incoming::Message { .. } | Incoming::Subscribed { .. } | Incoming::Unsubscribed { .. } | Incoming::Pong => {}
+        }
+    }
+
+    /// Connects again and repeats what was not answered, under the messages' own numbers.
+    async fn connect(&mut self) {
+        let Ok(client) = Client::connect(self.options.clone()).await else { return };
+        self.client = Some(client);
+        for (_, (sent, sent_at)) in std::mem::take(&mut self.pending) {
+            self.send(Arc::clone(&sent)).await;
+            // The first attempt is the one that counts.
+            if let Some((_, at)) = self.pending.values_mut().find(|(it, _)| Arc::ptr_eq(it, &sent)) {
+                *at = sent_at;
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/** The stand-in's answers, one line a route, in the shapes that the screens read. */
+import { ago, ALARMS, board, chart, patientPage, PEOPLE, UNIT, uuid } from "./ward.mjs";
+import { ecg } from "./signals.mjs";
+
+const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6] };
+const ok = (json) => ({ status: 200, json });
+const list = (items) => ok({ items, next: null });
+const problem = (status, title, detail) => ({ status, json: { type: "about:blank", title, status, detail, instance: "7c1f" } });
+
+const PROFILES = [["bedside-monitor", "Bedside monitor"], ["ecg-patch", "ECG patch"], ["oximeter", "Oximeter"], ["blood-pressure-cuff", "Blood pressure cuff"]].map(([name, title]) => ({ name, title }));
+const DEVICES = PEOPLE.filter((p) => p.given).map((p) => ({ id: uuid(5, Number(p.bed)), label: `Monitor ${p.bed}`, serial: `NX4-204${p.bed}`, profile: "bedside-monitor", lifecycle: "in_service", site_id: UNIT.site_id, care_unit: UNIT, bed: { id: uuid(4, Number(p.bed)), name: p.bed }, topic_prefix: `wl/1/${UNIT.site_id}/${uuid(5, Number(p.bed))}/up`, patient: { id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` }, heard_s: p.silent ?? 1, connected: !p.silent, certificates: [{ id: uuid(6, Number(p.bed)), not_after: ago(-86400 * 300), revoked_at: null }] }));
+/** Time passes for the devices too. */
+const heard = (d) => ({ ...d, last_heard_at: d.heard_s === undefined ? null : ago(d.heard_s) });
+const LETTERS = [["unknown unit «C»", "expected Cel", "Oximeter 77120", 388], ["device is quarantined", "", "Pump 31204", 212], ["not SenML", "record 3 has two values", "Monitor 04", 1120]].map(([reason, explanation, device, payload_len], i) => ({ id: uuid(8, i), at: ago(760 * (i + 1)), reason, explanation, device, door: "mqtt", payload_len, topic: "wl/1/…/up/num", content_type: "application/senml+json" }));
+
+function trends(url) {
+  const from = Date.parse(url.searchParams.get("from")),
+    to = Date.parse(url.searchParams.get("to"));
+  const one = (vital, unit, label, base, slope, count, gap) => {
+    const points = [];
+    for (let i = 0; i <= count; i++) {
+      const at = from + ((to - from) * i) / count,
+        f = i / count;
+      if (gap && f > 0.5 && f < 0.58) continue;
+      points.push([Math.round(at), Math.round((base + slope * f * f + Math.sin(i * 1.7) * 1.2) * 10) / 10]);
+    }
+    return { vital, unit, label, points, gaps: gap ? [{ from: new Date(from + (to - from) * 0.5).toISOString(), to: new Date(from + (to - from) * 0.58).toISOString(), reason: "probe off" }] : [] };
+  };
+  return ok({ series: [one("heart_rate", "/min", "HR", 92, 26, 120), one("saturation", "%", "SpO₂", 95, -10, 120, true), one("respiratory_rate", "/min", "RR", 19, 9, 120), one("systolic_pressure", "mmHg", "NIBP", 126, -28, 10), one("diastolic_pressure", "mmHg", "Dia", 76, -20, 10), one("temperature", "°C", "Temp", 37.6, 1.6, 12)] });
+}
+
+function waves(url) {
+  const from = Date.parse(url.searchParams.get("from")),
+    to = Date.parse(url.searchParams.get("to")),
+    wave = ecg(118);
+  const samples = Array.from({ length: Math.round(((to - from) / 1000) * 250) }, (_, i) => Math.round(wave((from + i * 4) / 1000) * 1000));
+  return ok({ spans: [{ start: new Date(from).toISOString(), rate_hz: 250, unit: "mV", gain: 0.001, offset: 0, samples }], gaps: [] });
+}
+
+const SYSTEM = () => ({ journal: { status: "recording", bytes: 76_400_000, fsync_us_p50: 5800 + Math.random() * 900, fsync_us_p99: 14200 }, rates: { messages_per_s: 180 + Math.random() * 20, readings_per_s: 420 + Math.random() * 20 }, counters: { stored: 128_420, duplicates: 12, refused: 3, dead_letters: 18, waveform_samples_stored: 9_120_330 }, connections: 14, latencies: { receive_to_durable_ms_p50: 6.2, receive_to_durable_ms_p99: 14.1, receive_to_decided_ms_p50: 7, receive_to_decided_ms_p99: 16, receive_to_screen_ms_p50: 8.1, receive_to_screen_ms_p99: 19.8 }, version: "0.0.0", uptime_s: 4211 });
+
+function alarms(url) {
+  const scope = url.searchParams.get("scope"),
+    state = url.searchParams.get("state") ?? "any",
+    patient = url.searchParams.get("patient");
+  return list(ALARMS.filter((a) => (scope !== "mine" || a.mine) && (state === "any" || (state === "ended") === (a.state === "ended")) && (!patient || a.patient === patient)));
+}
+
+const LIFE = (a) => [{ at: a.since, what: "began", detail: `${a.title}, ${a.detail}`, by: null }, { at: a.raised_at, what: "raised", detail: "after 10 s", by: null }, ...a.told.map((x) => ({ at: x.at, what: "told", detail: `${x.name}, ${x.role}`, by: null })), ...(a.acknowledged_by ? [{ at: ago(20), what: "acknowledged", detail: "for 2 min", by: a.acknowledged_by }] : [])];
+
+const ROUTES = [
+  ["GET", /^\/session$/, (s) => (s.signedIn ? ok(session(s)) : problem(401, "not signed in"))],
+  ["POST", /^\/session$/, (s, _, __, b) => (b.password === "right" ? ((s.signedIn = true), { status: 204 }) : problem(401, "wrong"))],
+  ["DELETE", /^\/session$/, (s) => ((s.signedIn = false), { status: 204 })],
+  ["GET", /^\/demo-sign-ins$/, () => list(Object.entries(USERS).map(([role, [login, name]]) => ({ login, name, role })))],
+  ["POST", /^\/demo-sign-in\/(\w+)$/, (s, _, [login]) => ((s.signedIn = true), (s.role = Object.keys(USERS).find((r) => USERS[r][0] === login)), { status: 204 })],
+  ["POST", /^\/invitations\/(\w+)$/, (s, _, [token]) => (token === "used" ? problem(404, "no such invitation") : ((s.signedIn = true), { status: 204 }))],
+  ["GET", /^\/care-units$/, () => list([UNIT])],
+  ["GET", /^\/care-units\/[\w-]+\/board$/, (s) => (s.role === "it" ? problem(403, "not for IT", "IT reads no patients.") : ok(s.empty ? { ...board(), beds: [], counts: { high: 0, medium: 0, low: 0 } } : board()))],
+  ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok(patientPage(Number(n))) : problem(404, "no such patient"))],
+  ["GET", /^\/patients\/[\w-]+\/trends$/, (s, url) => trends(url)],
+  ["GET", /^\/patients\/[\w-]+\/waves$/, (s, url) => waves(url)],
+  ["POST", /^\/patients\/([\w-]+)\/chart$/, (s, _, [id], b) => (chart(id, b), { status: 201, json: {} })],
+  ["PUT", /^\/patients\/[\w-]+\/(limits|spo2-scale).*$/, () => ok({})],
+  ["POST", /^\/posts\/.*$/, () => ok({})],
+  ["GET", /^\/alarms$/, (s, url) => (s.empty ? list([]) : alarms(url))],
+  ["GET", /^\/alarms\/([\w-]+)$/, (s, _, [id]) => found(id, (a) => ok({ ...a, life: LIFE(a) }))],
+  ["POST", /^\/alarms\/([\w-]+)\/acknowledge$/, (s, _, [id], b) => found(id, (a) => ok(Object.assign(a, { state: "acknowledged", acknowledged_by: { id: uuid(7, 1), name: "Priya Nair" }, quiet_until: new Date(Date.now() + b.quiet_for_s * 1000).toISOString(), next_step_at: null })))],
+  ["POST", /^\/alarms\/([\w-]+)\/end$/, (s, _, [id], b) => found(id, (a) => ok(Object.assign(a, { state: "ended", ended_at: new Date().toISOString(), end: b.reason })))],
+  ["GET", /^\/devices$/, (s) => list(s.empty ? [] : DEVICES.map(heard))],
+  ["POST", /^\/devices$/, (s, _, __, b) => (DEVICES.push({ id: uuid(5, 100 + DEVICES.length), lifecycle: "provisioned", connected: false, patient: null, bed: null, certificates: [], ...b, care_unit: b.care_unit ? UNIT : null }), { status: 201, json: DEVICES.at(-1) })],
+  ["GET", /^\/devices\/([\w-]+)$/, (s, _, [id]) => ok(heard(DEVICES.find((d) => d.id === id)))],
+  ["POST", /^\/devices\/([\w-]+)\/certificate$/, (s, _, [id]) => ok({ certificate_pem: "-----BEGIN CERTIFICATE-----\n", key_pem: "-----BEGIN PRIVATE KEY-----\n", ca_pem: "-----BEGIN CERTIFICATE-----\n", not_after: ago(-86400 * 365), mqtt: { host: "localhost", port: 8883, topic_prefix: `wl/1/${UNIT.site_id}/${id}/up`, client_id: id } })],
+  ["PUT", /^\/devices\/([\w-]+)\/lifecycle$/, (s, _, [id], b) => ok(Object.assign(DEVICES.find((d) => d.id === id), { lifecycle: b.state }))],
+  ["POST", /^\/devices\/([\w-]+)\/association$/, () => ok({})],
+  ["GET", /^\/profiles$/, () => list(PROFILES)],
+  ["GET", /^\/staff$/, () => list(Object.entries(USERS).map(([role, [, name, n]]) => ({ id: uuid(7, n), name, role })))],
+  ["GET", /^\/dead-letters$/, (s) => list(s.empty ? [] : LETTERS)],
+  ["GET", /^\/dead-letters\/([\w-]+)$/, (s, _, [id]) => ok({ ...LETTERS.find((l) => l.id === id), payload: Buffer.from('[{"n":"MDC_TEMP","u":"C","v":37.2}]').toString("base64") })],
+  ["GET", /^\/system$/, () => ok(SYSTEM())]];
+
+function found(id, act) {
+  const alarm = ALARMS.find((a) => a.id === id);
+  return alarm ? act(alarm) : problem(404, "no such alarm");
+}
+
+function session(state) {
+  const [login, name, n] = USERS[state.role];
+  return { user: { id: uuid(10, n), login, role: state.role, staff_id: uuid(7, n), name }, org: { id: uuid(11, 1), name: "St. Brigid's" }, care_units: [UNIT], shift: null, product: { name: "Wardline", version: "0.0.0", intended_use: "Not a certified medical device." } };
+}
+
+/** The answer to one request; `state.broken` makes every path that it fits fail with its status. */
+export function answer(state, method, url, body) {
+  const path = url.pathname.slice("/api/v1".length);
+  if (state.broken && state.broken.path.test(path)) return problem(state.broken.status, "it broke", state.broken.detail);
+  for (const [verb, pattern, act] of ROUTES) {
+    const fits = verb === method && pattern.exec(path);
+    if (fits) return act(state, url, fits.slice(1), body);
+  }
+  return problem(404, "no such route", `${method} ${path}`);
+}
