@@ -12,8 +12,8 @@ use std::{
 use crate::{
     payload::{SENML_JSON, heart_rate},
     server::Server,
-    ward::Ward,
     waiting::now,
+    ward::Ward,
     wire::{Version, Wire},
 };
 
@@ -52,9 +52,9 @@ impl Companion {
     }
 
     /// Every message was acknowledged, and none waited long.
-    pub(crate) fn is_unharmed(self) {
+    pub(crate) fn ends_unharmed(self) {
         self.over.store(true, Relaxed);
-        let (sent, worst) = self.life.join().expect("the good device was harmed");
+        let Ok((sent, worst)) = self.life.join() else { panic!("the good device was harmed") };
         assert!(sent > 0, "the good device sent nothing");
         assert!(worst < UNHARMED_WITHIN, "the good device waited {worst:?} for an acknowledgement");
     }

@@ -96,9 +96,14 @@ impl Rest {
 
     /// Whoever this answer signed in.
     pub(crate) fn with_cookie_of(&self, answer: &Answer) -> Self {
-        let cookie = answer.headers.get(SET_COOKIE).unwrap_or_else(|| panic!("no session: {answer}"));
-        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-        Self { cookie: Some(cookie), ..self.clone() }
+        let cookie =
+            answer.headers.get(SET_COOKIE).unwrap_or_else(|| panic!("no session: {answer}"));
+        self.with_cookie(cookie.to_str().unwrap().split(';').next().unwrap())
+    }
+
+    /// Whoever this cookie says.
+    pub(crate) fn with_cookie(&self, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.to_owned()), ..self.clone() }
     }
 
     /// One request; only a server that cannot be reached fails the test.
@@ -133,10 +138,6 @@ impl Rest {
 
     pub(crate) fn get(&self, path: &str) -> Value {
         self.good(Method::GET, path, None)
-    }
-
-    pub(crate) fn text(&self, path: &str) -> String {
-        self.ask(Method::GET, path, None).text()
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {

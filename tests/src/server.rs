@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Method;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -149,12 +150,17 @@ impl Server {
         output(Command::new("kill").arg(signal).arg(self.ready.pid.to_string()));
     }
 
-    /// The numbers of `/metrics` of this name, whatever their labels, in all.
+    /// What a monitoring system reads.
+    pub(crate) fn metrics(&self) -> String {
+        Rest::new("").ask(Method::GET, &self.ready.metrics, None).text()
+    }
+
+    /// A figure of the metrics, by its name there.
     pub(crate) fn metric(&self, name: &str) -> f64 {
-        let text = Rest::new("").text(&self.ready.metrics);
-        let lines = text.lines().filter_map(|line| line.strip_prefix(name));
-        let values = lines.filter(|rest| rest.starts_with(['{', ' ']));
-        values.filter_map(|rest| rest.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        let text = self.metrics();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+        value.trim().parse().unwrap()
     }
 }
 

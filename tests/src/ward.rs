@@ -1,10 +1,7 @@
 //! A small ward, built through the public interface as its people would: a site,
 //! two beds with patients, a nurse, a charge nurse, a physician, and devices.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -187,7 +184,8 @@ impl Ward {
         let trend = self.nurse.get(&path);
         let series = trend["series"].as_array().cloned().unwrap_or_default();
         let series = series.into_iter().filter(|series| series["vital"] == vital);
-        let points = series.flat_map(|series| series["points"].as_array().cloned().unwrap_or_default());
+        let points =
+            series.flat_map(|series| series["points"].as_array().cloned().unwrap_or_default());
         points.map(|point| (point[0].as_f64().unwrap() as i64, point[1].as_f64())).collect()
     }
 
@@ -236,9 +234,15 @@ impl Span {
         Self::between(now - Duration::from_secs(600), now + Duration::from_secs(60))
     }
 
-    pub(crate) fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Self {
+    fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Self {
         let spell = |at: jiff::Timestamp| format!("{at:.3}");
         Self { from: spell(from), to: spell(to) }
+    }
+
+    /// From milliseconds since 1970 until after now.
+    pub(crate) fn since_millis(from: i64) -> Self {
+        let from = jiff::Timestamp::from_millisecond(from).unwrap();
+        Self::between(from, jiff::Timestamp::now() + Duration::from_secs(60))
     }
 }
 
@@ -257,15 +261,11 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// A folder that exists.
-pub(crate) fn folder(path: &Path) -> &Path {
-    std::fs::create_dir_all(path).unwrap();
-    path
-}
-
 #[test]
 fn base64_is_that_of_the_standard() {
-    for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+    for (bytes, text) in
+        [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+    {
         assert_eq!(base64(bytes.as_bytes()), text);
     }
 }

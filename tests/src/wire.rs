@@ -187,24 +187,6 @@ impl Wire {
         Ok(Puback { id: u16::from_be_bytes([body[0], body[1]]), code, words })
     }
 
-    /// Asks to hear filters and gives the code for each.
-    pub(crate) fn subscribe(&mut self, filters: &[&str]) -> Result<Vec<u8>, End> {
-        self.last_id += 1;
-        let mut body = self.last_id.to_be_bytes().to_vec();
-        if self.version == Version::V5 {
-            body.push(0);
-        }
-        for filter in filters {
-            body.extend(text(filter));
-            body.push(1);
-        }
-        self.send(&packet(0x82, &body));
-        let answer = self.receive()?;
-        assert_eq!(answer.head, 0x90, "{answer:?} is no SUBACK");
-        let codes_at = if self.version == Version::V5 { 3 } else { 2 };
-        Ok(answer.body[codes_at..].to_vec())
-    }
-
     /// The next packet that is not a DISCONNECT, or how it ended.
     pub(crate) fn receive(&mut self) -> Result<Packet, End> {
         let mut head = [0];
@@ -238,6 +220,16 @@ impl Wire {
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<(), End> {
         self.stream.read_exact(buffer).map_err(|error| how(&error))
+    }
+
+    /// Our own port, by which the server's calls can be told apart.
+    pub(crate) fn port(&self) -> u16 {
+        self.stream.sock.local_addr().unwrap().port()
+    }
+
+    /// How long the next reads wait at most.
+    pub(crate) fn wait_at_most(&mut self, within: Duration) {
+        self.stream.sock.set_read_timeout(Some(within)).unwrap();
     }
 
     /// Cuts the line without a goodbye.

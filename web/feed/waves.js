@@ -77,13 +77,26 @@ export function prefill(name, spans) {
       step = 1000 / span.rate_hz,
       factor = Array.isArray(span.gain) ? span.gain[0] * 10 ** span.gain[1] : (span.gain ?? 1);
     const values = Float32Array.from(span.samples, (raw) => (raw === null ? NaN : (raw - (span.offset ?? 0)) * factor));
-    // What the feed has already brought is the same and stays.
-    const first = channel.blocks[0]?.start ?? Infinity,
-      fresh = values.subarray(0, Math.max(0, Math.min(values.length, Math.ceil((first - start) / step))));
-    if (fresh.length) insert(channel.blocks, { start, step, end: start + fresh.length * step, values: fresh, why: null, gapBefore: false });
+    for (const [first, stop] of uncovered(channel.blocks, { start, step, count: values.length })) {
+      const fresh = { start: start + first * step, step, end: start + stop * step, values: values.subarray(first, stop), why: null, gapBefore: false };
+      insert(channel.blocks, fresh);
+      for (const listener of listeners) listener(name, fresh);
+    }
     channel.since = Math.min(channel.since, start);
-    for (const listener of listeners) listener(name, { start, values: fresh });
   }
+}
+
+/** The runs of a span's samples that no block holds yet, as [first, stop); what the feed brought is the same and stays. */
+function uncovered(blocks, { start, step, count }) {
+  const runs = [];
+  let first = 0;
+  for (const block of blocks) {
+    const from = Math.max(0, Math.min(count, Math.round((block.start - start) / step)));
+    if (from > first) runs.push([first, from]);
+    first = Math.max(first, Math.min(count, Math.round((block.end - start) / step)));
+  }
+  if (first < count) runs.push([first, count]);
+  return runs;
 }
 
 export const blocksOf = (name) => channels.get(name)?.blocks ?? [];

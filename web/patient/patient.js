@@ -22,6 +22,8 @@ import { Trends } from "./trends.js";
 
 /** Long enough for the widest lane. */
 const PREFILL_MS = 15_000;
+/** The record is readable a moment after the feed has shown it; by then the seam between the two can be closed. */
+const PREFILL_AGAIN_MS = 3000;
 
 export function Patient() {
   const { id } = route.value;
@@ -31,7 +33,10 @@ export function Patient() {
       const page = await get(`/patients/${id}`);
       heard(page.now ? Date.parse(page.now) : NaN);
       if (route.peek().id !== id) return;
-      if (shown.peek()?.patient.id !== id) prefill(page);
+      if (shown.peek()?.patient.id !== id) {
+        prefill(page);
+        setTimeout(prefill, PREFILL_AGAIN_MS, page);
+      }
       shown.value = page;
       setProblem(null);
     } catch (caught) {

@@ -33,7 +33,7 @@ async function leave() {
 export function Me() {
   const { user, product } = session.value;
   const name = user.name ?? user.login;
-  return html`<${Popover} className="me" label=${t("me.label", { name })} button=${html`<span class="avatar" aria-hidden="true">${initials(name)}</span>`}>
+  return html`<${Popover} className="me" label=${t("me.label", { name })} button=${html`<span class="avatar">${initials(name)}</span><span class="hidden">${t("me.label", { name })}</span>`}>
     ${() => html`
       <div><p class="strong">${name}</p><p class="small faint">${word("role", user.role)}${session.value.org ? `, ${session.value.org.name}` : ""}</p></div>
       <${Theme} />

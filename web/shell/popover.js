@@ -21,7 +21,7 @@ export function Popover({ label, button, className = "", children }) {
   }, [open]);
   const close = () => setOpen(false);
   return html`<div class=${`popover ${className}`} ref=${box}>
-    <button type="button" class="plain" aria-expanded=${String(open)} aria-label=${label} title=${label} onClick=${() => setOpen(!open)}>${button}</button>
+    <button type="button" class="plain" aria-expanded=${String(open)} title=${label} onClick=${() => setOpen(!open)}>${button}</button>
     ${open && html`<div class="popover-panel panel stack" role="dialog" aria-label=${label}>${typeof children === "function" ? children(close) : children}</div>`}
   </div>`;
 }

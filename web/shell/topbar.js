@@ -16,7 +16,7 @@ export function TopBar() {
   return html`<header class="topbar">
     <${UnitSwitch} />
     <${Search} />
-    ${screens().includes("alarms") && html`<a class="button plain alarm-total" href=${`/alarms${kept()}`} aria-label=${t("alarm.counts", { high, medium, low })}><${Counts} /></a>`}
+    ${screens().includes("alarms") && html`<a class="button plain alarm-total" href=${`/alarms${kept()}`} title=${t("alarm.counts", { high, medium, low })}><${Counts} /></a>`}
     <${SoundControl} />
     <${Clock} />
     <${Me} />

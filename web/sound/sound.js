@@ -108,5 +108,5 @@ export function start() {
     if (fresh && pausedUntil.peek() > performance.now()) pausedUntil.value = 0;
   });
   effect(tune);
-  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => allowed.peek() || allow(), { capture: true });
+  for (const touch of ["pointerdown", "pointerup", "keydown"]) addEventListener(touch, () => allowed.peek() || allow(), { capture: true });
 }

@@ -1,6 +1,7 @@
 //! The shapes of answers and requests; they belong to the API and to nothing else.
 
 pub(crate) mod alarm;
+pub(crate) mod audit;
 pub(crate) mod bed;
 pub(crate) mod device;
 pub(crate) mod feed;
@@ -9,4 +10,5 @@ pub(crate) mod numeric;
 pub(crate) mod patient;
 pub(crate) mod people;
 pub(crate) mod place;
+pub(crate) mod system;
 pub(crate) mod words;

@@ -42,3 +42,15 @@ pub const WAVES_SPAN_MAX: Duration = Duration::from_secs(3_600);
 pub const TREND_POINTS: usize = 1_200;
 /// The most points of a trend in one answer.
 pub const TREND_POINTS_MAX: usize = 20_000;
+/// The longest range of a trend in one answer.
+pub const TRENDS_SPAN_MAX: Duration = Duration::from_secs(8 * 86_400);
+/// Connections of people at once; further ones wait.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// How long a client may take for the headers of a request.
+pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// The longest head of a request, in bytes.
+pub const HEADERS_LEN_MAX: usize = 32 * 1_024;
+/// The most headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// How long open answers may take once the server stops.
+pub const END_WITHIN: Duration = Duration::from_secs(5);

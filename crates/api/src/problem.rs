@@ -72,6 +72,8 @@ impl Problem {
         slow_down TOO_MANY_REQUESTS "slow-down" "Too many attempts";
         /// The journal does not record, so nothing is accepted.
         not_recording SERVICE_UNAVAILABLE "not-recording" "The record cannot be written";
+        /// An answer took longer than it may.
+        too_slow SERVICE_UNAVAILABLE "too-slow" "This took too long";
         /// The method is not one of this address.
         wrong_method METHOD_NOT_ALLOWED "wrong-method" "This address does not take that method";
     }

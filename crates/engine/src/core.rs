@@ -11,12 +11,12 @@
 //! cause, however much later its frame reached the log.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
 use ::record::{Actor, Body, Position, Wish};
-use model::{AlarmId, DeviceId, Id, Kind, OrgId, PartitionId, PatientId, SiteId, Timestamp};
+use model::{AlarmId, DeviceId, Id, Kind, OrgId, PatientId, SiteId, Timestamp};
 use protocols::profile::Profile;
 use store::{LogOffset, Record};
 
@@ -43,8 +43,8 @@ mod views;
 mod waves;
 
 pub use alarms::{About, AlarmKey};
+pub(crate) use out::DecidedOf;
 pub use out::{Out, OutcomeOf, PointOf, WaveOf};
-pub use rows::{RowOf, RowWhat};
 pub use restore::RestoreError;
 
 use alarms::Alarms;
@@ -175,8 +175,6 @@ pub struct Core {
     timers: Timers,
     changes: Changes,
     counters: Counters,
-    /// Provisional records that were taken, so that their confirmation is not taken again.
-    provisional: BTreeSet<Position>,
     ended: VecDeque<view::Alarm>,
 }
 
@@ -216,7 +214,6 @@ impl Core {
             timers: Timers::default(),
             changes: Changes::default(),
             counters: Counters::default(),
-            provisional: BTreeSet::new(),
             ended: VecDeque::new(),
         }
     }
@@ -261,7 +258,7 @@ impl Core {
     /// Looks at time alone: meets every deadline up to `now`.
     pub fn tick(&mut self, now: Timestamp, out: &mut Out) {
         let is_due = self.next_deadline().is_some_and(|due| due <= now);
-        if !is_due || self.cause.is_none() || now <= self.now {
+        if !is_due || self.cause.is_none() || now < self.now {
             return;
         }
         let before = self.now;
@@ -357,7 +354,7 @@ impl Core {
     }
 
     /// Makes a decision: names it, keeps it for the journal, and applies it at once.
-    fn decide(&mut self, turn: &mut Turn<'_>, decision: Decision) {
+    pub(crate) fn decide(&mut self, turn: &mut Turn<'_>, decision: Decision) {
         let Some(cause) = &mut self.cause else { return };
         let effect = EffectId { cause: cause.position, index: cause.next_index };
         let decided = Decided { effect, after: cause.after, decision };
@@ -386,7 +383,7 @@ impl Core {
             Decision::Alarm(changed) => self.alarm_changed(turn, decided, changed),
             Decision::Called(called) => self.called(turn, decided, called),
             Decision::Weighed(weighed) => self.weighed(turn, weighed),
-            Decision::Scored(scored) => self.scored(turn, decided.effect.index, scored),
+            Decision::Scored(scored) => self.scored(scored),
             Decision::TimePassed(to) => self.advance(turn, (*to).max(self.now)),
             Decision::Noticed(notice) => self.noticed(turn, *notice),
         }
@@ -406,10 +403,6 @@ impl Core {
 
     fn is_cut(&self, stage: Cut) -> bool {
         self.setup.cut == Some(stage)
-    }
-
-    fn partition_of(&self, device: DeviceId) -> Option<PartitionId> {
-        self.directory.partition_of(device)
     }
 }
 

@@ -20,8 +20,11 @@ mod shell;
 mod status;
 pub mod view;
 
-pub use crate::core::{About, AlarmKey, Core, Cut, Out, RestoreError, Setup};
+pub use crate::core::{
+    About, AlarmKey, Core, Counters, Cut, Out, OutcomeOf, PointOf, RestoreError, Setup, WaveOf,
+};
 pub use directory::{Directory, Invitation};
+pub use replay::Ahead;
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};
 pub use record::{Reason, Refusal};

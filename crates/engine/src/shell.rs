@@ -1,5 +1,411 @@
-//! x.
-#[derive(Debug)] pub struct Engine;
-#[derive(Debug)] pub struct EngineEnd;
-#[derive(Debug)] pub struct EngineParts;
-#[derive(Debug)] pub struct StartError;
+//! The thin loop around the core: one task owns the state, takes records as the
+//! journal hands them on, appends what was decided, tells screens, answers questions.
+//!
+//! Disks that are not the journal never hold it up: rows and points go to a writer
+//! thread, and if that falls hopelessly behind they are given up until a restart,
+//! which makes them again from the journal.
+
+use std::{future::pending, sync::Arc};
+
+use model::Timestamp;
+use store::{
+    Clock, Condition, Followed, Follower, Journal, LogOffset, ReadError, Records, Series, WhyNot,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    core::{Core, Cut, Out, Setup},
+    feed::Publisher,
+    handle::{EngineHandle, Question, Shown},
+    limits::{CHECKPOINT_BYTES, CHECKPOINT_EVERY, QUESTIONS_MAX},
+    record::Notice,
+    view::{Cursor, Recording},
+};
+
+mod answers;
+mod appends;
+mod gauges;
+mod start;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+#[cfg(test)]
+pub(crate) use appends::entry;
+pub use start::StartError;
+
+use answers::Answers;
+use appends::Appends;
+use gauges::Gauges;
+use writer::{Job, Wrote, WriterHandle};
+
+/// What the engine works with.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct EngineParts {
+    pub clock: Clock,
+    pub journal: Journal,
+    pub series: Series,
+    pub records: Records,
+    pub setup: Setup,
+}
+
+/// Why the engine's loop ended.
+#[derive(Debug)]
+pub enum EngineEnd {
+    /// It was asked to, or nobody holds a handle any more.
+    Stopped,
+    /// The journal was closed.
+    JournalClosed,
+    /// The journal cannot be read on.
+    Unreadable(ReadError),
+}
+
+/// The loop with everything that it owns.
+#[derive(Debug)]
+pub struct Engine {
+    clock: Clock,
+    journal: Journal,
+    follower: Follower,
+    condition: watch::Receiver<Condition>,
+    core: Core,
+    cut: Option<Cut>,
+    out: Out,
+    publisher: Publisher,
+    began: Cursor,
+    cursor: Cursor,
+    shown: Arc<Shown>,
+    questions: mpsc::Receiver<Question>,
+    answers: Answers,
+    appends: Appends,
+    writer: WriterHandle,
+    gauges: Gauges,
+    /// When the last tick was, so that a deadline in the past cannot spin.
+    ticked_at: Timestamp,
+    checkpoint: Checkpoint,
+}
+
+/// How far the newest checkpoint is.
+#[derive(Clone, Copy, Debug)]
+struct Checkpoint {
+    at: LogOffset,
+    made_at: Timestamp,
+    under_way: bool,
+    wanted: bool,
+}
+
+/// What woke the loop.
+enum Woken {
+    Question(Option<Question>),
+    Followed(Option<Followed>),
+    Appended(Result<store::Durable, store::AppendError>),
+    Wrote(Wrote),
+    Condition,
+    Deadline,
+    Second,
+}
+
+/// A tick follows the one before by at least this much.
+const TICK_MIN: std::time::Duration = std::time::Duration::from_millis(1);
+
+impl Engine {
+    /// Reads the past and starts the loop. Returns once everything that is in the journal is in the state.
+    pub async fn start(
+        parts: EngineParts,
+    ) -> Result<(EngineHandle, JoinHandle<EngineEnd>), StartError> {
+        let EngineParts { clock, journal, series, records, setup } = parts;
+        let cut = setup.cut;
+        let reading = (journal.clone(), series.clone(), records.clone());
+        let past = tokio::task::spawn_blocking(move || {
+            let (journal, series, records) = reading;
+            start::read_past(&journal, &series, &records, setup)
+        });
+        let past = past.await.map_err(|_| StartError::Interrupted)??;
+        let now = clock.now();
+        let began = Cursor(u64::try_from(now.unix_nanos()).unwrap_or(0));
+        let (ask, questions) = mpsc::channel(QUESTIONS_MAX);
+        let shown = Arc::new(Shown::default());
+        let follower = journal.follow(past.came_to);
+        let condition = journal.condition();
+        let writer = WriterHandle::start(series, records, cut == Some(Cut::Series))
+            .map_err(StartError::Thread)?;
+        let mut engine = Self {
+            follower,
+            condition,
+            core: past.core,
+            cut,
+            out: past.out,
+            publisher: Publisher::default(),
+            began,
+            cursor: began,
+            shown: Arc::clone(&shown),
+            questions,
+            answers: Answers::default(),
+            appends: Appends::new(journal.clone()),
+            writer,
+            gauges: Gauges::new(now),
+            ticked_at: now,
+            checkpoint: Checkpoint {
+                at: past.checkpoint,
+                made_at: now,
+                under_way: false,
+                wanted: false,
+            },
+            journal,
+            clock,
+        };
+        if now.since(engine.core.now()) > start::PAUSE_MIN {
+            // While nobody listened nobody was silent.
+            engine.core.notice(Notice::Listening { at: now }, &mut engine.out);
+        }
+        engine.tell(now);
+        engine.show_directory();
+        engine.show_status(now);
+        let task = tokio::spawn(engine.run());
+        Ok((EngineHandle { questions: ask, shown }, task))
+    }
+
+    async fn run(mut self) -> EngineEnd {
+        let second = self.clock.wall_duration(std::time::Duration::from_secs(1));
+        let mut seconds =
+            tokio::time::interval(second.max(std::time::Duration::from_millis(100)));
+        seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            let wake = self.core.next_deadline().map(|due| due.max(self.ticked_at.after(TICK_MIN)));
+            let deadline = async {
+                match wake {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            let woken = tokio::select! {
+                biased;
+                question = self.questions.recv() => Woken::Question(question),
+                wrote = self.writer.next() => Woken::Wrote(wrote),
+                appended = self.appends.next() => Woken::Appended(appended),
+                changed = self.condition.changed(), if self.condition.has_changed().is_ok() => {
+                    let _ = changed;
+                    Woken::Condition
+                }
+                () = deadline => Woken::Deadline,
+                followed = self.follower.next() => Woken::Followed(followed),
+                _ = seconds.tick() => Woken::Second,
+            };
+            if let Some(end) = self.wake(woken).await {
+                self.publisher.end();
+                return end;
+            }
+        }
+    }
+
+    async fn wake(&mut self, woken: Woken) -> Option<EngineEnd> {
+        match woken {
+            Woken::Question(None) => {
+                self.stop().await;
+                return Some(EngineEnd::Stopped);
+            }
+            Woken::Question(Some(Question::Stop(done))) => {
+                self.stop().await;
+                let _ = done.send(());
+                return Some(EngineEnd::Stopped);
+            }
+            Woken::Question(Some(question)) => self.answer(question),
+            Woken::Followed(None) => return Some(EngineEnd::JournalClosed),
+            Woken::Followed(Some(Followed::Unreadable(error))) => {
+                tracing::error!(%error, "journal_unreadable");
+                return Some(EngineEnd::Unreadable(error));
+            }
+            Woken::Followed(Some(followed)) => self.follow(followed),
+            Woken::Appended(appended) => {
+                self.appends.settle(appended);
+                self.release_checkpoint();
+            }
+            Woken::Wrote(wrote) => self.wrote(wrote),
+            Woken::Condition => self.condition_changed(),
+            Woken::Deadline => self.tick(),
+            Woken::Second => {
+                let now = self.clock.now();
+                self.show_status(now);
+                self.checkpoint_if_due(now);
+            }
+        }
+        None
+    }
+
+    fn follow(&mut self, followed: Followed) {
+        let now = self.clock.now();
+        match followed {
+            Followed::Durable(records) => {
+                for record in records.iter() {
+                    self.gauges.came(record, now);
+                    self.core.step(record, &mut self.out);
+                }
+            }
+            Followed::Provisional(records) => {
+                for record in records.iter() {
+                    self.appends.unsettled(record.frame.position);
+                    self.core.step(record, &mut self.out);
+                }
+            }
+            Followed::Confirmed(records) => {
+                for record in records.iter() {
+                    self.appends.confirmed(record.frame.position);
+                }
+            }
+            Followed::Lost(records) => {
+                tracing::warn!(records = records.len(), "records_lost");
+                for record in records.iter() {
+                    self.appends.lost(record.frame.position);
+                }
+            }
+            Followed::Missed(records) => tracing::warn!(records, "provisional_records_missed"),
+            Followed::Unreadable(_) => {}
+        }
+        self.tell(now);
+        self.checkpoint_if_due(now);
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.ticked_at = now;
+        self.core.tick(now, &mut self.out);
+        self.tell(now);
+    }
+
+    fn condition_changed(&mut self) {
+        let recording = match *self.condition.borrow_and_update() {
+            Condition::Recording => Recording::Yes,
+            Condition::NotRecording { why: WhyNot::Full, .. } => Recording::DiskFull,
+            Condition::NotRecording { why: WhyNot::Poisoned, .. } => Recording::DiskFault,
+        };
+        let now = self.clock.now();
+        self.core.notice(Notice::Recording { recording, at: now }, &mut self.out);
+        if recording.is_on() {
+            self.appends.retry();
+        }
+        self.tell(now);
+    }
+
+    /// Carries out everything that the core has handed out since the last time.
+    fn tell(&mut self, now: Timestamp) {
+        let beats = std::mem::take(&mut self.out.beats);
+        for beat in &beats {
+            let (site, took) = (beat.site, now.since(beat.device_at));
+            self.core.notice(Notice::Pace { site, took, at: now }, &mut self.out);
+        }
+        self.core.flush(now, &mut self.out);
+        self.appends.append(std::mem::take(&mut self.out.decided));
+        if self.cut != Some(Cut::LiveFeed) {
+            for mut delta in self.out.deltas.drain(..) {
+                self.cursor.0 += 1;
+                delta.cursor = self.cursor;
+                self.publisher.publish(delta);
+            }
+            for trace in self.out.traces.drain(..) {
+                if self.publisher.is_watched(trace.care_unit) {
+                    self.publisher.draw(trace);
+                }
+            }
+            beats.into_iter().for_each(|beat| self.publisher.beat(beat));
+        }
+        if self.out.directory_changed {
+            self.show_directory();
+        }
+        self.gauges.told(self.clock.now());
+        self.writer.send(Job::batch(&mut self.out));
+        self.out.clear();
+    }
+
+    fn show_directory(&self) {
+        let directory = self.core.directory();
+        let mut shown =
+            self.shown.directory.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *shown = directory;
+    }
+
+    fn show_status(&mut self, now: Timestamp) {
+        let counters = self.core.counters();
+        let mut status = self.gauges.status(&counters, now);
+        status.recording = self.core.recording();
+        status.behind_bytes = self.journal.end().bytes().saturating_sub(self.core.came_to().bytes());
+        status.alarms_standing = u64::try_from(self.core.standing()).unwrap_or(u64::MAX);
+        status.feed_readers = u64::try_from(self.publisher.readers()).unwrap_or(u64::MAX);
+        status.checkpoint_bytes = self.checkpoint.at.bytes();
+        status.derived_behind = self.writer.has_given_up();
+        let mut shown =
+            self.shown.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *shown = status;
+    }
+
+    fn checkpoint_if_due(&mut self, now: Timestamp) {
+        let grown = self.follower.offset().bytes().saturating_sub(self.checkpoint.at.bytes());
+        let is_due = self.checkpoint.wanted
+            || grown >= CHECKPOINT_BYTES
+            || (grown > 0 && now.since(self.checkpoint.made_at) >= CHECKPOINT_EVERY);
+        if is_due {
+            self.make_checkpoint(now);
+        }
+    }
+
+    /// Hands the state to the writer; it is sealed once every decision in it is durable.
+    fn make_checkpoint(&mut self, now: Timestamp) {
+        let may_be_sealed = self.appends.is_settled() && self.core.recording().is_on();
+        if self.checkpoint.under_way || !may_be_sealed || self.writer.has_given_up() {
+            return;
+        }
+        (self.checkpoint.under_way, self.checkpoint.wanted) = (true, false);
+        self.checkpoint.made_at = now;
+        let (up_to, bytes) = (self.follower.offset(), self.core.checkpoint());
+        let go = self.appends.when_durable();
+        self.writer.send(Job::Seal { up_to, bytes, go });
+        self.release_checkpoint();
+    }
+
+    fn release_checkpoint(&mut self) {
+        self.appends.release();
+    }
+
+    fn wrote(&mut self, wrote: Wrote) {
+        match wrote {
+            Wrote::Rows(outcomes) => {
+                for outcome in outcomes {
+                    self.answers.decided(outcome, &self.core);
+                }
+            }
+            Wrote::SealSoon => self.checkpoint.wanted = true,
+            Wrote::Sealed(up_to) => {
+                self.checkpoint.at = up_to;
+                self.checkpoint.under_way = false;
+                tracing::info!(offset = up_to.bytes(), "checkpoint_made");
+            }
+            Wrote::NotSealed => self.checkpoint.under_way = false,
+        }
+    }
+
+    /// Waits for what is on its way to disks, and makes a last checkpoint.
+    async fn stop(&mut self) {
+        while self.checkpoint.under_way || self.appends.is_waiting() {
+            let woken = tokio::select! {
+                wrote = self.writer.next() => Woken::Wrote(wrote),
+                appended = self.appends.next() => Woken::Appended(appended),
+            };
+            match woken {
+                Woken::Wrote(wrote) => self.wrote(wrote),
+                Woken::Appended(appended) => {
+                    self.appends.settle(appended);
+                    self.release_checkpoint();
+                }
+                _ => {}
+            }
+        }
+        self.make_checkpoint(self.clock.now());
+        while self.checkpoint.under_way {
+            let wrote = self.writer.next().await;
+            self.wrote(wrote);
+        }
+        self.writer.end();
+    }
+}

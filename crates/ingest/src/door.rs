@@ -1,5 +1,8 @@
 //! `take`: what every protocol calls, and the only place where a message becomes a record.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -261,6 +264,11 @@ impl Door {
             [stored, duplicates, dead_letters, unanswered, refused, samples]
                 .map(|count| count.load(Relaxed));
         DoorCounts { stored, duplicates, dead_letters, unanswered, refused, samples }
+    }
+
+    /// Returns when the journal takes more.
+    pub(crate) async fn room(&self) {
+        self.journal.room().await;
     }
 
     /// Counts a connection that was not let in.

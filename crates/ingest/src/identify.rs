@@ -1,9 +1,6 @@
 //! Who speaks: from the verified certificate to the device, its profile and its partition.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, RwLock},
-};
+use std::{fmt, sync::Arc};
 
 use model::{DeviceId, Lifecycle, OrgId, PartitionId, SiteId};
 use protocols::profile::Profile;
@@ -44,21 +41,27 @@ pub enum UnknownDevice {
     },
 }
 
-/// The devices that may speak, replaced whole by the shell when the directory changes.
-#[derive(Clone, Debug, Default)]
-pub struct Registry(Arc<RwLock<Arc<HashMap<DeviceId, DeviceRef>>>>);
+/// Where the door looks a device up; it answers from memory, and always with what holds now.
+#[derive(Clone)]
+pub struct Registry(Arc<Lookup>);
+
+type Lookup = dyn Fn(DeviceId) -> Option<DeviceRef> + Send + Sync;
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Registry")
+    }
+}
 
 impl Registry {
-    /// Puts a new set of devices in place; messages taken from then on see it.
-    pub fn replace(&self, devices: HashMap<DeviceId, DeviceRef>) {
-        let mut held = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *held = Arc::new(devices);
+    /// A registry that asks this; the shell gives it the engine's directory.
+    pub fn new(lookup: impl Fn(DeviceId) -> Option<DeviceRef> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(lookup))
     }
 
     /// A device, whatever its state.
     pub fn find(&self, device: DeviceId) -> Option<DeviceRef> {
-        let held = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        held.get(&device).cloned()
+        (self.0)(device)
     }
 
     /// The device of a certificate's claim, if it may speak.

@@ -64,6 +64,7 @@ async fn take_in(
 ) {
     let mut arrivals = Vec::with_capacity(DRAWN_AT_ONCE);
     while listener.next_many(&mut arrivals, DRAWN_AT_ONCE).await > 0 {
+        door.room().await;
         for arrival in arrivals.drain(..) {
             // Room first: an admitted message always finds its place in the order.
             let Ok(place) = waiting.reserve().await else { return };

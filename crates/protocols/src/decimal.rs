@@ -69,12 +69,12 @@ impl Decimal {
         Some(Self { mantissa, exp10: i8::try_from(exp).ok()? })
     }
 
-    /// The shortest decimal that names this float, which is what its sender meant.
+    /// The number that the sender of this float meant: the shortest decimal that names it.
     pub fn from_f64(value: f64) -> Option<Self> {
         if value.is_finite() { Self::parse(&format!("{value:e}")) } else { None }
     }
 
-    /// The shortest decimal that names this float of single precision.
+    /// The number that the sender of this float of 32 bits meant.
     pub fn from_f32(value: f32) -> Option<Self> {
         if value.is_finite() { Self::parse(&format!("{value:e}")) } else { None }
     }

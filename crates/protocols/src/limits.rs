@@ -12,7 +12,7 @@ pub const NAME_LEN_MAX: usize = 128;
 pub const UNIT_LEN_MAX: usize = 32;
 /// Bytes of a topic (protocols §1.1).
 pub const TOPIC_LEN_MAX: usize = 512;
-/// Levels of a topic.
+/// The depth of a topic, in levels.
 pub const TOPIC_LEVELS_MAX: usize = 16;
 /// Characters of a channel or a kind in a topic.
 pub const CHANNEL_LEN_MAX: usize = 64;

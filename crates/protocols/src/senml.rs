@@ -60,7 +60,7 @@ pub struct RawSample {
 /// A finding that does not stop the message; it holds no values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Which record of the pack, counted from 0.
+    /// The index of the record in the pack, from 0.
     pub record: usize,
     /// The output, or [`UNNAMED`].
     pub channel: Channel,

@@ -275,6 +275,24 @@ mod tests {
         let with = |len| frame(7, &vec![0; len]).encode(&mut Vec::new());
         assert_eq!(with(BODY_LEN_MAX), Ok(()));
         assert_eq!(with(BODY_LEN_MAX + 1), Err(FrameError::TooLong { len: BODY_LEN_MAX + 1 }));
+        let longest = frame(7, &vec![1; BODY_LEN_MAX]);
+        assert_eq!(Frame::decode(&mut &bytes(&longest)[..]), Ok(longest));
+        // A length beyond the limit is damage at once: no bytes are waited for.
+        let len = u32::try_from(BODY_LEN_MAX + FIELDS_LEN + 1).unwrap();
+        let head = [len.to_be_bytes(), [0; 4]].concat();
+        assert_eq!(Frame::decode(&mut &head[..]), Err(FrameError::Damaged));
+    }
+
+    #[test]
+    fn a_body_does_not_reach_a_log_line() {
+        let frame = frame(7, b"Ilse Brandt");
+        let bytes = bytes(&frame);
+        let borrowed = FrameRef::decode(&mut &bytes[..]).unwrap();
+        assert_eq!((borrowed.body(), borrowed.len()), (&b"Ilse Brandt"[..], bytes.len()));
+        for line in [format!("{frame:?}"), format!("{borrowed:?}")] {
+            assert!(line.contains("11") && !line.contains("73, 108"), "{line}");
+            assert!(!line.contains("Ilse"), "{line}");
+        }
     }
 
     proptest! {

@@ -121,7 +121,9 @@ actions! {
     SetLimits "patient.limits" "Sets alarm limits.":          OwnUnit OwnUnit Site Nowhere;
     SetSpO2Scale "patient.spo2_scale" "Orders the SpO₂ scale of NEWS2.": Nowhere Nowhere Site Nowhere;
     MovePatient "patient.move" "Puts a patient into a bed, or out of it.": OwnUnit OwnUnit Site Nowhere;
-    Assign "assignment.write" "Says who looks after a bed or runs a unit.": Nowhere OwnUnit Nowhere Nowhere;
+    Assign "assignment.write" "Says who looks after a bed.": Nowhere OwnUnit Nowhere Nowhere;
+    // Somebody has to name the first one in charge of a new unit.
+    AssignCharge "assignment.charge" "Says who runs a care unit.": Nowhere OwnUnit Nowhere Organization;
     ReadAlarms "alarm.read" "Alarms and their life.":         Site Site Site Nowhere;
     AcknowledgeAlarm "alarm.acknowledge" "Answers an alarm.": Site Site Site Nowhere;
     EndAlarm "alarm.end" "Ends an alarm with a reason.":      OwnUnit OwnUnit Site Nowhere;

@@ -37,8 +37,8 @@ use tokio::sync::{oneshot, watch};
 
 pub use follow::{Followed, Follower};
 pub use recover::{OpenError, Recovery, Torn};
-pub(crate) use recover::{find_end, read_whole};
-pub(crate) use segment::{COMMIT, Walked, walk};
+pub(crate) use recover::{find_tail, read_whole};
+pub(crate) use segment::{COMMIT, walk};
 pub use segment::{ReadError, Replay, replay};
 pub use status::{Condition, JournalStatus, WhyNot};
 
@@ -313,6 +313,14 @@ impl Journal {
     /// The durable records after `from` as the log stands now; blocks while it reads.
     pub fn replay(&self, from: LogOffset) -> Replay {
         Replay::until(Arc::clone(&self.0.shared.storage), from, self.end())
+    }
+
+    /// The newest place at or before `offset` at which a segment begins: a replay that
+    /// wants about so much of the log's end can start there.
+    pub fn segment_before(&self, offset: LogOffset) -> io::Result<LogOffset> {
+        let segments = self.0.shared.storage.segments()?;
+        let starts = segments.iter().map(|segment| segment.start);
+        Ok(starts.filter(|start| *start <= offset).max().unwrap_or_default())
     }
 
     /// Where the durable log ends.

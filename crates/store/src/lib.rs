@@ -11,7 +11,7 @@ mod data_dir;
 mod hold;
 mod journal;
 pub mod limits;
-mod records;
+mod records; // Frozen: engine and api build on it.
 mod series;
 mod sqlite;
 mod storage;
@@ -34,3 +34,4 @@ pub use series::{
 };
 pub use sqlite::DatabaseError;
 pub use storage::{FaultyDisk, FileStorage, Happened, Segment, Storage};
+pub use verify::{Bodies, Damage, DumpError, Report, VerifyError, dump, verify, verify_journal};

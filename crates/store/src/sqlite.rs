@@ -6,7 +6,7 @@ use std::{
     sync::Mutex,
 };
 
-use model::{Id, Kind, Redacted, Timestamp};
+use model::{Id, Kind, Timestamp};
 use rusqlite::{
     Connection, OpenFlags, ToSql, Transaction, TransactionBehavior,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
@@ -193,17 +193,5 @@ impl FromSql for Sql<LogOffset> {
         let bytes = i64::column_result(value)?;
         let bytes = u64::try_from(bytes).map_err(|_| FromSqlError::OutOfRange(bytes))?;
         Ok(Self(LogOffset::from_bytes(bytes)))
-    }
-}
-
-impl ToSql for Sql<&Redacted<String>> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.0.as_str().into())
-    }
-}
-
-impl FromSql for Sql<Redacted<String>> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        String::column_result(value).map(|text| Self(Redacted(text)))
     }
 }

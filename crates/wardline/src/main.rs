@@ -1,1 +1,72 @@
-fn main() {}
+//! Wardline: one program that takes in what devices measure, keeps it, and gets alarms answered.
+//!
+//! **Absent on purpose:** logic. A function here that needs a unit test about medicine,
+//! storage or protocols stands in the wrong crate.
+
+mod bench;
+mod config;
+mod demo;
+mod percentile;
+mod profiles;
+mod program;
+mod recordings;
+mod rest;
+mod serve;
+mod server_process;
+mod store_command;
+mod watchdog;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The open system of connected care. Not a medical device; see the README.
+#[derive(Debug, Parser)]
+#[command(name = "wardline", version, about, after_help = "Start with: wardline demo")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A ward of virtual patients on the real server; ends with Ctrl-C.
+    Demo(demo::Arguments),
+    /// The server.
+    Serve(serve::Arguments),
+    /// Measures this machine; one JSON object a line with --json.
+    Bench(bench::Arguments),
+    /// Offline work on a data directory that nobody holds.
+    Store(store_command::Arguments),
+}
+
+/// A refusal that the user can mend ends with 1, a fault of ours with 2.
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    transport::install_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the program's threads could not be started: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Bench(arguments) => bench::run(arguments).await,
+            Command::Store(arguments) => store_command::run(arguments),
+        }
+    });
+    // What still runs has nothing left to lose: everything acknowledged is durable.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, each cause once.
+            eprintln!("{error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

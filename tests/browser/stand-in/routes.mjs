@@ -1,6 +1,6 @@
 /** The stand-in's answers, one line a route, in the shapes that the screens read. */
-import { ago, ALARMS, board, chart, patientPage, PEOPLE, UNIT, uuid } from "./ward.mjs";
-import { ecg } from "./signals.mjs";
+import { ago, ALARMS, board, chart, LANES, patientPage, PEOPLE, UNIT, uuid } from "./ward.mjs";
+import { ecg, pleth, resp } from "./signals.mjs";
 
 const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6] };
 const ok = (json) => ({ status: 200, json });
@@ -32,9 +32,11 @@ function trends(url) {
 function waves(url) {
   const from = Date.parse(url.searchParams.get("from")),
     to = Date.parse(url.searchParams.get("to")),
-    wave = ecg(118);
-  const samples = Array.from({ length: Math.round(((to - from) / 1000) * 250) }, (_, i) => Math.round(wave((from + i * 4) / 1000) * 1000));
-  return ok({ spans: [{ start: new Date(from).toISOString(), rate_hz: 250, unit: "mV", gain: 0.001, offset: 0, samples }], gaps: [] });
+    lane = LANES.find(([channel]) => channel === url.searchParams.get("channel")) ?? LANES[0],
+    wave = [ecg, pleth, resp][LANES.indexOf(lane)](lane[5] === "resp" ? 28 : 118),
+    rate = lane[4];
+  const samples = Array.from({ length: Math.round(((to - from) / 1000) * rate) }, (_, i) => Math.round(wave((from + (i * 1000) / rate) / 1000) * 1000));
+  return ok({ spans: [{ start: new Date(from).toISOString(), rate_hz: rate, unit: lane[3], gain: 0.001, offset: 0, samples }], gaps: [] });
 }
 
 const SYSTEM = () => ({ journal: { status: "recording", bytes: 76_400_000, fsync_us_p50: 5800 + Math.random() * 900, fsync_us_p99: 14200 }, rates: { messages_per_s: 180 + Math.random() * 20, readings_per_s: 420 + Math.random() * 20 }, counters: { stored: 128_420, duplicates: 12, refused: 3, dead_letters: 18, waveform_samples_stored: 9_120_330 }, connections: 14, latencies: { receive_to_durable_ms_p50: 6.2, receive_to_durable_ms_p99: 14.1, receive_to_decided_ms_p50: 7, receive_to_decided_ms_p99: 16, receive_to_screen_ms_p50: 8.1, receive_to_screen_ms_p99: 19.8 }, version: "0.0.0", uptime_s: 4211 });

@@ -1,7 +1,7 @@
 //! An alarm on a screen, and the answers that a person gives.
 
 use engine::{Directory, view};
-use model::StaffId;
+use model::{OrgId, StaffId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ pub struct Alarm {
     /// `physiological` or `technical`.
     class: &'static str,
     /// Reference id of the event, such as `MDC_EVT_ECG_ASYSTOLE`.
-    code: &'static str,
+    code: String,
     title: String,
     detail: String,
     /// `active`, `acknowledged` or `ended`.
@@ -90,7 +90,7 @@ impl Alarm {
             id: it.id.to_string(),
             priority: it.priority.word(),
             class: it.class.word(),
-            code: it.code,
+            code: it.code.to_owned(),
             title: it.title.clone(),
             detail: it.detail.clone(),
             state: match it.phase {
@@ -118,6 +118,64 @@ impl Alarm {
             device: it.device.map(|id| id.to_string()),
             vital: it.vital.map(|vital| vital.word()),
             mine: me.is_some_and(|me| it.is_for(me)),
+        }
+    }
+}
+
+impl Alarm {
+    /// An alarm of the past, as the records kept it.
+    pub(crate) fn of_row(
+        org: OrgId,
+        it: &store::AlarmRow,
+        directory: &Directory,
+        me: Option<StaffId>,
+    ) -> Self {
+        let end = it.ending.clone();
+        let past = view::Alarm {
+            id: it.id,
+            org,
+            priority: it.priority,
+            class: it.class,
+            code: "",
+            title: it.title.clone(),
+            detail: it.detail.clone(),
+            phase: match it.state.as_str() {
+                "active" => view::AlarmPhase::Active,
+                "acknowledged" => view::AlarmPhase::Acknowledged,
+                _ => view::AlarmPhase::Ended,
+            },
+            since: it.since,
+            raised_at: it.raised_at,
+            step: 0,
+            told: Vec::new(),
+            unanswered: false,
+            no_signal: false,
+            latching: false,
+            latched: false,
+            acknowledged_by: None,
+            quiet_until: None,
+            next_step_at: None,
+            ended_at: it.ended_at,
+            end: None,
+            patient: it.patient,
+            bed: it.bed,
+            care_unit: it.care_unit,
+            device: it.device,
+            vital: None,
+            changed_by: None,
+        };
+        Self { code: it.code.clone(), end, ..Self::of(&past, directory, me) }
+    }
+}
+
+impl LifeEvent {
+    /// One thing that happened, with the name of whoever did it.
+    pub(crate) fn of(it: &store::LifeRow, directory: &Directory) -> Self {
+        Self {
+            at: time(it.at),
+            what: it.what.clone(),
+            detail: it.detail.clone(),
+            by: it.by.map(|staff| Person::of(directory, staff).name),
         }
     }
 }

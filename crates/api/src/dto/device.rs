@@ -157,15 +157,69 @@ pub struct DeadLetter {
     pub(crate) id: String,
     pub(crate) at: String,
     pub(crate) device: Option<String>,
+    /// What people call the device.
+    pub(crate) device_label: Option<String>,
     pub(crate) door: String,
     pub(crate) topic: String,
     pub(crate) content_type: Option<String>,
     /// A short stable word.
     pub(crate) reason: String,
     /// What was found and what would have been accepted.
-    pub(crate) explanation: String,
-    pub(crate) payload_len: usize,
+    pub(crate) detail: String,
+    /// Length of the message, in bytes.
+    pub(crate) size: usize,
     /// Base64; only where one letter is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payload: Option<String>,
+}
+
+impl DeadLetter {
+    /// The letter without its message.
+    pub(crate) fn of(it: &store::LetterRow, directory: &Directory) -> Self {
+        let letter = &it.letter;
+        let device = letter.device.and_then(|id| directory.devices.get(&id));
+        Self {
+            id: letter.id.to_string(),
+            at: time(it.at),
+            device: letter.device.map(|id| id.to_string()),
+            device_label: device.map(|device| device.label.clone()),
+            door: letter.door.clone(),
+            topic: letter.topic.clone(),
+            content_type: letter.content_type.clone(),
+            reason: letter.reason.clone(),
+            detail: letter.explanation.clone(),
+            size: letter.payload.len(),
+            payload: None,
+        }
+    }
+
+    /// The same with its message.
+    pub(crate) fn with_payload(self, payload: &[u8]) -> Self {
+        Self { payload: Some(base64(payload)), ..self }
+    }
+}
+
+/// RFC 4648, section 4, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |six: u32| LETTERS.get((six & 63) as usize).map_or('=', |letter| char::from(*letter));
+    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    for group in bytes.chunks(3) {
+        let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
+        let all = at(0) << 16 | at(1) << 8 | at(2);
+        text.extend([letter(all >> 18), letter(all >> 12)]);
+        text.push(if group.len() > 1 { letter(all >> 6) } else { '=' });
+        text.push(if group.len() > 2 { letter(all) } else { '=' });
+    }
+    text
+}
+
+#[test]
+fn base64_is_that_of_the_standard() {
+    // RFC 4648, section 10.
+    let rows = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
+    for (bytes, text) in rows {
+        assert_eq!(base64(bytes.as_bytes()), text);
+    }
+    assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
 }

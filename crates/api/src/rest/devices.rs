@@ -13,7 +13,7 @@ use axum::{
 use engine::Directory;
 use model::{Association, CertificateId, Device, DeviceId, Lifecycle, Role, Subject};
 use record::Wish;
-use security::Action;
+use security::{Action, Resource};
 use transport::mqtt::Reason;
 
 use crate::{
@@ -217,7 +217,9 @@ async fn associate(
     };
     // Both the one who gets the device and the one who loses it are cared for by somebody.
     for patient in BTreeSet::from_iter(named.into_iter().chain(worn_by)) {
-        let resource = patient_resource(&directory, patient)?;
+        let found = patient_resource(&directory, patient)?;
+        // Somebody without a bed belongs to whoever has the device.
+        let resource = Resource { care_unit: found.care_unit.or(caller.resource.care_unit), ..found };
         api.permit_also(&caller, Action::AssociateDevice, resource, path.clone()).await?;
     }
     let value = named.map_or(Subject::Nobody, Subject::Patient);

@@ -10,13 +10,13 @@ use std::{
 };
 
 use care::{
-    alarm::{self, Change, End, EndedBy, Input, Rule, State, Transition, Verdict},
+    alarm::{self, Change, EndedBy, Input, Rule, State, Transition, Verdict},
     kind::{AlarmKind, Facts},
     limit, rules,
 };
 use model::{
-    AlarmId, CareUnitId, DeviceId, EndReason, PatientId, Redacted, SiteId, StaffId, Subject,
-    Timestamp, UserId, Vital,
+    AlarmId, CareUnitId, DeviceId, EndReason, PatientId, Redacted, Subject, Timestamp,
+    UserId, Vital,
 };
 
 use super::{Core, Cut, Turn, alarm_id_of, facts::sensor_words};
@@ -175,8 +175,14 @@ impl Alarms {
         Some(key)
     }
 
-    /// Makes the indexes anew after the slots were read from a checkpoint.
-    pub(super) fn index(&mut self) {
+    /// Slots that were read from a checkpoint, with their indexes made anew.
+    pub(super) fn of(slots: BTreeMap<AlarmKey, Slot>) -> Self {
+        let mut alarms = Self { slots, ..Self::default() };
+        alarms.index();
+        alarms
+    }
+
+    fn index(&mut self) {
         let keys: Vec<AlarmKey> = self.slots.keys().copied().collect();
         for key in keys {
             if let Some(slot) = self.slots.get(&key) {
@@ -279,7 +285,7 @@ impl Core {
     }
 
     /// Journals one change of an alarm, with its words if it is raised now.
-    pub(super) fn change(
+    pub(crate) fn change(
         &mut self,
         turn: &mut Turn<'_>,
         key: AlarmKey,
@@ -331,7 +337,7 @@ impl Core {
         }
     }
 
-    pub(super) fn patient_of(&self, about: About) -> Option<PatientId> {
+    pub(crate) fn patient_of(&self, about: About) -> Option<PatientId> {
         match about {
             About::Patient(patient) => Some(patient),
             About::Device(device) => match self.directory.subject_of(device) {
@@ -343,7 +349,7 @@ impl Core {
     }
 
     /// The care unit that answers for an alarm about this now.
-    pub(super) fn care_unit_about(&self, about: About) -> Option<CareUnitId> {
+    pub(crate) fn care_unit_about(&self, about: About) -> Option<CareUnitId> {
         match about {
             About::CareUnit(care_unit) => Some(care_unit),
             About::Device(device) => self.directory.care_unit_of_device(device),
@@ -352,10 +358,6 @@ impl Core {
                 devices.find_map(|device| self.directory.devices.get(&device)?.care_unit)
             }),
         }
-    }
-
-    pub(super) fn site_about(&self, about: About) -> Option<SiteId> {
-        self.care_unit_about(about).and_then(|care_unit| self.directory.site_of(care_unit))
     }
 
     /// Whether something that stood when the record came tells all that this would.
@@ -581,13 +583,5 @@ impl Core {
     /// The alarms that a person ended or acknowledged are found by their id.
     pub(super) fn key_of(&self, alarm: AlarmId) -> Option<AlarmKey> {
         self.alarms.by_id.get(&alarm).copied()
-    }
-
-    /// The member of staff behind a change, for views.
-    pub(super) const fn staff_of(end: End) -> Option<StaffId> {
-        match end {
-            End::ByPerson(EndedBy::Staff(staff), _) => Some(staff),
-            End::ByPerson(EndedBy::Entry, _) | End::ConditionOver | End::Superseded(_) => None,
-        }
     }
 }

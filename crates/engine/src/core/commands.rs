@@ -210,6 +210,10 @@ impl Core {
         let was_there = self.directory.patient_in(line.key);
         self.directory_mut().apply(&asked.wish, asked.at);
         self.changes.beds.extend([Some(line.key), left].into_iter().flatten());
+        if let Some(left) = left.filter(|left| *left != line.key) {
+            let leaves = Encounter { key: left, value: None, from: line.from, known_at: asked.at };
+            self.vacated_row(turn, leaves);
+        }
         if let Some(patient) = was_there.filter(|patient| self.directory.bed_of(*patient).is_none()) {
             self.retire(turn, About::Patient(patient), EndReason::PatientLeft, |_, _| true);
         }

@@ -181,8 +181,7 @@ impl Core {
     }
 
     /// Folds a decided score into the patient.
-    pub(super) fn scored(&mut self, turn: &mut Turn<'_>, index: u32, scored: &Scored) {
-        self.score_row(turn, index, scored);
+    pub(super) fn scored(&mut self, scored: &Scored) {
         let run = self.patients.entry(scored.patient).or_default();
         if let Some(total) = scored.total {
             run.trend = run.last_total.map(|(before, _)| match total.cmp(&before) {

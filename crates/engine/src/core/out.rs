@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ::record::Position;
 use model::{
-    AlarmId, Channel, Code, DeviceId, MissingReason, OrgId, PartitionId, Timestamp, Ucum,
+    AlarmId, Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum,
 };
 
-use super::{Cause, rows::RowOf};
+use super::Cause;
 use crate::{
     record::{Decided, Refusal},
     view,
@@ -27,8 +27,10 @@ pub struct PointOf {
     pub value: Result<(i64, i8), MissingReason>,
     /// It came too late to decide anything.
     pub is_late: bool,
-    /// Its time is not from the device's clock.
-    pub is_our_time: bool,
+    /// Whose clock its time is from.
+    pub clock: ClockUsed,
+    /// Whether its age was known.
+    pub age_known: bool,
 }
 
 /// One waveform block for the series store.
@@ -38,7 +40,12 @@ pub struct WaveOf {
     pub org: Option<OrgId>,
     pub device: DeviceId,
     pub channel: Channel,
+    pub kind: Option<Code>,
     pub at: Timestamp,
+    pub received_at: Timestamp,
+    pub is_late: bool,
+    pub clock: ClockUsed,
+    pub age_known: bool,
     pub rate_hz: (u32, u32),
     pub gain: (i64, i8),
     pub offset_counts: i32,
@@ -63,12 +70,6 @@ pub(crate) struct DecidedOf {
     pub(crate) decided: Vec<Decided>,
 }
 
-impl DecidedOf {
-    pub(crate) const fn partition(&self) -> PartitionId {
-        self.cause.position.partition
-    }
-}
-
 /// Everything that follows from the records and ticks given since it was last emptied.
 #[derive(Clone, Debug, Default)]
 pub struct Out {
@@ -78,7 +79,7 @@ pub struct Out {
     /// Blocks for the series store.
     pub waves: Vec<WaveOf>,
     /// Rows for the records.
-    pub rows: Vec<RowOf>,
+    pub rows: Vec<store::Row>,
     /// Answers to commands.
     pub outcomes: Vec<OutcomeOf>,
     /// Blocks for screens.

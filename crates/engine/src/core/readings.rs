@@ -377,6 +377,7 @@ fn point(
         received_at: message.received_at,
         value,
         is_late,
-        is_our_time: taken.by != ClockUsed::Device,
+        clock: taken.by,
+        age_known: taken.age_known,
     }
 }

@@ -143,8 +143,7 @@ impl Core {
         if d.position() != checkpoint.len() {
             return Err(BodyError::malformed("bytes are left over").into());
         }
-        core.alarms = Alarms { slots, ..Alarms::default() };
-        core.alarms.index();
+        core.alarms = Alarms::of(slots);
         core.set_timers();
         Ok(core)
     }
@@ -613,7 +612,7 @@ impl From<&Slot> for FlatSlot {
 }
 
 impl FlatSlot {
-    fn thaw(self, fresh: Slot) -> Slot {
+    fn thaw(self, mut slot: Slot) -> Slot {
         let Self { began_at, raised_at, signal_since, newest, over, .. } = self;
         let phase = match self.phase {
             FlatPhase::Quiet => Phase::Quiet,
@@ -624,17 +623,15 @@ impl FlatSlot {
             }
         };
         let snapshot = Snapshot { phase, began_at, raised_at, signal_since, newest, over };
-        Slot {
-            state: State::restore(&snapshot),
-            facts: self.facts.into(),
-            device: self.device,
-            retired: self.retired,
-            open: self.open.map(|open| {
-                let FlatOpen { id, raised, told, nobody, changed_by } = open;
-                Open { id, raised, told, nobody, changed_by }
-            }),
-            ..fresh
-        }
+        slot.state = State::restore(&snapshot);
+        slot.facts = self.facts.into();
+        slot.device = self.device;
+        slot.retired = self.retired;
+        slot.open = self.open.map(|open| {
+            let FlatOpen { id, raised, told, nobody, changed_by } = open;
+            Open { id, raised, told, nobody, changed_by }
+        });
+        slot
     }
 }
 

@@ -1,6 +1,6 @@
 //! What screens are told, made from the state when it is asked for or has changed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use care::{
     alarm::{End, EndedBy, Phase},
@@ -69,6 +69,9 @@ pub(super) fn end_of(end: End, changed: &AlarmChanged) -> AlarmEnd {
         }
     }
 }
+
+/// What is told, by care unit.
+type Deltas = BTreeMap<CareUnitId, Delta>;
 
 impl Core {
     /// All beds of a care unit.
@@ -448,10 +451,10 @@ impl Core {
             return;
         }
         let changes = std::mem::take(&mut self.changes);
-        let mut deltas = std::collections::BTreeMap::new();
+        let mut deltas = Deltas::new();
         let recording = self.recording;
-        let mut delta_of = |deltas: &mut std::collections::BTreeMap<CareUnitId, Delta>, unit, f: &mut dyn FnMut(&mut Delta)| {
-            f(deltas.entry(unit).or_insert_with(|| Delta::empty(unit, now, recording)));
+        let delta_of = |deltas: &mut Deltas, unit, change: &mut dyn FnMut(&mut Delta)| {
+            change(deltas.entry(unit).or_insert_with(|| Delta::empty(unit, now, recording)));
         };
         for (patient, vital) in changes.numerics {
             let Some(care_unit) = self.care_unit_about(About::Patient(patient)) else { continue };

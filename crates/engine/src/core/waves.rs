@@ -192,6 +192,8 @@ struct Taken<'a> {
     received_at: Timestamp,
     /// It is too old to stand for the present.
     is_late: bool,
+    clock: model::ClockUsed,
+    age_known: bool,
 }
 
 impl Core {
@@ -223,7 +225,17 @@ impl Core {
         let is_late = !taken.age_known || received_at.since(end) >= FRESH_FOR;
         let counts = block.counts();
         self.counters.waveform_samples += u64::from(block.count);
-        let taken = Taken { record, block, counts, start: taken.at, end, received_at, is_late };
+        let taken = Taken {
+            record,
+            block,
+            counts,
+            start: taken.at,
+            end,
+            received_at,
+            is_late,
+            clock: taken.by,
+            age_known: taken.age_known,
+        };
         let gap_before = self.run_wave(&taken);
         let samples: Arc<[i32]> = taken.counts.samples.as_slice().into();
         let marks: Vec<WaveSpanMark> = taken.counts.doubts.iter().map(mark).collect();
@@ -412,11 +424,17 @@ impl Core {
         let unit = self
             .run_of(taken.record.device, &taken.record.channel)
             .map_or_else(|| taken.block.unit.into(), |run| Arc::clone(&run.unit));
+        let facts = self.facts_of(taken.record.device);
         WaveOf {
             org: self.org_now(),
             device: taken.record.device,
             channel: taken.record.channel.clone(),
+            kind: facts.channels.get(&taken.record.channel.0).map(|it| it.code),
             at: taken.start,
+            received_at: taken.received_at,
+            is_late: taken.is_late,
+            clock: taken.clock,
+            age_known: taken.age_known,
             rate_hz: taken.block.rate_hz,
             gain: taken.counts.gain,
             offset_counts: taken.counts.offset,

@@ -164,12 +164,16 @@ impl Directory {
 impl Current {
     fn index_rooms(&mut self, rooms: impl Iterator<Item = (model::CareUnitId, model::RoomId)>) {
         self.rooms_of.clear();
-        rooms.for_each(|(unit, room)| drop(self.rooms_of.entry(unit).or_default().insert(room)));
+        for (unit, room) in rooms {
+            self.rooms_of.entry(unit).or_default().insert(room);
+        }
     }
 
     fn index_beds(&mut self, beds: impl Iterator<Item = (model::RoomId, BedId)>) {
         self.beds_of.clear();
-        beds.for_each(|(room, bed)| drop(self.beds_of.entry(room).or_default().insert(bed)));
+        for (room, bed) in beds {
+            self.beds_of.entry(room).or_default().insert(bed);
+        }
     }
 
     fn forget_token(&mut self, token_hash: &[u8; 32]) {

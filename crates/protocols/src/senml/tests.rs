@@ -268,6 +268,16 @@ fn every_limit_of_a_pack_holds_from_both_sides() {
     assert_eq!(json(&records(limits::RECORDS_MAX)).unwrap().samples.len(), limits::RECORDS_MAX);
     assert_eq!(json(&records(limits::RECORDS_MAX + 1)), Err(SenmlError::TooMany));
 
+    let cbor = |count: u16| {
+        let head = [&[0x99][..], &count.to_be_bytes()].concat();
+        let record = [0xa2, 0x00, 0x61, b'x', 0x02, 0x01];
+        let pack = [head, record.repeat(count.into())].concat();
+        decode(&monitor(), Some(CBOR), &pack, now()).map(|pack| pack.samples.len())
+    };
+    let most = u16::try_from(limits::RECORDS_MAX).unwrap();
+    assert_eq!(cbor(most), Ok(limits::RECORDS_MAX));
+    assert_eq!(cbor(most + 1), Err(SenmlError::TooMany));
+
     let padded = |len: usize| format!("[{}]", " ".repeat(len - 2));
     assert!(json(&padded(limits::PAYLOAD_LEN_MAX)).is_ok());
     let len = limits::PAYLOAD_LEN_MAX + 1;

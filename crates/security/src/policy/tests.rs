@@ -46,6 +46,10 @@ fn each_role_has_what_its_work_needs() {
     check(Role::Nurse, EndAlarm, 2, "-own unit");
     check(Role::ChargeNurse, Assign, 1, "+own unit");
     check(Role::ChargeNurse, Assign, 2, "-own unit");
+    check(Role::ChargeNurse, AssignCharge, 1, "+own unit");
+    check(Role::ChargeNurse, AssignCharge, 2, "-own unit");
+    check(Role::It, AssignCharge, 1, "+role");
+    check(Role::Physician, AssignCharge, 1, "-role");
     check(Role::Physician, SetSpO2Scale, 2, "+site staff");
     check(Role::Physician, SetLimits, 1, "+own unit");
     check(Role::Physician, WriteUsers, 1, "-role");

@@ -90,11 +90,11 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<(Tail, Recovery), OpenErr
     Ok((tail, Recovery { segments: found.segments, end, torn: found.torn }))
 }
 
-/// Where the durable log ends, without changing anything.
-pub(crate) fn find_end(storage: &dyn Storage) -> Result<LogOffset, OpenError> {
+/// Where the durable log ends and what is torn behind it, without changing anything.
+pub(crate) fn find_tail(storage: &dyn Storage) -> Result<(LogOffset, Option<Torn>), OpenError> {
     let found = read_newest(storage)?;
     let end = |newest: Segment| newest.start.plus(found.walked.committed);
-    Ok(found.newest.map_or_else(LogOffset::default, end))
+    Ok((found.newest.map_or_else(LogOffset::default, end), found.torn))
 }
 
 struct Found {

@@ -13,7 +13,7 @@ use record::{
     Position, SegmentHead, join_parts,
 };
 
-use super::{LogOffset, Record, find_end};
+use super::{LogOffset, Record, find_tail};
 use crate::{Segment, Storage, limits::READ_LEN, storage::read_full};
 
 /// The kind of a commit frame, which no reader outside ever sees. Its body is a map of
@@ -396,7 +396,7 @@ impl Iterator for Replay {
 
 /// The records after `from` of a log that nobody has open; a torn tail is left out.
 pub fn replay(storage: Arc<dyn Storage>, from: LogOffset) -> Result<Replay, super::OpenError> {
-    let end = find_end(&*storage)?;
+    let (end, _) = find_tail(&*storage)?;
     Ok(Replay::until(storage, from, end))
 }
 

@@ -166,27 +166,36 @@ const SAME: u8 = 0;
 /// The length of the compressed bytes follows.
 const PCO: u8 = 1;
 
-fn put_column<T: Number + PartialEq>(out: &mut Vec<u8>, numbers: &[T]) -> Result<(), Malformed> {
-    let same = numbers.windows(2).all(|pair| matches!(pair, [a, b] if a == b));
-    let numbers = if same { numbers.get(..1).unwrap_or_default() } else { numbers };
-    out.push(if same { SAME } else { PCO });
-    let config = ChunkConfig::default().with_compression_level(if same { 0 } else { LEVEL });
+fn put_column<T: Number + PartialEq + Into<i64>>(
+    out: &mut Vec<u8>,
+    numbers: &[T],
+) -> Result<(), Malformed> {
+    if numbers.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
+        let number: i64 = numbers.first().map_or(0, |number| (*number).into());
+        out.push(SAME);
+        out.extend(number.to_be_bytes());
+        return Ok(());
+    }
+    let config = ChunkConfig::default().with_compression_level(LEVEL);
     let packed = standalone::simple_compress(numbers, &config).map_err(|_| Malformed)?;
+    out.push(PCO);
     put_len(out, packed.len())?;
     out.extend(packed);
     Ok(())
 }
 
-fn take_column<T: Number>(rest: &mut &[u8], count: usize) -> Result<Vec<T>, Malformed> {
-    let [tag] = take::<1>(rest)?;
+fn take_column<T: Number + TryFrom<i64>>(
+    rest: &mut &[u8],
+    count: usize,
+) -> Result<Vec<T>, Malformed> {
+    if take::<1>(rest)? == [SAME] {
+        let number = T::try_from(i64::from_be_bytes(take(rest)?)).map_err(|_| Malformed)?;
+        return Ok(vec![number; count]);
+    }
     let len = take_len(rest, usize::MAX)?;
     let (packed, after) = rest.split_at_checked(len).ok_or(Malformed)?;
     *rest = after;
-    let mut numbers: Vec<T> = standalone::simple_decompress(packed).map_err(|_| Malformed)?;
-    if tag == SAME && count > 0 {
-        let number = *numbers.first().ok_or(Malformed)?;
-        numbers.resize(count, number);
-    }
+    let numbers: Vec<T> = standalone::simple_decompress(packed).map_err(|_| Malformed)?;
     if numbers.len() == count { Ok(numbers) } else { Err(Malformed) }
 }
 

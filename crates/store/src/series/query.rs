@@ -86,6 +86,35 @@ impl Series {
     }
 }
 
+impl Series {
+    /// Reads every sealed chunk, counts them, and names those that are damaged.
+    pub(crate) fn check_chunks(&self) -> Result<(u64, Vec<String>), DatabaseError> {
+        self.0.database.read(|db| {
+            let ask =
+                "SELECT series, codec, first, crc, bytes FROM chunk ORDER BY series, codec, first";
+            let mut statement = db.prepare(ask)?;
+            let mut rows = statement.query([])?;
+            let (mut count, mut damaged) = (0_u64, Vec::new());
+            while let Some(row) = rows.next()? {
+                let (series, codec, first): (u32, u8, i64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                let bytes = row.get_ref(4)?.as_blob()?;
+                let sound = row.get::<_, u32>(3)? == crc32c::crc32c(bytes)
+                    && match codec {
+                        Point::CODEC => Point::decode(bytes).is_ok(),
+                        WaveSpan::CODEC => WaveSpan::decode(bytes).is_ok(),
+                        _ => false,
+                    };
+                if !sound {
+                    damaged.push(format!("series {series}, codec {codec}, from item {first}"));
+                }
+                count = count.saturating_add(1);
+            }
+            Ok((count, damaged))
+        })
+    }
+}
+
 fn overlaps<T: Item>(item: &T, question: &Question) -> bool {
     // A point has no width; a span that ends at `from` is over.
     let not_over = item.begin() >= question.from || item.end() > question.from;

@@ -233,7 +233,7 @@ fn a_damaged_chunk_is_named_and_costs_the_next_ones_nothing() {
     let id = series.series(&key("HR", "/min"));
     let _ = series.push(id, point(1, 1));
     series.seal(offset(1), b"").unwrap();
-    let rot = "UPDATE chunk SET bytes = substr(bytes, 1, 10) || x'55' || substr(bytes, 12)";
+    let rot = "UPDATE chunk SET bytes = zeroblob(40)";
     series.0.database.write(|tx| Ok(tx.execute(rot, [])?)).unwrap();
     let error = series.query(&question(0, 10)).unwrap_err().to_string();
     assert!(
@@ -294,9 +294,19 @@ fn chunks_of_the_first_codecs_read_as_they_always_did() {
             .collect()
     };
     let golden = unhex(include_str!("golden/points_1.hex"));
-    assert_eq!(chunk::decode_points(&golden).unwrap(), points, "encoded today: {}", hex(&bytes));
+    assert_eq!(
+        chunk::decode_points(&golden),
+        Ok(points.to_vec()),
+        "encoded today: {}",
+        hex(&bytes)
+    );
     let golden = unhex(include_str!("golden/spans_2.hex"));
-    assert_eq!(chunk::decode_spans(&golden).unwrap(), spans, "encoded today: {}", hex(&span_bytes));
+    assert_eq!(
+        chunk::decode_spans(&golden),
+        Ok(spans.to_vec()),
+        "encoded today: {}",
+        hex(&span_bytes)
+    );
 }
 
 fn any_point() -> impl Strategy<Value = Point> {

@@ -168,6 +168,7 @@ impl Peer {
     }
 
     fn first(&mut self, out: &mut Vec<u8>) -> Result<Option<Event>, Fault> {
+        self.framer.head().map_or(Ok(()), read::first_head)?;
         let Some(frame) = self.framer.next()? else { return Ok(None) };
         self.packets = 1;
         match read::first(&frame) {

@@ -136,6 +136,11 @@ impl Framer {
         self.stash.len()
     }
 
+    /// Type and flags of the packet that has begun.
+    pub(crate) fn head(&self) -> Option<u8> {
+        self.stash.first().copied()
+    }
+
     /// The next whole packet, if its last byte is here.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, Fault> {
         let Some((head, header_len, body_len)) = header(&self.stash)? else { return Ok(None) };

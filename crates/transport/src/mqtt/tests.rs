@@ -7,6 +7,6 @@ mod identity;
 mod lives;
 mod ward;
 
-use ward::{Ward, within};
+use ward::{Ward, until, within};
 
 use super::*;

@@ -55,10 +55,15 @@ pub(crate) enum First {
     Refused(Option<Version>, Fault),
 }
 
+/// Judges the first byte of a connection, before anything is kept of it.
+pub(crate) fn first_head(head: u8) -> Result<(), Fault> {
+    if head == 0x10 { Ok(()) } else { Err(protocol("the first packet is not CONNECT")) }
+}
+
 /// Reads the first packet of a connection.
 pub(crate) fn first(frame: &Frame) -> First {
-    if frame.head != 0x10 {
-        return First::Refused(None, protocol("the first packet is not CONNECT"));
+    if let Err(fault) = first_head(frame.head) {
+        return First::Refused(None, fault);
     }
     let version = match frame.body.as_ref() {
         [0, 4, b'M', b'Q', b'T', b'T', 4, ..] => Version::V311,

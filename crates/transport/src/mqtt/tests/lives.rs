@@ -124,8 +124,8 @@ async fn what_was_sent_while_nobody_was_there_waits_and_comes_again_if_not_answe
     listen_down(&mut client, &bearer).await;
     drop(client);
     assert_eq!(ward.tell(3).await, ["session 0", "session 1", "closed Lost"]);
-    let until = ward.clock.now().after(Duration::from_secs(5));
-    let late = Published { expires_at: Some(until), ..command(&bearer, "late", Qos::AtLeastOnce) };
+    let end = ward.clock.now().after(Duration::from_secs(5));
+    let late = Published { expires_at: Some(end), ..command(&bearer, "late", Qos::AtLeastOnce) };
     assert_eq!(ward.handle.publish_to(bearer.device, late), Ok(1));
     let waits = command(&bearer, "waits", Qos::AtLeastOnce);
     assert_eq!(ward.handle.publish_to(bearer.device, waits), Ok(1));
@@ -142,9 +142,7 @@ async fn what_was_sent_while_nobody_was_there_waits_and_comes_again_if_not_answe
     assert_eq!(hear(&mut client).await, ("waits".to_owned(), true));
     client.ping();
     assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
-    while ward.handle.counters().waiting > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| ward.handle.counters().waiting == 0).await;
     assert_eq!(ward.handle.counters().dropped, 1);
 }
 

@@ -32,6 +32,16 @@ pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("the test hangs")
 }
 
+/// Lets the others run until something is so.
+pub(super) async fn until(is_so: impl Fn() -> bool) {
+    within(async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 pub(super) struct Ward {
     pub clock: Clock,
     pub authority: Authority,

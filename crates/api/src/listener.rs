@@ -1,0 +1,132 @@
+//! The people's listener: HTTP or HTTPS, connections bounded in number, and an end that
+//! finishes what was begun.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tower::Service as _;
+
+use crate::{
+    Api, metrics, pages,
+    limits::{CONNECTIONS_MAX, END_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX, HEADERS_MAX, HEADERS_WITHIN},
+};
+
+/// Serves screens and the API until [`Api::stop`]; with `tls` over HTTPS.
+pub async fn serve(api: Arc<Api>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
+    let router = pages::router(&api);
+    run(listener, tls.map(TlsAcceptor::from), router, api.stopping()).await;
+}
+
+/// Serves `/metrics` and nothing else, without a sign-in: for a listener on loopback.
+pub async fn serve_metrics(api: Arc<Api>, listener: TcpListener) {
+    let (router, stop) = (metrics::router(&api), api.stopping());
+    run(listener, None, router, stop).await;
+}
+
+async fn run(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        // A full house lets newcomers wait in the kernel's queue.
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accepted => accepted,
+            // Ends by the value, or because the program's state is gone.
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, mostly: it passes when somebody leaves.
+                tracing::warn!(%error, "accept_failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
+        connections.spawn(async move {
+            let _place = place;
+            greet(stream, address, tls, router, stop).await;
+        });
+    }
+    drop(listener);
+    let all_gone = async { while connections.join_next().await.is_some() {} };
+    if timeout(END_WITHIN, all_gone).await.is_err() {
+        tracing::warn!(left = connections.len(), "connections_cut");
+    }
+}
+
+async fn greet(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) {
+    // Small frames of the feed must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => talk(stream, address, router, stop).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await {
+                talk(stream, address, router, stop).await;
+            }
+        }
+    }
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        let answer = router.clone().call(request.map(Body::new));
+        async move {
+            let answer: Result<Response, Infallible> = answer.await;
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(HEADERS_LEN_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // A connection that breaks is the other end's matter.
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}

@@ -1,0 +1,261 @@
+//! What was: numbers and traces of a patient out of the series, as a chart needs them.
+//!
+//! A series belongs to a device, so the patient's associations, as known now, say which
+//! stretches of which devices are theirs. Extremes survive the thinning, and where there
+//! is nothing the chart is told so, with the reason if one was given.
+
+use std::time::Duration;
+
+use engine::Directory;
+use model::{DeviceId, MissingReason, PatientId, Subject, Timestamp};
+use store::{Invalid, WaveSpan};
+
+#[cfg(test)]
+mod tests;
+
+/// A stretch of time, its end excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+}
+
+/// The stretches of `span` during which each device measured the patient, by what is known now.
+pub(crate) fn worn(directory: &Directory, patient: PatientId, span: Span, now: Timestamp) -> Vec<(DeviceId, Vec<Span>)> {
+    let worn = |(device, history): (&DeviceId, &Vec<model::Association>)| {
+        let mut changes: Vec<Timestamp> = history.iter().map(|line| line.from).collect();
+        changes.extend([span.from, span.to]);
+        changes.retain(|at| (span.from..=span.to).contains(at));
+        changes.sort_unstable();
+        changes.dedup();
+        let mut spans: Vec<Span> = Vec::new();
+        for (from, to) in changes.iter().copied().zip(changes.iter().copied().skip(1)) {
+            if directory.who(*device, from, now) != Subject::Patient(patient) {
+                continue;
+            }
+            match spans.last_mut() {
+                Some(last) if last.to == from => last.to = to,
+                _ => spans.push(Span { from, to }),
+            }
+        }
+        (!spans.is_empty()).then_some((*device, spans))
+    };
+    directory.associations.iter().filter_map(worn).collect()
+}
+
+/// One value of a trend, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dot {
+    pub(crate) at: Timestamp,
+    /// In thousandths of the vital's unit.
+    pub(crate) value: Result<i64, MissingReason>,
+    /// For how long after it the next one is not missed yet.
+    pub(crate) reach: Duration,
+}
+
+/// Why nothing is drawn over a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nothing {
+    /// The device said why.
+    Said(MissingReason),
+    /// Nothing came.
+    NoData,
+    /// No device that measures this was on the patient.
+    NoDevice,
+}
+
+/// A stretch without values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hole {
+    pub(crate) span: Span,
+    pub(crate) why: Nothing,
+}
+
+/// One line out of several sources, the best of them first: a lesser one speaks only
+/// where the better ones are silent, so that two devices never make a zigzag.
+pub(crate) fn merged(sources: Vec<Vec<Dot>>) -> Vec<Dot> {
+    let mut line: Vec<Dot> = Vec::new();
+    for source in sources {
+        let is_covered = |dot: &Dot| {
+            let next = line.partition_point(|it| it.at <= dot.at);
+            let near = |it: Option<&Dot>| {
+                it.is_some_and(|it| it.value.is_ok() && it.at.since(dot.at).max(dot.at.since(it.at)) <= it.reach)
+            };
+            near(next.checked_sub(1).and_then(|before| line.get(before))) || near(line.get(next))
+        };
+        let fresh: Vec<Dot> = source.into_iter().filter(|dot| !is_covered(dot)).collect();
+        line.extend(fresh);
+        line.sort_by_key(|dot| dot.at);
+    }
+    line
+}
+
+/// Where a line has nothing: longer than a source's reach, or where the device said so.
+pub(crate) fn holes(line: &[Dot], span: Span, has_device: bool) -> Vec<Hole> {
+    let mut holes = Vec::new();
+    let silent = if has_device { Nothing::NoData } else { Nothing::NoDevice };
+    // Since when there is nothing, if a device said so; else when the last value stops counting.
+    let mut said: Option<(Timestamp, MissingReason)> = None;
+    let mut last: Option<Dot> = None;
+    let mut close = |said: Option<(Timestamp, MissingReason)>, last: Option<Dot>, to: Timestamp, reach: Duration| {
+        let known_until = last.map_or(span.from, |dot| dot.at);
+        let reach = last.map_or(reach, |dot| dot.reach);
+        let hole = match said {
+            Some((from, reason)) => Some((from.min(to), Nothing::Said(reason))),
+            None if to.since(known_until) > reach => Some((known_until, silent)),
+            None => None,
+        };
+        if let Some((from, why)) = hole.filter(|(from, _)| *from < to) {
+            holes.push(Hole { span: Span { from, to }, why });
+        }
+    };
+    for dot in line {
+        match dot.value {
+            Ok(_) => {
+                close(said.take(), last, dot.at, dot.reach);
+                last = Some(*dot);
+            }
+            Err(reason) => said = said.or(Some((dot.at, reason))),
+        }
+    }
+    close(said, last, span.to, Duration::ZERO);
+    holes
+}
+
+/// At most about `count` of the points, the least and the greatest of each stretch among them.
+pub(crate) fn thinned(points: &[(i64, i64)], count: usize) -> Vec<(i64, i64)> {
+    let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else { return Vec::new() };
+    if points.len() <= count {
+        return points.to_vec();
+    }
+    let stretches = i64::try_from((count / 2).max(1)).unwrap_or(i64::MAX);
+    let span = last.saturating_sub(*first).saturating_add(1);
+    let stretch_of = |at: i64| i128::from(at.saturating_sub(*first)) * i128::from(stretches) / i128::from(span);
+    let mut kept = Vec::with_capacity(count);
+    for group in points.chunk_by(|a, b| stretch_of(a.0) == stretch_of(b.0)) {
+        let least = group.iter().min_by_key(|(_, value)| *value);
+        let greatest = group.iter().max_by_key(|(_, value)| *value);
+        if let Some((least, greatest)) = least.zip(greatest) {
+            let (first, second) = if least.0 <= greatest.0 { (least, greatest) } else { (greatest, least) };
+            kept.push(*first);
+            if first != second {
+                kept.push(*second);
+            }
+        }
+    }
+    kept
+}
+
+/// A stretch of a trace with its unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    pub(crate) unit: String,
+    pub(crate) span: WaveSpan,
+}
+
+const SECOND_NS: i128 = 1_000_000_000;
+
+/// The number of samples that lie before `at`, for a stretch that begins at `start`.
+fn samples_before(start: Timestamp, at: Timestamp, (numerator, denominator): (u32, u32)) -> usize {
+    let elapsed = i128::from(at.nanos_after(start)).max(0) * i128::from(numerator);
+    let one = SECOND_NS * i128::from(denominator.max(1));
+    usize::try_from((elapsed + one - 1) / one).unwrap_or(usize::MAX)
+}
+
+fn at_sample(start: Timestamp, sample: usize, (numerator, denominator): (u32, u32)) -> Timestamp {
+    let samples = i128::try_from(sample).unwrap_or(i128::MAX);
+    let nanos = samples.saturating_mul(SECOND_NS * i128::from(denominator)) / i128::from(numerator.max(1));
+    Timestamp::from_unix_nanos(start.unix_nanos().saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)))
+}
+
+/// The part of a stretch that lies in `span`; `None` if none does.
+pub(crate) fn cut(it: &WaveSpan, span: Span) -> Option<WaveSpan> {
+    let len = it.samples.len();
+    let first = samples_before(it.at, span.from, it.rate_hz).min(len);
+    let end = samples_before(it.at, span.to, it.rate_hz).min(len);
+    let samples = it.samples.get(first..end).filter(|samples| !samples.is_empty())?;
+    let narrow = |invalid: &Invalid| {
+        let from = usize::try_from(invalid.start).ok()?.max(first);
+        let to = usize::try_from(invalid.start.saturating_add(invalid.len)).ok()?.min(end);
+        let start = u32::try_from(from.checked_sub(first)?).ok()?;
+        let len = u32::try_from(to.checked_sub(from)?).ok()?;
+        (len > 0).then_some(Invalid { start, len, reason: invalid.reason })
+    };
+    Some(WaveSpan {
+        at: at_sample(it.at, first, it.rate_hz),
+        samples: samples.into(),
+        invalid: it.invalid.iter().filter_map(narrow).collect(),
+        ..it.clone()
+    })
+}
+
+/// Stretches in the order of time; those that follow each other without a gap are one.
+/// Of two that overlap the first in the list is kept: it is from the better source.
+pub(crate) fn joined(traces: Vec<Trace>) -> Vec<Trace> {
+    let mut kept: Vec<Trace> = Vec::new();
+    for trace in traces {
+        let overlaps = |it: &Trace| {
+            let half = half_sample(it.span.rate_hz);
+            trace.span.at.after(half) < it.span.end() && it.span.at.after(half) < trace.span.end()
+        };
+        // Blocks come in order, so only the newest few can overlap.
+        if !kept.iter().rev().take(64).any(overlaps) {
+            kept.push(trace);
+        }
+    }
+    kept.sort_by_key(|trace| trace.span.at);
+    let mut whole: Vec<Vec<Trace>> = Vec::new();
+    for trace in kept {
+        match whole.last_mut() {
+            Some(run) if run.last().is_some_and(|last| follows(last, &trace)) => run.push(trace),
+            _ => whole.push(vec![trace]),
+        }
+    }
+    whole.into_iter().filter_map(glue).collect()
+}
+
+fn half_sample((numerator, denominator): (u32, u32)) -> Duration {
+    Duration::from_nanos(u64::from(denominator) * 500_000_000 / u64::from(numerator.max(1)))
+}
+
+fn follows(last: &Trace, next: &Trace) -> bool {
+    let alike = |it: &Trace| (it.unit.clone(), it.span.rate_hz, it.span.gain, it.span.offset);
+    let apart = next.span.at.nanos_after(last.span.end()).unsigned_abs();
+    alike(last) == alike(next) && Duration::from_nanos(apart) <= half_sample(last.span.rate_hz)
+}
+
+fn glue(run: Vec<Trace>) -> Option<Trace> {
+    let (mut samples, mut invalid) = (Vec::new(), Vec::new());
+    for trace in &run {
+        let shift = u32::try_from(samples.len()).unwrap_or(u32::MAX);
+        samples.extend_from_slice(&trace.span.samples);
+        let moved = |it: &Invalid| Invalid { start: it.start.saturating_add(shift), ..*it };
+        invalid.extend(trace.span.invalid.iter().map(moved));
+    }
+    let first = run.into_iter().next()?;
+    let span = WaveSpan { samples: samples.into(), invalid: invalid.into(), ..first.span };
+    Some(Trace { unit: first.unit, span })
+}
+
+/// Where traces have nothing: before, between and behind them, and where electrodes were off.
+pub(crate) fn trace_holes(traces: &[Trace], span: Span, has_device: bool) -> Vec<Hole> {
+    let silent = if has_device { Nothing::NoData } else { Nothing::NoDevice };
+    let mut holes = Vec::new();
+    let mut until = span.from;
+    for trace in traces {
+        let half = half_sample(trace.span.rate_hz);
+        if trace.span.at.since(until) > half.saturating_mul(3) {
+            holes.push(Hole { span: Span { from: until, to: trace.span.at }, why: silent });
+        }
+        for invalid in trace.span.invalid.iter() {
+            let at = |sample: u32| at_sample(trace.span.at, usize::try_from(sample).unwrap_or(0), trace.span.rate_hz);
+            let span = Span { from: at(invalid.start), to: at(invalid.start.saturating_add(invalid.len)) };
+            holes.push(Hole { span, why: Nothing::Said(invalid.reason) });
+        }
+        until = until.max(trace.span.end());
+    }
+    if span.to > until {
+        holes.push(Hole { span: Span { from: until, to: span.to }, why: silent });
+    }
+    holes
+}

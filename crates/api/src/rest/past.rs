@@ -1,0 +1,237 @@
+//! Trends and traces of a patient.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, extract::State, http::Method};
+use engine::{Directory, view};
+use model::{Channel, DeviceId, Measure, OrgId, Timestamp, Vital};
+use protocols::profile::{ChannelSpec, Grade};
+use security::Action;
+use serde::Deserialize;
+use store::{DatabaseError, Question, Series};
+
+use crate::{
+    Api,
+    dto::{
+        patient::{Gap, Trend, Trends, WaveSpan, Waves},
+        words::{Spelt as _, label, number, read_time, time, unit},
+    },
+    extract::Asked,
+    guard::{Caller, parse},
+    limits::{TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, WAVES_SPAN_MAX},
+    past::{Dot, Hole, Nothing, Span, Trace, cut, holes, joined, merged, thinned, trace_holes, worn},
+    problem::Problem,
+    routes::{Access, Route, Scope},
+};
+
+/// So many missed values make a gap.
+const MISSED: u32 = 3;
+/// The vitals of a trend when nobody names any.
+const USUAL: [Vital; 6] = [
+    Vital::HeartRate,
+    Vital::Saturation,
+    Vital::RespiratoryRate,
+    Vital::SystolicPressure,
+    Vital::DiastolicPressure,
+    Vital::Temperature,
+];
+
+pub(crate) fn routes() -> Vec<Route> {
+    let read = Access::Permitted(Action::ReadPatient, Scope::Patient);
+    let span = |route: Route| route.query("from", "RFC 3339 or unix milliseconds").query("to", "RFC 3339 or unix milliseconds; now if it is left out");
+    vec![
+        span(Route::new(Method::GET, "/patients/{id}/trends", read, "Vitals over a range, thinned so that extremes survive", trends))
+            .query("vital", "Names of vitals, separated by commas")
+            .query("points", "About how many points of each, 2 to 20,000")
+            .answers::<Trends>(),
+        span(Route::new(Method::GET, "/patients/{id}/waves", read, "Waveforms over a range, as counts of their source", waves))
+            .query("channel", "Which channel; needed")
+            .query("device", "Only from this device")
+            .answers::<Waves>(),
+    ]
+}
+
+#[derive(Debug, Deserialize)]
+struct Range {
+    from: Option<String>,
+    to: Option<String>,
+    vital: Option<String>,
+    points: Option<usize>,
+    channel: Option<String>,
+    device: Option<String>,
+}
+
+impl Range {
+    fn span(&self, now: Timestamp, max: Duration) -> Result<Span, Problem> {
+        let to = self.to.as_deref().map_or(Ok(now), |text| read_time("to", text))?;
+        let hour_before = to.before(Duration::from_secs(3_600));
+        let from = self.from.as_deref().map_or(Ok(hour_before), |text| read_time("from", text))?;
+        if from >= to {
+            return Err(Problem::bad_request("from is not before to"));
+        }
+        if to.since(from) > max {
+            return Err(Problem::bad_request(format!("the range is longer than {} h", max.as_secs() / 3_600)));
+        }
+        Ok(Span { from, to })
+    }
+}
+
+/// Why the series did not answer: mostly that somebody asked for too much.
+fn not_read(error: DatabaseError) -> Problem {
+    match error {
+        DatabaseError::TooMuch { .. } => Problem::bad_request(error),
+        DatabaseError::Sqlite { .. } | DatabaseError::UnknownSchema { .. } | DatabaseError::Damaged { .. } => {
+            Problem::fault(error)
+        }
+    }
+}
+
+/// One channel of one device, for the stretches during which it was the patient's.
+struct Source {
+    device: DeviceId,
+    spec: ChannelSpec,
+    grade: Grade,
+    cadence: Duration,
+    spans: Vec<Span>,
+}
+
+/// The sources of a vital, the best first: medical grade, then whatever comes more often.
+fn sources(api: &Api, directory: &Directory, worn: &[(DeviceId, Vec<Span>)], vital: Vital) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for (device, spans) in worn {
+        let profile = directory.devices.get(device).and_then(|it| api.profiles.get(&it.profile));
+        let Some(profile) = profile else { continue };
+        for (spec, numeric) in profile.numerics().filter(|(spec, _)| spec.vital() == Some(vital)) {
+            let (grade, cadence, spans) = (profile.grade, numeric.cadence, spans.clone());
+            sources.push(Source { device: *device, spec: spec.clone(), grade, cadence, spans });
+        }
+    }
+    sources.sort_by_key(|source| (source.grade != Grade::Medical, source.cadence, source.device));
+    sources
+}
+
+fn read_dots(series: &Series, org: OrgId, source: &Source, vital: Vital) -> Result<Vec<Dot>, DatabaseError> {
+    let reach = source.cadence.saturating_mul(MISSED);
+    let mut dots = Vec::new();
+    for Span { from, to } in source.spans.iter().copied() {
+        let question = Question { org, device: source.device, channel: source.spec.channel(), from, to };
+        for stretch in series.query(&question)? {
+            let kind = stretch.kind.unwrap_or(source.spec.code);
+            let value = |(mantissa, exp10)| {
+                let measure = Measure { kind, mantissa, exp10, ucum: stretch.ucum.clone() };
+                // A unit that this vital does not know is stored and never drawn as if it were known.
+                vital.thousandths(&measure).map_err(|_| model::MissingReason::Implausible)
+            };
+            dots.extend(stretch.items.iter().map(|point| {
+                Dot { at: point.at, value: point.value.and_then(value), reach }
+            }));
+        }
+    }
+    dots.sort_by_key(|dot| dot.at);
+    Ok(dots)
+}
+
+fn gap(vital: Option<Vital>, hole: &Hole) -> Gap {
+    let reason = match hole.why {
+        Nothing::Said(reason) => view::missing_words(vital.unwrap_or(Vital::HeartRate), reason).to_owned(),
+        Nothing::NoData => "no_data".to_owned(),
+        Nothing::NoDevice => "no_device".to_owned(),
+    };
+    Gap { from: time(hole.span.from), to: time(hole.span.to), reason }
+}
+
+async fn trends(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(range): Asked<Range>,
+) -> Result<Json<Trends>, Problem> {
+    let patient = caller.patient()?;
+    let span = range.span(caller.at, TRENDS_SPAN_MAX)?;
+    let vitals: Vec<Vital> = match range.vital.as_deref() {
+        Some(names) => names.split(',').map(|name| Vital::read(name.trim())).collect::<Result<_, _>>()?,
+        None => USUAL.to_vec(),
+    };
+    let points = match range.points.unwrap_or(TREND_POINTS) {
+        points @ 2..=TREND_POINTS_MAX => points,
+        other => return Err(Problem::bad_request(format!("points is {other}; use 2 to {TREND_POINTS_MAX}"))),
+    };
+    let directory = api.engine.directory();
+    let worn = worn(&directory, patient, span, caller.at);
+    let asked: Vec<_> = vitals.into_iter().map(|vital| (vital, sources(&api, &directory, &worn, vital))).collect();
+    let (series, org, now) = (api.series.clone(), caller.resource.org, caller.at);
+    let read = move || {
+        let lines = asked.into_iter().map(|(vital, sources)| {
+            let dots = sources.iter().map(|source| read_dots(&series, org, source, vital));
+            let line = merged(dots.collect::<Result<_, _>>()?);
+            Ok(trend(vital, &line, span, now, points, !sources.is_empty()))
+        });
+        lines.collect::<Result<Vec<Trend>, DatabaseError>>()
+    };
+    let series = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
+    Ok(Json(Trends { from: time(span.from), to: time(span.to), series }))
+}
+
+fn trend(vital: Vital, line: &[Dot], span: Span, now: Timestamp, points: usize, has_device: bool) -> Trend {
+    let values: Vec<(i64, i64)> =
+        line.iter().filter_map(|dot| dot.value.ok().map(|value| (dot.at.unix_millis(), value))).collect();
+    // Nothing is missing from the future.
+    let until_now = Span { from: span.from, to: span.to.min(now) };
+    Trend {
+        vital: vital.word(),
+        label: label(vital),
+        unit: unit(vital),
+        points: thinned(&values, points).into_iter().map(|(at, value)| (at, number(value))).collect(),
+        gaps: holes(line, until_now, has_device).iter().map(|hole| gap(Some(vital), hole)).collect(),
+        count: values.len(),
+    }
+}
+
+async fn waves(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(range): Asked<Range>,
+) -> Result<Json<Waves>, Problem> {
+    let patient = caller.patient()?;
+    let span = range.span(caller.at, WAVES_SPAN_MAX)?;
+    let channel = range.channel.clone().ok_or_else(|| Problem::bad_request("channel is missing"))?;
+    let only: Option<DeviceId> = range.device.as_deref().map(parse).transpose()?;
+    let directory = api.engine.directory();
+    let mut worn = worn(&directory, patient, span, caller.at);
+    worn.retain(|(device, _)| only.is_none_or(|only| only == *device));
+    let (series, org, name) = (api.series.clone(), caller.resource.org, Channel::from(channel.as_str()));
+    let has_device = !worn.is_empty();
+    let read = move || {
+        let mut traces = Vec::new();
+        for (device, spans) in worn {
+            for within in spans {
+                let Span { from, to } = within;
+                let question = Question { org, device, channel: name.clone(), from, to };
+                for stretch in series.query_wave(&question)? {
+                    let unit = stretch.ucum.as_str();
+                    let parts = stretch.items.iter().filter_map(|item| cut(item, within));
+                    traces.extend(parts.map(|span| Trace { unit: unit.to_owned(), span }));
+                }
+            }
+        }
+        Ok(joined(traces))
+    };
+    let traces = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
+    let until_now = Span { from: span.from, to: span.to.min(caller.at) };
+    let gaps = trace_holes(&traces, until_now, has_device).iter().map(|hole| gap(None, hole)).collect();
+    Ok(Json(Waves { channel, spans: traces.iter().map(wave_span).collect(), gaps }))
+}
+
+fn wave_span(it: &Trace) -> WaveSpan {
+    let span = &it.span;
+    let (mantissa, exp10) = span.gain;
+    #[expect(clippy::cast_precision_loss, reason = "a gain has a few digits")]
+    let gain = mantissa as f64 * 10_f64.powi(i32::from(exp10));
+    WaveSpan {
+        start: time(span.at),
+        rate_hz: f64::from(span.rate_hz.0) / f64::from(span.rate_hz.1.max(1)),
+        unit: it.unit.clone(),
+        gain,
+        offset: span.offset,
+        samples: span.samples.to_vec(),
+    }
+}

@@ -1,0 +1,1 @@
+//! The whole of it, against the real engine and journal, over real sockets.

@@ -1,0 +1,305 @@
+//! The feed: one WebSocket for a page, which tells it of everything that changes.
+//!
+//! Alarms wait for a slow page, numbers are replaced by newer ones, traces are dropped
+//! with a mark; all of that happens in the reader's queue, so a page that does not read
+//! costs nobody else anything. Whether the page may still look is asked again whenever
+//! the directory changes, and at least once a second.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use axum::{
+    body::Bytes,
+    extract::{
+        State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    },
+    http::{HeaderMap, Method, header},
+    response::{IntoResponse as _, Response},
+};
+use engine::{Cursor, Directory, FeedItem, FeedReader, FeedStart, WavesWanted};
+use model::{AlarmId, CareUnitId, PatientId};
+use security::{Action, Decision, Resource, permit};
+use serde::Deserialize;
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::{interval, timeout},
+};
+
+use crate::{
+    Api,
+    dto::feed::{Beat, Delta, Told, Wish, hello, wave_frame},
+    extract::Asked,
+    guard::{Caller, parse, patient_resource, who},
+    limits::{FRAME_WITHIN, WISH_LEN_MAX},
+    problem::Problem,
+    routes::{Access, Route, Scope},
+};
+
+/// How often a feed looks whether it may go on, if nothing else happens.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+pub(crate) fn routes() -> Vec<Route> {
+    let read = Access::Permitted(Action::ReadBoard, Scope::CareUnitOfQuery);
+    vec![
+        Route::new(Method::GET, "/feed", read, "The live feed of a care unit, as a WebSocket", open)
+            .query("care_unit", "Which care unit; needed")
+            .query("patient", "Whose traces, with `waves=patient`")
+            .query("waves", "Which traces: `board`, `patient` or `none`")
+            .query("from", "The cursor that the page has; the feed goes on right behind it")
+            .status(101),
+    ]
+}
+
+#[derive(Debug, Deserialize)]
+struct Start {
+    patient: Option<String>,
+    waves: Option<String>,
+    from: Option<String>,
+}
+
+async fn open(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(start): Asked<Start>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|_| Problem::bad_request("the feed is a WebSocket; ask for an upgrade"))?;
+    from_our_own_page(&headers)?;
+    let unit = caller.resource.care_unit;
+    let unit = unit.ok_or_else(|| Problem::bad_request("care_unit is missing; a feed is of one care unit"))?;
+    let wanted = wanted(&api, &caller, start.waves.as_deref(), start.patient.as_deref())?;
+    let from = start.from.as_deref().map(|text| {
+        text.parse::<Cursor>().map_err(|_| Problem::bad_request("from is not a cursor of a board or of a feed"))
+    });
+    let from = from.transpose()?;
+    let place = Arc::clone(&api.feeds).try_acquire_owned();
+    let place = place.map_err(|_| Problem::slow_down("as many feeds are open as this server takes"))?;
+    let begin = from.map_or(FeedStart::Now, FeedStart::After);
+    let reader = api.engine.feed(unit, begin).await;
+    let reader = reader.ok_or_else(|| Problem::not_found("there is no such care unit"))?;
+    reader.want(wanted);
+    let feed = Feed { stop: api.stopping(), directory: api.engine.directory(), api, caller, unit, wanted, reader, _place: place };
+    let upgrade = upgrade.max_message_size(WISH_LEN_MAX).max_frame_size(WISH_LEN_MAX).write_buffer_size(0);
+    Ok(upgrade.on_upgrade(move |socket| feed.run(socket, from.is_some())).into_response())
+}
+
+/// A browser says which page opens a WebSocket; only ours may, as the cookie comes along.
+fn from_our_own_page(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
+    let (origin, host) = (text(header::ORIGIN), text(header::HOST));
+    let page = origin.map(|origin| origin.split_once("://").map_or("", |(_, host)| host));
+    if page.is_none() || page == host {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("the feed opens for pages of this server only"))
+    }
+}
+
+/// Which traces are asked for; those of one patient are a look at that patient.
+fn wanted(
+    api: &Api,
+    caller: &Caller,
+    waves: Option<&str>,
+    patient: Option<&str>,
+) -> Result<WavesWanted, Problem> {
+    match (waves, patient) {
+        (None | Some("none"), _) => Ok(WavesWanted::None),
+        (Some("board"), _) => Ok(WavesWanted::Board),
+        (Some("patient"), Some(patient)) => {
+            let patient: PatientId = parse(patient)?;
+            let resource = patient_resource(&api.engine.directory(), patient)?;
+            let path = format!("GET /api/v1/feed patient {patient}");
+            api.permit_look(caller, Action::ReadPatient, resource, path)?;
+            Ok(WavesWanted::Patient(patient))
+        }
+        (Some("patient"), None) => Err(Problem::bad_request("patient is missing; whose traces?")),
+        (Some(other), _) => Err(Problem::bad_request(format!("waves is `{other}`; use one of: board, patient, none"))),
+    }
+}
+
+/// Why a feed ends.
+enum End {
+    /// The page went, or does not read.
+    Gone,
+    /// It is told why, and closed with this code.
+    Told(Problem, u16),
+    /// The server or the engine stops.
+    Stopping,
+}
+
+/// One open feed.
+struct Feed {
+    api: Arc<Api>,
+    caller: Caller,
+    unit: CareUnitId,
+    wanted: WavesWanted,
+    reader: FeedReader,
+    directory: Arc<Directory>,
+    stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Feed {
+    async fn run(mut self, mut socket: WebSocket, wants_to_resume: bool) {
+        let end = match self.begin(&mut socket, wants_to_resume).await {
+            Ok(()) => self.follow(&mut socket).await,
+            Err(end) => end,
+        };
+        let close = match end {
+            End::Gone => None,
+            End::Told(problem, code) => {
+                let Problem { status, kind, for_caller, .. } = problem;
+                let told = Told::Problem { status: status.as_u16(), kind, detail: for_caller };
+                let _ = tell(&mut socket, &told).await;
+                Some(code)
+            }
+            End::Stopping => Some(1001),
+        };
+        if let Some(code) = close {
+            let frame = CloseFrame { code, reason: "".into() };
+            let _ = send(&mut socket, Message::Close(Some(frame))).await;
+        }
+        let resource = Resource { org: self.caller.who.org, care_unit: Some(self.unit), patient: None };
+        let decision = Decision::Allowed { rule: "closed" };
+        let path = format!("CLOSED /api/v1/feed?care_unit={}", self.unit);
+        drop(self.api.trace(&self.caller, Action::ReadBoard, &resource, path, &decision));
+    }
+
+    /// The first frame says whether the page may keep what it has.
+    async fn begin(&mut self, socket: &mut WebSocket, wants_to_resume: bool) -> Result<(), End> {
+        let first = self.reader.try_next();
+        let resumed = wants_to_resume && !matches!(first, Some(FeedItem::Gone));
+        let hello = hello(self.reader.starts_after(), self.api.clock.now(), resumed);
+        tell(socket, &hello).await?;
+        match first {
+            Some(item) => self.show(socket, item).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn follow(&mut self, socket: &mut WebSocket) -> End {
+        let mut look = interval(LOOK_AGAIN);
+        loop {
+            let step = tokio::select! {
+                item = self.reader.next() => match item {
+                    Some(item) => self.show(socket, item).await,
+                    None => Err(End::Stopping),
+                },
+                said = socket.recv() => match said {
+                    Some(Ok(message)) => self.hear(socket, message).await,
+                    Some(Err(_)) | None => Err(End::Gone),
+                },
+                _ = look.tick() => self.look_again(),
+                _ = self.stop.wait_for(|stop| *stop) => Err(End::Stopping),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn show(&mut self, socket: &mut WebSocket, item: FeedItem) -> Result<(), End> {
+        // Nothing is shown on the strength of a permission that has been taken away.
+        self.look_again()?;
+        let told = match item {
+            FeedItem::Delta(delta) => {
+                Told::Delta(Box::new(Delta::of(&delta, &self.directory, self.caller.who.staff)))
+            }
+            FeedItem::Beat(beat) => Told::Beat(Beat::of(&beat)),
+            FeedItem::WaveGap { patient, device, channel } => Told::Gap {
+                patient: patient.to_string(),
+                device: device.to_string(),
+                channel: channel.to_string(),
+            },
+            FeedItem::Gone => Told::Gone { reason: "what was missed is no longer kept" },
+            FeedItem::Wave(wave) => {
+                let frame = Message::Binary(Bytes::from(wave_frame(&wave)));
+                return send(socket, frame).await;
+            }
+        };
+        tell(socket, &told).await
+    }
+
+    async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(End::Gone),
+            Message::Binary(_) => {
+                let problem = Problem::bad_request("a page speaks text on the feed");
+                return Err(End::Told(problem, 1003));
+            }
+        };
+        let answered = match serde_json::from_str(&text) {
+            Ok(Wish::Want { waves, patient }) => self.want(&waves, patient.as_deref()),
+            Ok(Wish::Painted { alarm, .. }) => self.painted(&alarm),
+            Err(error) => Err(Problem::bad_request(format!("this is not understood on the feed: {error}"))),
+        };
+        match answered {
+            Ok(()) => Ok(()),
+            Err(Problem { status, kind, for_caller, .. }) => {
+                let told = Told::Problem { status: status.as_u16(), kind, detail: for_caller };
+                tell(socket, &told).await
+            }
+        }
+    }
+
+    fn want(&mut self, waves: &str, patient: Option<&str>) -> Result<(), Problem> {
+        self.wanted = wanted(&self.api, &self.caller, Some(waves), patient)?;
+        self.reader.want(self.wanted);
+        Ok(())
+    }
+
+    fn painted(&self, alarm: &str) -> Result<(), Problem> {
+        let _: AlarmId = parse(alarm)?;
+        self.api.counts.alarms_painted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the page may still look: its session, its user's role and posts, its patient.
+    fn look_again(&mut self) -> Result<(), End> {
+        let now = self.api.clock.now();
+        let directory = self.api.engine.directory();
+        let has_changed = !Arc::ptr_eq(&directory, &self.directory);
+        let session = directory.sessions.get(&self.caller.session).filter(|session| now < session.expires_at);
+        let user = session.and_then(|session| directory.users.get(&session.user)).filter(|user| !user.disabled);
+        let Some(user) = user else {
+            return Err(End::Told(Problem::signed_out("the session has ended; sign in again"), 4401));
+        };
+        if !has_changed {
+            return Ok(());
+        }
+        self.caller.who = who(&directory, user);
+        let board = Resource { org: self.caller.resource.org, care_unit: Some(self.unit), patient: None };
+        let mut asked = vec![(Action::ReadBoard, board)];
+        if let WavesWanted::Patient(patient) = self.wanted {
+            asked.extend(patient_resource(&directory, patient).ok().map(|it| (Action::ReadPatient, it)));
+        }
+        self.directory = directory;
+        for (action, resource) in asked {
+            if let Decision::Denied { explanation, .. } = permit(&self.caller.who, action, &resource) {
+                return Err(End::Told(Problem::forbidden(explanation), 4403));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn tell(socket: &mut WebSocket, told: &Told) -> Result<(), End> {
+    match serde_json::to_string(told) {
+        Ok(text) => send(socket, Message::text(text)).await,
+        Err(error) => Err(End::Told(Problem::fault(error), 1011)),
+    }
+}
+
+/// Sends a frame; a page that does not take it in time is given up.
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    match timeout(FRAME_WITHIN, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}

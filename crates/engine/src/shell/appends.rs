@@ -1,0 +1,167 @@
+//! Decisions on their way to the journal: appended in order, tried again when a full
+//! disk has room, held back while the record that caused them may yet be lost.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    future::pending,
+};
+
+use ::record::Position;
+use store::{AppendError, Durable, Entry, Journal, Ticket};
+use tokio::sync::oneshot;
+
+use crate::{core::DecidedOf, limits::DECISIONS_IN_FLIGHT_MAX, record::Decisions};
+
+/// Groups that were handed to the journal, those that wait, and who waits for them.
+#[derive(Debug)]
+pub(super) struct Appends {
+    journal: Journal,
+    in_flight: VecDeque<(Ticket, Vec<Entry>)>,
+    /// Refused for now; they go before anything new.
+    refused: VecDeque<Vec<Entry>>,
+    /// Caused by records that are not durable yet.
+    held: Vec<DecidedOf>,
+    unsettled: BTreeSet<Position>,
+    /// A sealing that may go on once so many more groups are durable.
+    sealing: Option<(usize, oneshot::Sender<bool>)>,
+}
+
+impl Appends {
+    pub(super) const fn new(journal: Journal) -> Self {
+        Self {
+            journal,
+            in_flight: VecDeque::new(),
+            refused: VecDeque::new(),
+            held: Vec::new(),
+            unsettled: BTreeSet::new(),
+            sealing: None,
+        }
+    }
+
+    /// Appends decisions, all turns of a batch as one group.
+    pub(super) fn append(&mut self, decided: Vec<DecidedOf>) {
+        let (held, ready): (Vec<_>, Vec<_>) = decided
+            .into_iter()
+            .partition(|turn| self.unsettled.contains(&turn.cause.position));
+        self.held.extend(held);
+        let group: Vec<Entry> = ready.into_iter().map(entry).collect();
+        if !group.is_empty() {
+            self.push(group);
+        }
+    }
+
+    fn push(&mut self, group: Vec<Entry>) {
+        if self.refused.is_empty() {
+            let ticket = self.journal.append(group.clone());
+            self.in_flight.push_back((ticket, group));
+        } else if self.refused.len() < DECISIONS_IN_FLIGHT_MAX {
+            self.refused.push_back(group);
+        }
+    }
+
+    /// What became of the oldest group; waits for ever while there is none.
+    pub(super) async fn next(&mut self) -> Result<Durable, AppendError> {
+        match self.in_flight.front_mut() {
+            Some((ticket, _)) => ticket.await,
+            None => pending().await,
+        }
+    }
+
+    /// Takes the answer for the oldest group.
+    pub(super) fn settle(&mut self, answer: Result<Durable, AppendError>) {
+        let Some((_, group)) = self.in_flight.pop_front() else { return };
+        match answer {
+            Ok(_) => {
+                if let Some((left, _)) = &mut self.sealing {
+                    *left = left.saturating_sub(1);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "decisions_not_recorded");
+                let may_come = matches!(error, AppendError::Full | AppendError::Busy);
+                if may_come && self.refused.len() < DECISIONS_IN_FLIGHT_MAX {
+                    self.refused.push_back(group);
+                }
+                // A checkpoint may not know what the journal does not.
+                if let Some((_, go)) = self.sealing.take() {
+                    let _ = go.send(false);
+                }
+                if matches!(error, AppendError::Busy) {
+                    self.retry();
+                }
+            }
+        }
+    }
+
+    /// Hands on again what was refused.
+    pub(super) fn retry(&mut self) {
+        for group in std::mem::take(&mut self.refused) {
+            let ticket = self.journal.append(group.clone());
+            self.in_flight.push_back((ticket, group));
+        }
+    }
+
+    /// The record at this position is not durable yet.
+    pub(super) fn unsettled(&mut self, position: Position) {
+        self.unsettled.insert(position);
+    }
+
+    /// It is durable now: what it caused is appended.
+    pub(super) fn confirmed(&mut self, position: Position) {
+        self.unsettled.remove(&position);
+        let held = std::mem::take(&mut self.held);
+        self.append(held);
+    }
+
+    /// It will never be: what it caused has sounded, and leaves no trace in the journal.
+    pub(super) fn lost(&mut self, position: Position) {
+        self.unsettled.remove(&position);
+        self.held.retain(|turn| turn.cause.position != position);
+    }
+
+    /// Whether every record that was taken is durable and no decision was refused.
+    pub(super) fn is_settled(&self) -> bool {
+        self.unsettled.is_empty() && self.refused.is_empty() && self.held.is_empty()
+    }
+
+    /// Whether a group is on its way.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// Says `true` once everything appended so far is durable, and `false` if it never will be.
+    pub(super) fn when_durable(&mut self) -> oneshot::Receiver<bool> {
+        let (go, gone) = oneshot::channel();
+        self.sealing = Some((self.in_flight.len(), go));
+        gone
+    }
+
+    /// Lets a sealing go on whose decisions are durable.
+    pub(super) fn release(&mut self) {
+        if let Some((_, go)) = self.sealing.take_if(|(left, _)| *left == 0) {
+            let _ = go.send(true);
+        }
+    }
+}
+
+/// The decisions of one turn as an entry of the journal, where their cause stands.
+pub(crate) fn entry(turn: DecidedOf) -> Entry {
+    let DecidedOf { cause, at, decided } = turn;
+    let first_index = decided.first().map_or(0, |first| first.effect.index);
+    let decisions = Decisions {
+        cause: cause.position,
+        after: cause.after,
+        first_index,
+        list: decided.into_iter().map(|one| one.decision).collect(),
+    };
+    let (kind, body_version, body) = decisions.encode();
+    Entry {
+        kind,
+        body_version,
+        org: cause.org,
+        partition: cause.position.partition,
+        received_at: at,
+        key_id: 0,
+        body,
+    }
+}

@@ -1,0 +1,97 @@
+//! Reading the past at start: the newest checkpoint, and the journal from there on.
+
+use std::{io, time::Duration};
+
+use store::{
+    DatabaseError, Journal, LogOffset, ReadError, Records, RecordsError, Series,
+};
+
+use super::writer;
+use crate::{
+    core::{Core, Out, Setup},
+    replay::Ahead,
+};
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it all")]
+pub enum StartError {
+    #[error("the checkpoint could not be read")]
+    Series(#[source] DatabaseError),
+    #[error("the records could not be written")]
+    Records(#[source] RecordsError),
+    #[error("the journal could not be read")]
+    Journal(#[source] ReadError),
+    #[error("{frames} frames of decisions cannot be read by this program; use a newer program")]
+    Decisions { frames: u64 },
+    #[error("a thread could not be started")]
+    Thread(#[source] io::Error),
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+/// A pause in listening that is longer than this sets the watch for silence anew.
+pub(super) const PAUSE_MIN: Duration = Duration::from_secs(2);
+/// Records after which rows and points are handed on while the past is read.
+const RECORDS_AT_ONCE: u64 = 4_096;
+
+/// The state as the journal left it.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) core: Core,
+    /// What the undecided end of the journal led to.
+    pub(super) out: Out,
+    pub(super) came_to: LogOffset,
+    pub(super) checkpoint: LogOffset,
+}
+
+/// Reads everything; blocks for as long as that takes.
+pub(super) fn read_past(
+    journal: &Journal,
+    series: &Series,
+    records: &Records,
+    setup: Setup,
+) -> Result<Past, StartError> {
+    let no_series = setup.cut == Some(crate::core::Cut::Series);
+    let found = series.load_checkpoint().map_err(StartError::Series)?;
+    let checkpoint = found.as_ref().map_or(LogOffset::default(), |(offset, _)| *offset);
+    let (mut core, from) = match found {
+        None => (Core::new(setup), LogOffset::default()),
+        Some((offset, bytes)) => match Core::restore(setup.clone(), &bytes) {
+            Ok(core) => (core, offset),
+            Err(error) => {
+                tracing::warn!(%error, "checkpoint_not_taken_up");
+                (Core::new(setup), LogOffset::default())
+            }
+        },
+    };
+    let mut ahead = Ahead::default();
+    for record in journal.replay(from) {
+        ahead.look(&record.map_err(StartError::Journal)?);
+    }
+    if ahead.unreadable() > 0 {
+        return Err(StartError::Decisions { frames: ahead.unreadable() });
+    }
+    ahead.forget_known(&core);
+    let mut writer = writer::Replayed::new(series, records, no_series);
+    let (mut out, mut came_to, mut taken) = (Out::default(), from, 0_u64);
+    for record in journal.replay(from) {
+        let record = record.map_err(StartError::Journal)?;
+        ahead.take(&mut core, &record, &mut out);
+        came_to = record.offset;
+        if came_to <= checkpoint {
+            // The chunks hold these points already.
+            out.points.clear();
+            out.waves.clear();
+        }
+        taken += 1;
+        if taken % RECORDS_AT_ONCE == 0 {
+            writer.write(&mut out).map_err(StartError::Records)?;
+            tracing::info!(records = taken, offset = came_to.bytes(), "reading_the_past");
+        }
+    }
+    ahead.finish(&mut core, &mut out);
+    writer.write(&mut out).map_err(StartError::Records)?;
+    tracing::info!(records = taken, from = from.bytes(), to = came_to.bytes(), "past_read");
+    Ok(Past { core, out, came_to, checkpoint })
+}

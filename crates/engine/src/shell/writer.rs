@@ -1,0 +1,332 @@
+//! The one thread that writes rows and points: what it writes can be made again from
+//! the journal, so nothing waits for it but the askers of commands.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+    thread::JoinHandle,
+};
+
+use model::{Channel, Code, DeviceId, MissingReason, OrgId, Ucum};
+use store::{
+    Invalid, LogOffset, Marks, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey, WaveSpan,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    core::{Out, OutcomeOf, PointOf, WaveOf},
+    limits::BATCHES_BEHIND_MAX,
+    view::WaveSpanMark,
+};
+
+/// What the writer is given, in order.
+#[derive(Debug)]
+pub(super) enum Job {
+    Batch { points: Vec<PointOf>, waves: Vec<WaveOf>, rows: Vec<Row>, outcomes: Vec<OutcomeOf> },
+    Seal { up_to: LogOffset, bytes: Vec<u8>, go: oneshot::Receiver<bool> },
+}
+
+impl Job {
+    /// Everything in `out` that is to be written.
+    pub(super) fn batch(out: &mut Out) -> Self {
+        Self::Batch {
+            points: std::mem::take(&mut out.points),
+            waves: std::mem::take(&mut out.waves),
+            rows: std::mem::take(&mut out.rows),
+            outcomes: std::mem::take(&mut out.outcomes),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Batch { points, waves, rows, outcomes } => {
+                points.is_empty() && waves.is_empty() && rows.is_empty() && outcomes.is_empty()
+            }
+            Self::Seal { .. } => false,
+        }
+    }
+}
+
+/// What the writer tells.
+#[derive(Debug)]
+pub(super) enum Wrote {
+    /// The rows of these commands can be read.
+    Rows(Vec<OutcomeOf>),
+    /// Memory is filling with points.
+    SealSoon,
+    /// The checkpoint at this place is durable.
+    Sealed(LogOffset),
+    /// It is not; the next one will be tried.
+    NotSealed,
+}
+
+/// The loop's end of the writer.
+#[derive(Debug)]
+pub(super) struct WriterHandle {
+    jobs: Option<SyncSender<Job>>,
+    wrote: mpsc::UnboundedReceiver<Wrote>,
+    /// Answers that the writer could not be asked to give.
+    unwritten: Vec<OutcomeOf>,
+    thread: Option<JoinHandle<()>>,
+    given_up: bool,
+}
+
+impl WriterHandle {
+    pub(super) fn start(series: Series, records: Records, no_series: bool) -> io::Result<Self> {
+        let (jobs, queue) = sync_channel(BATCHES_BEHIND_MAX);
+        let (tell, wrote) = mpsc::unbounded_channel();
+        let writer = Writer {
+            series,
+            records,
+            no_series,
+            tell,
+            ids: HashMap::new(),
+            is_filling: false,
+            has_failed: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("engine-writer".to_owned())
+            .spawn(move || writer.run(&queue))?;
+        let (jobs, thread) = (Some(jobs), Some(thread));
+        Ok(Self { jobs, wrote, unwritten: Vec::new(), thread, given_up: false })
+    }
+
+    /// Gives the writer a job; if it is hopelessly behind, everything from here on is
+    /// left to the next start, which makes it from the journal.
+    pub(super) fn send(&mut self, job: Job) {
+        if job.is_empty() {
+            return;
+        }
+        let refused = match (&self.jobs, self.given_up) {
+            (Some(jobs), false) => match jobs.try_send(job) {
+                Ok(()) => return,
+                Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
+            },
+            (_, _) => job,
+        };
+        if !self.given_up {
+            self.given_up = true;
+            tracing::error!("derived_writes_given_up_until_restart");
+        }
+        if let Job::Batch { outcomes, .. } = refused {
+            // The commands were decided all the same.
+            self.unwritten.extend(outcomes);
+        }
+    }
+
+    /// What the writer tells next; waits for ever if it has ended.
+    pub(super) async fn next(&mut self) -> Wrote {
+        if !self.unwritten.is_empty() {
+            return Wrote::Rows(std::mem::take(&mut self.unwritten));
+        }
+        match self.wrote.recv().await {
+            Some(wrote) => wrote,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether rows and points are missing until the next start.
+    pub(super) const fn has_given_up(&self) -> bool {
+        self.given_up
+    }
+
+    /// Lets the writer finish what it has, and waits for its end.
+    pub(super) fn end(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has written what it could.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Writer {
+    series: Series,
+    records: Records,
+    no_series: bool,
+    tell: mpsc::UnboundedSender<Wrote>,
+    ids: HashMap<(DeviceId, Channel), (Option<Code>, Ucum, SeriesId)>,
+    is_filling: bool,
+    has_failed: bool,
+}
+
+/// Rows of so many batches go into one transaction at most.
+const BATCHES_AT_ONCE_MAX: usize = 256;
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<Job>) {
+        let (mut rows, mut outcomes) = (Vec::new(), Vec::new());
+        while let Ok(first) = queue.recv() {
+            let mut seal = None;
+            let mut next = Some(first);
+            let mut taken = 0;
+            while let Some(job) = next.take() {
+                match job {
+                    Job::Batch { points, waves, rows: more, outcomes: answers } => {
+                        self.push(points, waves);
+                        rows.extend(more);
+                        outcomes.extend(answers);
+                    }
+                    Job::Seal { up_to, bytes, go } => seal = Some((up_to, bytes, go)),
+                }
+                taken += 1;
+                if seal.is_none() && taken < BATCHES_AT_ONCE_MAX {
+                    next = match queue.try_recv() {
+                        Ok(job) => Some(job),
+                        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+                    };
+                }
+            }
+            self.write(&mut rows, &mut outcomes);
+            if let Some((up_to, bytes, go)) = seal {
+                self.seal(up_to, bytes, go);
+            }
+        }
+    }
+
+    fn write(&mut self, rows: &mut Vec<Row>, outcomes: &mut Vec<OutcomeOf>) {
+        if !rows.is_empty()
+            && let Err(error) = self.records.apply(rows)
+        {
+            // They are made again from the journal; no checkpoint may pass them.
+            tracing::error!(error = &error as &dyn std::error::Error, "rows_not_written");
+            self.has_failed = true;
+        }
+        rows.clear();
+        if !outcomes.is_empty() {
+            let _ = self.tell.send(Wrote::Rows(std::mem::take(outcomes)));
+        }
+    }
+
+    fn push(&mut self, points: Vec<PointOf>, waves: Vec<WaveOf>) {
+        if self.no_series {
+            return;
+        }
+        let points: Vec<(SeriesId, Point)> =
+            points.into_iter().filter_map(|point| self.point(point)).collect();
+        let mut worst = self.series.push_all(points);
+        for wave in waves {
+            if let Some((id, span)) = self.wave(wave) {
+                worst = worst.max(self.series.push_wave(id, span));
+            }
+        }
+        if worst != Pushed::Kept && !self.is_filling {
+            self.is_filling = true;
+            let _ = self.tell.send(Wrote::SealSoon);
+        }
+        if worst == Pushed::Refused && !self.has_failed {
+            tracing::error!("points_not_kept");
+            self.has_failed = true;
+        }
+    }
+
+    fn point(&mut self, of: PointOf) -> Option<(SeriesId, Point)> {
+        let id = self.id(of.org?, of.device, of.channel, of.kind, of.ucum);
+        let marks = Marks { clock: of.clock, age_known: of.age_known, late: of.is_late };
+        let PointOf { at, received_at, value, .. } = of;
+        Some((id, Point { at, received_at, value, marks }))
+    }
+
+    fn wave(&mut self, of: WaveOf) -> Option<(SeriesId, WaveSpan)> {
+        let id = self.id(of.org?, of.device, of.channel, of.kind, Ucum::new(&of.unit));
+        let invalid = of.marks.iter().filter_map(invalid).collect();
+        let marks = Marks { clock: of.clock, age_known: of.age_known, late: of.is_late };
+        let WaveOf { at, received_at, rate_hz, gain, offset_counts, samples_counts, .. } = of;
+        let (offset, samples) = (offset_counts, samples_counts);
+        Some((id, WaveSpan { at, received_at, rate_hz, gain, offset, samples, invalid, marks }))
+    }
+
+    fn id(
+        &mut self,
+        org: OrgId,
+        device: DeviceId,
+        channel: Channel,
+        kind: Option<Code>,
+        ucum: Ucum,
+    ) -> SeriesId {
+        let source = (device, channel);
+        if let Some((known_kind, known_ucum, id)) = self.ids.get(&source)
+            && (*known_kind, known_ucum) == (kind, &ucum)
+        {
+            return *id;
+        }
+        let (channel, unit) = (source.1.clone(), ucum.clone());
+        let id = self.series.series(&SeriesKey { org, device, channel, kind, ucum: unit });
+        self.ids.insert(source, (kind, ucum, id));
+        id
+    }
+
+    fn seal(&mut self, up_to: LogOffset, bytes: Vec<u8>, go: oneshot::Receiver<bool>) {
+        self.is_filling = false;
+        let tell = self.tell.clone();
+        if self.has_failed {
+            let _ = tell.send(Wrote::NotSealed);
+            return;
+        }
+        let sealing = match self.series.begin_seal(up_to, bytes) {
+            Ok(sealing) => sealing,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint_not_begun");
+                let _ = tell.send(Wrote::NotSealed);
+                return;
+            }
+        };
+        let finish = move || {
+            // Every decision in the state must be in the journal first.
+            if !go.blocking_recv().unwrap_or(false) {
+                let _ = tell.send(Wrote::NotSealed);
+                return;
+            }
+            let wrote = match sealing.finish() {
+                Ok(_) => Wrote::Sealed(up_to),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "checkpoint_not_made");
+                    Wrote::NotSealed
+                }
+            };
+            let _ = tell.send(wrote);
+        };
+        let thread = std::thread::Builder::new().name("engine-seal".to_owned()).spawn(finish);
+        if let Err(error) = thread {
+            tracing::error!(error = &error as &dyn std::error::Error, "checkpoint_not_made");
+            let _ = self.tell.send(Wrote::NotSealed);
+        }
+    }
+}
+
+/// A stretch without a signal; filters and pacing leave the samples what they are.
+fn invalid(mark: &WaveSpanMark) -> Option<Invalid> {
+    let reason = match mark.reason {
+        1 => MissingReason::SensorDetached,
+        2 => MissingReason::OutOfRange,
+        3 => MissingReason::PoorSignal,
+        5 => MissingReason::NotMeasured,
+        _ => return None,
+    };
+    Some(Invalid { start: mark.first_sample, len: mark.len_samples, reason })
+}
+
+/// The same without a thread, for reading the past.
+pub(super) struct Replayed(Writer);
+
+impl Replayed {
+    pub(super) fn new(series: &Series, records: &Records, no_series: bool) -> Self {
+        let (tell, _) = mpsc::unbounded_channel();
+        let (series, records, ids) = (series.clone(), records.clone(), HashMap::new());
+        let (is_filling, has_failed) = (false, false);
+        Self(Writer { series, records, no_series, tell, ids, is_filling, has_failed })
+    }
+
+    /// Writes what can be made again, and forgets what only the living ask for.
+    pub(super) fn write(&mut self, out: &mut Out) -> Result<(), store::RecordsError> {
+        self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
+        self.0.records.apply(&out.rows)?;
+        out.rows.clear();
+        out.outcomes.clear();
+        out.traces.clear();
+        out.beats.clear();
+        Ok(())
+    }
+}

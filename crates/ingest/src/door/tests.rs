@@ -1,0 +1,167 @@
+//! What the door lets in, keeps as a dead letter, recognises, and never acknowledges.
+
+use std::sync::Arc;
+
+use model::{Lifecycle, Timestamp};
+use protocols::profile::Profile;
+use store::{Clock, FaultyDisk, JournalLimits, LogOffset};
+
+use super::*;
+
+const ORG: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000001";
+const SITE: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000002";
+const DEVICE: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000003";
+const OTHER: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000004";
+
+struct Ward {
+    disk: FaultyDisk,
+    door: Door,
+    journal: Journal,
+}
+
+impl Ward {
+    fn new() -> Self {
+        let (disk, now) = (FaultyDisk::new(), Timestamp::from_unix_millis(1_767_258_000_000));
+        let clock = Clock::manual(now);
+        let (journal, _) = Journal::open(disk.clone(), clock, JournalLimits::default()).unwrap();
+        let profile = include_str!("../../../../profiles/bedside-monitor/profile.toml");
+        let profile = Arc::new(Profile::parse(profile).unwrap());
+        let lookup = move |device: DeviceId| {
+            let site: SiteId = SITE.parse().unwrap();
+            let (org, partition) = (ORG.parse().unwrap(), site.into());
+            let (profile, lifecycle) = (Arc::clone(&profile), Lifecycle::InService);
+            let known = device.to_string() == DEVICE;
+            known.then_some(DeviceRef { id: device, org, site, partition, profile, lifecycle })
+        };
+        let fallback = (ORG.parse().unwrap(), SITE.parse().unwrap());
+        let door = Door::new(journal.clone(), Registry::new(lookup), fallback);
+        Self { disk, door, journal }
+    }
+
+    /// Takes one message of numerics; answers what became of it, in a word.
+    async fn numerics(&self, payload: &str) -> String {
+        self.message("num", payload.as_bytes()).await
+    }
+
+    async fn message(&self, leaf: &str, payload: &[u8]) -> String {
+        self.topic(&format!("wl/1/{SITE}/{DEVICE}/up/{leaf}"), payload).await
+    }
+
+    async fn topic(&self, topic: &str, payload: &[u8]) -> String {
+        let received_at = Timestamp::from_unix_millis(1_767_258_000_000);
+        let message = Message { topic, content_type: None, payload, received_at };
+        let taken = self.door.take(ORG.parse().unwrap(), DEVICE.parse().unwrap(), "mqtt", &message);
+        match taken.await {
+            Ok(Durably::Stored(_)) => "stored".to_owned(),
+            Ok(Durably::Repeated(_)) => "repeated".to_owned(),
+            Err(Refusal::Dead { reason, not_yours: true, .. }) => {
+                format!("dead, not yours: {reason}")
+            }
+            Err(Refusal::Dead { reason, .. }) => format!("dead: {reason}"),
+            Err(Refusal::NotDurable(_)) => "no answer".to_owned(),
+        }
+    }
+
+    /// What the journal holds, one word a record.
+    fn journalled(&self) -> Vec<&'static str> {
+        let records = self.journal.replay(LogOffset::default());
+        let word = |body: &Body| match body {
+            Body::Readings(_) => "readings",
+            Body::Wave(_) => "wave",
+            Body::DeadLetter(_) => "letter",
+            Body::Duplicate(_) => "duplicate",
+            Body::Upward(_) => "upward",
+            _ => "other",
+        };
+        let bodies = records.map(|record| {
+            let frame = record.unwrap().frame;
+            Body::decode(frame.kind, frame.body_version, &frame.body).unwrap()
+        });
+        bodies.map(|body| word(&body)).collect()
+    }
+}
+
+fn counted(seq: u32, rate: &str) -> String {
+    format!(
+        r#"[{{"bt":1767258000}},{{"n":"wl:boot","vs":"00000000000000a3"}},{{"n":"wl:seq","v":{seq}}},{{"n":"MDC_ECG_HEART_RATE","u":"/min","v":{rate}}}]"#
+    )
+}
+
+#[tokio::test]
+async fn a_message_is_stored_once_however_often_it_comes() {
+    let ward = Ward::new();
+    for (payload, want) in [
+        (counted(1, "72"), "stored"),
+        (counted(1, "72"), "repeated"),
+        (counted(2, "72"), "stored"),
+        // A device that does not count is recognised by what it says.
+        (r#"[{"bt":1767258000,"n":"MDC_RESP_RATE","u":"/min","v":14}]"#.to_owned(), "stored"),
+        (r#"[{"bt":1767258000,"n":"MDC_RESP_RATE","u":"/min","v":14}]"#.to_owned(), "repeated"),
+        (r#"[{"bt":1767258001,"n":"MDC_RESP_RATE","u":"/min","v":14}]"#.to_owned(), "stored"),
+    ] {
+        assert_eq!(ward.numerics(&payload).await, want, "{payload}");
+    }
+    let want = ["readings", "duplicate", "readings", "readings", "duplicate", "readings"];
+    assert_eq!(ward.journalled(), want);
+    let counts = ward.door.counts();
+    assert_eq!((counts.stored, counts.duplicates, counts.samples), (4, 2, 4));
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_kept_whole() {
+    let ward = Ward::new();
+    let wave = "wave/MDC_ECG_ELEC_POTL_II";
+    for (leaf, payload, want) in [
+        ("num", "not JSON", "dead: senml:"),
+        ("num", "[]", "dead: senml:"),
+        (wave, "\u{0}", "dead: wave:"),
+        ("nowhere", "x", "dead: topic"),
+    ] {
+        let got = ward.message(leaf, payload.as_bytes()).await;
+        assert!(got.starts_with(want), "{leaf} {payload}: {got}");
+    }
+    let speaks_for = |device| format!("wl/1/{SITE}/{device}/up/num");
+    assert_eq!(ward.topic(&speaks_for(OTHER), b"[]").await, "dead, not yours: topic:not_yours");
+    let down = format!("wl/1/{SITE}/{DEVICE}/down/cfg");
+    assert_eq!(ward.topic(&down, b"x").await, "dead, not yours: topic:down");
+    assert_eq!(ward.journalled(), ["letter"; 6]);
+}
+
+#[tokio::test]
+async fn an_event_is_kept_as_it_came() {
+    let ward = Ward::new();
+    assert_eq!(ward.message("event", b"beat 1 2").await, "stored");
+    assert_eq!(ward.journalled(), ["upward"]);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_that_is_not_on_disk_and_it_is_new_when_it_comes_again() {
+    let ward = Ward::new();
+    ward.disk.set_room(Some(0));
+    assert_eq!(ward.numerics(&counted(1, "72")).await, "no answer");
+    ward.disk.set_room(None);
+    // The journal heals by itself, and then the same message is stored, not called a repeat.
+    let mut answer = "no answer".to_owned();
+    for _ in 0..1_000_000 {
+        answer = ward.numerics(&counted(1, "72")).await;
+        if answer != "no answer" {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(answer, "stored");
+    assert_eq!(ward.journalled(), ["readings"]);
+}
+
+#[tokio::test]
+async fn a_repeat_is_a_repeat_after_a_restart() {
+    let ward = Ward::new();
+    assert_eq!(ward.numerics(&counted(7, "72")).await, "stored");
+    let again = Ward::new();
+    for record in ward.journal.replay(LogOffset::default()) {
+        let frame = record.unwrap().frame;
+        again.door.recall(&Body::decode(frame.kind, frame.body_version, &frame.body).unwrap());
+    }
+    assert_eq!(again.numerics(&counted(7, "72")).await, "repeated");
+    assert_eq!(again.numerics(&counted(8, "72")).await, "stored");
+}

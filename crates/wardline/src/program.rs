@@ -1,0 +1,331 @@
+//! The wiring of one server process: what depends on what, started in that order and
+//! stopped in the reverse.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use api::{Api, ApiParts};
+use engine::{Cut, Engine, EngineHandle, EngineParts, Setup};
+use ingest::{DeviceRef, Door, Pump, Registry};
+use model::{DeviceId, Id, Lifecycle, OrgId, PartitionId};
+use protocols::profile::Profile;
+use record::{Body, MqttSession};
+use security::{Authority, Keys};
+use store::{
+    Clock, DataDir, FileStorage, Journal, JournalLimits, LogOffset, Records, Series,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use transport::{
+    ClientAuth, RefusedWhy, Revocations, mqtt::{MayConnect, MqttConfig, MqttHandle, listen},
+    server_config,
+};
+
+use crate::{config::Config, profiles::profiles, watchdog::Watchdog};
+
+/// How much of the journal's end is read again for repeats and sessions.
+const RECALLED_BYTES: u64 = 64 << 20;
+/// How long the server's own certificate is valid; a new one is made at each start.
+const SERVER_VALID_FOR: Duration = Duration::from_secs(397 * 86_400);
+
+/// For whom the server is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Anybody signs in with one click; the people are made up.
+    Demo,
+    /// Real people with passwords.
+    Hospital,
+}
+
+/// A running server.
+pub(crate) struct Program {
+    api: Arc<Api>,
+    engine: EngineHandle,
+    engine_task: JoinHandle<engine::EngineEnd>,
+    journal: Journal,
+    mqtt: MqttHandle,
+    pump: Pump,
+    listeners: Vec<JoinHandle<()>>,
+    watchdog: JoinHandle<()>,
+    people: (bool, SocketAddr),
+    mqtt_address: SocketAddr,
+    metrics_address: SocketAddr,
+    invitation: Option<String>,
+}
+
+impl Program {
+    /// Starts everything; when it returns, people and devices are served.
+    pub(crate) async fn start(config: Config, clock: Clock, mode: Mode) -> anyhow::Result<Self> {
+        let config = config.checked()?;
+        let dir = DataDir::open(&config.data)?;
+        let kept = Kept::open(&dir, &clock)?;
+        let profiles = Arc::new(profiles()?);
+        let (engine, engine_task) = start_engine(&kept, &clock, &profiles).await?;
+        let first = api::first_start(&clock, &kept.journal, &engine, &config.organization).await?;
+        let authority = Arc::new(authority(dir.path(), first.org, &clock)?);
+        let revocations = Revocations::new(engine.directory().revoked_serials().map(<[u8]>::to_vec));
+        let door = Arc::new(door(&kept.journal, &engine, &profiles, first.org)?);
+        let sessions = recall(&kept.journal, &door)?;
+        let names = server_names(&config);
+        let server = authority.issue_server(&names, clock.now(), SERVER_VALID_FOR)?;
+        let tls = |clients| server_config(&server.certificate_pem, &server.key_pem.0, &clients, &clock);
+        let ca_pem = authority.certificate_pem().to_owned();
+        let (listener, mqtt) = listen(MqttConfig {
+            addr: config.devices.mqtt,
+            tls: tls(ClientAuth::Required { ca_pem, revocations: revocations.clone() })?,
+            limits: transport::Limits::default(),
+            clock: clock.clone(),
+            restored: sessions,
+            may_connect: may_connect(engine.clone()),
+        })
+        .await
+        .with_context(|| format!("MQTT cannot listen on {}", config.devices.mqtt))?;
+        let mqtt_address = listener.address();
+        let pump = Pump::start(listener, Arc::clone(&door), clock.clone());
+        let api = Api::new(ApiParts {
+            clock: clock.clone(),
+            journal: kept.journal.clone(),
+            engine: engine.clone(),
+            records: kept.records,
+            series: kept.series,
+            authority: Arc::clone(&authority),
+            door,
+            mqtt: Some(mqtt.clone()),
+            revocations,
+            profiles,
+            config: api::Config {
+                demo: mode == Mode::Demo,
+                secure_cookies: config.people.tls,
+                mqtt_host: config.devices.host.clone(),
+                mqtt_port: mqtt_address.port(),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+        });
+        let (people, people_address) = bind(config.people.listen, "people.listen").await?;
+        let (metrics, metrics_address) = bind(config.metrics, "metrics").await?;
+        let people_tls = if config.people.tls { Some(tls(ClientAuth::None)?) } else { None };
+        let listeners = vec![
+            tokio::spawn(api::serve(Arc::clone(&api), people, people_tls)),
+            tokio::spawn(api::serve_metrics(Arc::clone(&api), metrics)),
+        ];
+        let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
+        let watchdog = Watchdog {
+            clock: clock.clone(),
+            journal: kept.journal.clone(),
+            engine: engine.clone(),
+            authority,
+            mqtt: (loopback, "localhost".to_owned()),
+        };
+        Ok(Self {
+            api,
+            engine,
+            engine_task,
+            journal: kept.journal,
+            mqtt,
+            pump,
+            listeners,
+            watchdog: watchdog.start(),
+            people: (config.people.tls, people_address),
+            mqtt_address,
+            metrics_address,
+            invitation: first.invitation,
+        })
+    }
+
+    /// Where people go, such as `http://localhost:8080`.
+    pub(crate) fn people_address(&self) -> String {
+        let (tls, address) = self.people;
+        let scheme = if tls { "https" } else { "http" };
+        format!("{scheme}://localhost:{}", address.port())
+    }
+
+    /// Host and port of MQTT.
+    pub(crate) fn mqtt_address(&self) -> String {
+        format!("localhost:{}", self.mqtt_address.port())
+    }
+
+    /// Where the metrics are.
+    pub(crate) fn metrics_address(&self) -> String {
+        format!("http://{}/metrics", self.metrics_address)
+    }
+
+    /// Path of the administrator's one-time link, until it was used.
+    pub(crate) fn invitation(&self) -> Option<&str> {
+        self.invitation.as_deref()
+    }
+
+    /// Stops in the reverse order: no new people, no new messages, a checkpoint, the log.
+    pub(crate) async fn stop(self) {
+        self.watchdog.abort();
+        self.api.stop();
+        for listener in self.listeners {
+            // A listener that broke off has nothing left to stop.
+            let _ = listener.await;
+        }
+        self.mqtt.stop();
+        let _ = self.pump.ended().await;
+        self.engine.stop().await;
+        let _ = self.engine_task.await;
+        drop(self.api);
+        let journal = self.journal;
+        let _ = tokio::task::spawn_blocking(move || journal.close()).await;
+    }
+}
+
+/// What is on disk, open.
+struct Kept {
+    journal: Journal,
+    series: Series,
+    records: Records,
+}
+
+impl Kept {
+    fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
+        let storage = FileStorage::open(dir).context("the journal's folder cannot be opened")?;
+        let (journal, recovery) = Journal::open(storage, clock.clone(), JournalLimits::default())?;
+        if let Some(torn) = recovery.torn {
+            tracing::warn!(offset = %torn.offset, len = torn.len, frames = torn.frames, "journal_tail_torn");
+            eprintln!(
+                "the last write before the stop was cut short at {} and was never acknowledged; {} bytes of it were set aside",
+                torn.offset, torn.len
+            );
+        }
+        let series = Series::open(dir.series())?;
+        let records = Records::open(&dir.records())?;
+        Ok(Self { journal, series, records })
+    }
+}
+
+async fn start_engine(
+    kept: &Kept,
+    clock: &Clock,
+    profiles: &BTreeMap<String, Profile>,
+) -> anyhow::Result<(EngineHandle, JoinHandle<engine::EngineEnd>)> {
+    let parts = EngineParts {
+        clock: clock.clone(),
+        journal: kept.journal.clone(),
+        series: kept.series.clone(),
+        records: kept.records.clone(),
+        setup: Setup { profiles: profiles.clone(), cut: cut()? },
+    };
+    Engine::start(parts).await.context("the engine could not take up its state")
+}
+
+/// The stage that a test of the check cuts out; nobody else sets this.
+fn cut() -> anyhow::Result<Option<Cut>> {
+    let Ok(stage) = std::env::var("WARDLINE_TEST_CUT") else { return Ok(None) };
+    Ok(match stage.as_str() {
+        "series" => Some(Cut::Series),
+        "deciders" => Some(Cut::Deciders),
+        "alarms" => Some(Cut::Alarms),
+        "escalation" => Some(Cut::Escalation),
+        "live_feed" => Some(Cut::LiveFeed),
+        "ingest" => None,
+        other => anyhow::bail!("WARDLINE_TEST_CUT is `{other}`, which is no stage"),
+    })
+}
+
+/// The authority of this installation: made at the first start, read at the others.
+fn authority(root: &Path, org: OrgId, clock: &Clock) -> anyhow::Result<Authority> {
+    let folder = root.join("keys");
+    let (certificate, key) = (folder.join("ca.pem"), folder.join("ca.key"));
+    if certificate.exists() {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        return Ok(Authority::load(&read(&certificate)?, &read(&key)?)?);
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let (authority, pem) = Authority::create(Keys::system(), org, clock.now())?;
+    write_secret(&key, &pem.key_pem.0)?;
+    write_secret(&certificate, &pem.certificate_pem)?;
+    Ok(authority)
+}
+
+/// Writes a file that only its owner reads, durably.
+fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let what = || format!("cannot write {}", path.display());
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(what)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(what)
+}
+
+/// The door, which looks devices up in the engine's directory.
+fn door(
+    journal: &Journal,
+    engine: &EngineHandle,
+    profiles: &BTreeMap<String, Profile>,
+    org: OrgId,
+) -> anyhow::Result<Door> {
+    let profiles: BTreeMap<String, Arc<Profile>> =
+        profiles.iter().map(|(name, profile)| (name.clone(), Arc::new(profile.clone()))).collect();
+    let engine = engine.clone();
+    let is_cut = std::env::var("WARDLINE_TEST_CUT").is_ok_and(|stage| stage == "ingest");
+    let lookup = move |device: DeviceId| {
+        let directory = engine.directory();
+        let found = directory.devices.get(&device).filter(|_| !is_cut)?;
+        Some(DeviceRef {
+            id: device,
+            org: found.org,
+            site: found.site,
+            partition: directory.partition_of(device).unwrap_or_else(|| PartitionId::from(found.site)),
+            profile: Arc::clone(profiles.get(&found.profile)?),
+            lifecycle: found.lifecycle,
+        })
+    };
+    // Letters of strangers lie with the organization: there may be no site yet.
+    let fallback = Id::from_uuid(org.uuid())?;
+    Ok(Door::new(journal.clone(), Registry::new(lookup), (org, fallback)))
+}
+
+/// Reads the journal's end again: repeats of what is there stay repeats, sessions go on.
+fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Vec<MqttSession>> {
+    let about = LogOffset::from_bytes(journal.end().bytes().saturating_sub(RECALLED_BYTES));
+    let from = journal.segment_before(about).context("the journal's segments cannot be listed")?;
+    let mut sessions = BTreeMap::new();
+    for record in journal.replay(from) {
+        let frame = record.context("the journal's end cannot be read again")?.frame;
+        let Ok(body) = Body::decode(frame.kind, frame.body_version, &frame.body) else { continue };
+        door.recall(&body);
+        if let Body::MqttSession(session) = body {
+            sessions.insert((session.device, session.client_id.clone()), session);
+        }
+    }
+    Ok(sessions.into_values().filter(|session| !session.ended).collect())
+}
+
+/// Asks the directory at each connection.
+fn may_connect(engine: EngineHandle) -> MayConnect {
+    Arc::new(move |identity| {
+        let directory = engine.directory();
+        let device = directory.devices.get(&identity.device).filter(|it| it.org == identity.org);
+        let device = device.ok_or(RefusedWhy::UnknownDevice)?;
+        match device.lifecycle {
+            Lifecycle::Provisioned | Lifecycle::InService => Ok(device.site),
+            Lifecycle::Ordered => Err(RefusedWhy::UnknownDevice),
+            Lifecycle::Quarantined => Err(RefusedWhy::Quarantined),
+            Lifecycle::Retired => Err(RefusedWhy::Retired),
+        }
+    })
+}
+
+fn server_names(config: &Config) -> Vec<String> {
+    let mut names = config.people.names.clone();
+    names.extend(["localhost".to_owned(), "127.0.0.1".to_owned(), config.devices.host.clone()]);
+    names.sort();
+    names.dedup();
+    names
+}
+
+async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("{what} cannot listen on {address}; is another program there? choose another port")
+    })?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+

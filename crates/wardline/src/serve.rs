@@ -1,0 +1,63 @@
+//! `wardline serve`: the server, until it is told to stop.
+
+use std::path::PathBuf;
+
+use store::Clock;
+
+use crate::{
+    config::Config,
+    program::{Mode, Program},
+};
+
+/// Starts the server.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  wardline serve --data ./wardline-data
+  wardline serve --config /etc/wardline.toml")]
+pub(crate) struct Arguments {
+    /// The configuration file; without one the defaults hold.
+    #[arg(long, env = "WARDLINE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where everything is kept; overrides the configuration.
+    #[arg(long, env = "WARDLINE_DATA")]
+    data: Option<PathBuf>,
+}
+
+/// Runs the server until SIGINT or SIGTERM.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    log_to_stderr();
+    let mut config = Config::read(arguments.config.as_deref())?;
+    if let Some(data) = arguments.data {
+        config.data = data;
+    }
+    let program = Program::start(config, Clock::system(), Mode::Hospital).await?;
+    eprintln!("Wardline serves {}", program.people_address());
+    eprintln!("Devices connect to {} (MQTT over TLS, client certificate)", program.mqtt_address());
+    if let Some(invitation) = program.invitation() {
+        eprintln!("Administrator, choose a password here (the link works once):");
+        eprintln!("  {}{invitation}", program.people_address());
+    }
+    until_told_to_stop().await?;
+    eprintln!("stopping: what was taken in is finished, nothing new is taken");
+    program.stop().await;
+    Ok(())
+}
+
+/// Structured events on stderr; `WARDLINE_LOG` chooses which.
+pub(crate) fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("WARDLINE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // A second subscriber is refused, and then the first one logs.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Returns on Ctrl-C or SIGTERM.
+pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}

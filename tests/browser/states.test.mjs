@@ -1,0 +1,219 @@
+/** The states that a healthy ward never shows: empty, broken, forbidden, blind, not recording, two hundred rows; on made-up data. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { accessible, calm, noBrowser, open, picture, SIZES, shut, tidy } from "./browser.mjs";
+import { serve } from "./stand-in/server.mjs";
+import { UNIT, uuid } from "./stand-in/ward.mjs";
+
+const WARD = `/ward/${UNIT.id}`,
+  PATIENT = `/patients/${uuid(3, 4)}`,
+  ALARM = `/alarms?open=${uuid(9, 1)}`;
+/** What a ward board may load of script, compressed (ui.md). */
+const SCRIPT_MAX = 200_000;
+
+describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () => {
+  let house;
+  before(async () => {
+    house = await serve();
+  });
+  afterEach(tidy);
+  after(async () => {
+    await shut();
+    house?.close();
+  });
+  const at = async (path, options = {}, change = {}) => {
+    Object.assign(house.state, { role: "nurse", signedIn: true, empty: false, broken: null, blind: false, recording: true }, change);
+    const page = await open(options);
+    await page.goto(`${house.url}${path}${path.includes("?") ? "&" : "?"}theme=${options.theme ?? "dark"}`);
+    return page;
+  };
+
+  const looks = [["phone", "dark"], ["phone", "light"], ["tablet", "dark"], ["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "dark"]];
+  const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], devices: ["/devices", "tr[data-device]"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
+  for (const [name, [path, mark]] of Object.entries(screens)) {
+    test(`${name} is accessible and fits at every size and in every look`, async () => {
+      for (const [size, theme] of looks) {
+        const page = await at(path, { size, theme });
+        await page.waitForSelector(mark);
+        await page.waitForTimeout(500);
+        await picture(page, `made-up-${name}-${SIZES[size][0]}-${theme}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.ok(wide <= 1, `${name} at ${size} is ${wide} px too wide`);
+        if (size !== "wall") await accessible(page);
+        calm(page);
+        await page.context().close();
+      }
+    });
+  }
+
+  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["dead letters", "/devices?view=dead"]]) {
+    test(`${name} without anything in it says what will come`, async () => {
+      const page = await at(path, {}, { empty: true, role: name === "dead letters" ? "it" : "nurse" });
+      await page.waitForSelector(".state h2");
+      await accessible(page);
+    });
+  }
+
+  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["devices", "/devices", /^\/devices/], ["system", "/system", /^\/system/]]) {
+    test(`${name} that cannot be read says so, and can be tried again`, async () => {
+      const page = await at(path, {}, { broken: { path: broken, status: 500, detail: "The store answered too late." } });
+      await page.waitForSelector('.state[data-state="failed"] button');
+      assert.match(await page.locator(".state").textContent(), /answered too late/);
+      await accessible(page);
+      house.state.broken = null;
+      await page.click(".state button");
+      await page.waitForSelector('.state[data-state="failed"]', { state: "detached" });
+    });
+    test(`${name} that is not for somebody says for whom`, async () => {
+      const page = await at(path, {}, { broken: { path: broken, status: 403, detail: "The charge nurse can open this." } });
+      await page.waitForSelector('.state[data-state="forbidden"]');
+      assert.match(await page.locator(".state").textContent(), /charge nurse/);
+    });
+  }
+
+  test("five seconds without a beat turn the numbers grey and say so", async () => {
+    const page = await at(WARD);
+    await page.waitForSelector(".sector [data-live]");
+    await page.waitForFunction(() => !document.documentElement.hasAttribute("data-blind"));
+    house.state.blind = true;
+    const began = Date.now();
+    await page.waitForSelector("html[data-blind]", { state: "attached", timeout: 9000 });
+    assert.ok(Date.now() - began < 7500, "soon enough");
+    await page.waitForSelector('.banner[data-priority="high"]');
+    await picture(page, "made-up-blind-1280-dark");
+    house.state.blind = false;
+    await page.waitForSelector("html:not([data-blind])", { timeout: 9000 });
+    calm(page);
+  });
+
+  test("a lost connection is a banner, and ends by itself", async () => {
+    const page = await at(WARD);
+    await page.waitForSelector(".sector [data-live]");
+    const refuse = (route) => route.abort();
+    await page.context().route("**/api/v1/**", refuse);
+    for (const reader of house.state.readers) reader.stop();
+    await page.context().setOffline(true);
+    await page.waitForSelector(".banner", { timeout: 15_000 });
+    assert.match(await page.locator(".banners").textContent(), /No connection/);
+    await page.context().setOffline(false);
+    await page.context().unroute("**/api/v1/**", refuse);
+    await page.waitForFunction(() => document.querySelectorAll(".banner").length === 0, null, { timeout: 30_000 });
+  });
+
+  test("not recording interrupts every screen", async () => {
+    for (const path of [WARD, "/alarms", "/system"]) {
+      const page = await at(path, {}, { recording: false });
+      await page.waitForSelector('.banner[data-priority="high"][role="alert"]', { timeout: 8000 });
+      assert.match(await page.locator(".banner").first().textContent(), /Not recording/);
+      await accessible(page);
+      await page.context().close();
+    }
+  });
+
+  test("sound waits for a touch, pauses with a countdown and goes on", async () => {
+    const page = await at(WARD);
+    await page.waitForSelector(".sound-ask");
+    await page.mouse.click(640, 4);
+    await page.waitForSelector(".sound .dot[data-sound=on]");
+    await page.keyboard.press("m");
+    await page.waitForSelector(".sound .dot[data-sound=paused]");
+    assert.match(await page.locator(".sound").textContent(), /paused [12]:\d\d/);
+    await page.keyboard.press("m");
+    await page.waitForSelector(".sound .dot[data-sound=on]");
+  });
+
+  test("in public mode there are initials and no names", async () => {
+    const page = await at(`${WARD}?names=initials`);
+    await page.waitForSelector(".sector .who");
+    const text = await page.locator(".board").textContent();
+    assert.ok(!text.includes("Brandt"), "no family name on the board");
+    assert.match(text, /IB/);
+  });
+
+  test("beds do not move under a hand, and move when it has left", async () => {
+    const page = await at(WARD);
+    await page.waitForSelector('.sector[data-state="active"]');
+    const first = () => page.locator(".sector").first().getAttribute("data-bed");
+    assert.equal(await first(), "04");
+    await page.locator(".sector").nth(3).hover();
+    for (const reader of house.state.readers) reader.text({ t: "delta", cursor: "z", at: new Date().toISOString(), alarms: [{ ...(await (await page.request.get(`${house.url}/api/v1/alarms/${uuid(9, 1)}`)).json()), state: "acknowledged", quiet_until: new Date(Date.now() + 60_000).toISOString() }] });
+    await page.waitForSelector('.sector[data-bed="04"][data-state="acknowledged"]');
+    assert.equal(await first(), "04", "it stays while the hand is there");
+    await page.waitForSelector(".waiting");
+    await page.mouse.move(2, 2);
+    await page.waitForFunction(() => document.querySelector(".sector").dataset.bed !== "04", null, { timeout: 8000 });
+  });
+
+  test("a reduced-motion screen frames instead of flashing", async () => {
+    const page = await at(WARD, { motion: "reduce" });
+    await page.waitForSelector('.sector[data-state="active"][data-priority="medium"]');
+    const [flash, frame] = await page.locator('.sector[data-state="active"][data-priority="medium"]').first().evaluate((e) => [getComputedStyle(e.querySelector(".strip")).animationName, getComputedStyle(e).outlineWidth]);
+    assert.equal(flash, "none");
+    assert.equal(frame, "5px");
+  });
+
+  test("a trend shows its gap, zooms by dragging, and the address says so", async () => {
+    const page = await at(`${PATIENT}?range=6h`);
+    await page.waitForSelector('.trend[data-gaps="1"] .u-over');
+    const box = await page.locator(".trend .u-over").first().boundingBox();
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 24, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForURL(/from=\d+&to=\d+/);
+    await page.goBack();
+    await page.waitForURL(/range=6h/);
+    calm(page);
+  });
+
+  test("an invitation sets a password once, and says when it was used", async () => {
+    const page = await at("/invite/used", {}, { signedIn: false });
+    await page.fill("[name=password]", "short");
+    await page.fill("[name=again]", "short");
+    await page.click("[type=submit]");
+    await page.waitForFunction(() => /At least/.test(document.querySelector("[role=alert]").textContent));
+    await page.fill("[name=password]", "a sentence is long enough");
+    await page.fill("[name=again]", "a sentence is long enough");
+    await page.click("[type=submit]");
+    await page.waitForFunction(() => /has been used/.test(document.querySelector("[role=alert]").textContent));
+  });
+
+  test("two hundred alarms are still a list", async () => {
+    const page = await open();
+    await page.route("**/api/v1/alarms?**", async (route) => {
+      const answer = await (await route.fetch()).json();
+      const many = Array.from({ length: 200 }, (_, i) => ({ ...answer.items[i % answer.items.length], id: uuid(9, 1000 + i), state: "ended", ended_at: new Date(Date.now() - i * 60_000).toISOString() }));
+      await route.fulfill({ json: { items: many, next: null } });
+    });
+    await page.goto(`${house.url}/alarms`);
+    await page.waitForFunction(() => document.querySelectorAll("tr[data-alarm]").length >= 200);
+    await picture(page, "made-up-alarms-200");
+    calm(page);
+  });
+
+  test("every control on a phone is large enough for a thumb", async () => {
+    for (const path of [WARD, PATIENT, "/alarms", "/devices"]) {
+      const page = await at(path, { size: "phone" });
+      await page.waitForSelector(".sector, .numbers, tr");
+      await page.waitForTimeout(400);
+      const small = await page.evaluate(() => [...document.querySelectorAll("button, select, input:not([type=checkbox]), .rail a")].filter((e) => e.offsetParent && !e.matches(".open") && e.getBoundingClientRect().height < 43.5).map((e) => `${e.className} ${e.textContent.slice(0, 20)}`));
+      assert.deepEqual(small, [], path);
+      await page.context().close();
+    }
+  });
+
+  test("the board loads less than 200 kB of script, and its frames are quick", async () => {
+    const page = await open();
+    let sum = 0;
+    page.on("response", async (response) => {
+      if (/\.js$/.test(new URL(response.url()).pathname)) sum += gzipSync(await response.body()).length;
+    });
+    await page.goto(`${house.url}${WARD}`);
+    await page.waitForSelector(".sector [data-live]");
+    await page.waitForTimeout(1000);
+    assert.ok(sum > 10_000 && sum < SCRIPT_MAX, `${sum} bytes`);
+    const first = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    process.stdout.write(`# ward board: ${sum} B of script compressed, first paint ${Math.round(first)} ms\n`);
+  });
+});

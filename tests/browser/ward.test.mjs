@@ -1,0 +1,247 @@
+/** The screens on the real server: sign in, watch the board beat, open a patient, answer an alarm, add a device; by pointer and by keyboard. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { accessible, calm, noBrowser, open, picture, shut, tidy } from "./browser.mjs";
+import { noServer, server } from "./ward-server.mjs";
+
+const skip = noBrowser || noServer;
+/** The first alarm of the demonstration's script comes well within this. */
+const ALARM_MS = 120_000;
+let ward;
+
+/** Somebody of the demonstration, by role, signed in with one click. */
+async function signedIn(role, options) {
+  const page = await open(options);
+  const answer = await page.request.get(`${ward.url}/api/v1/demo-sign-ins`);
+  const person = (await answer.json()).items.find((p) => p.role === role);
+  await page.goto(`${ward.url}/sign-in?theme=${options?.theme ?? "dark"}`);
+  await page.click(`[data-login="${person.login}"]`);
+  await page.waitForSelector(".topbar");
+  return page;
+}
+
+const inked = (page, selector) =>
+  page.locator(selector).first().evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let drawn = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i] > 0) drawn++;
+    return drawn;
+  });
+
+describe("the screens of a real ward", { skip, concurrency: false }, () => {
+  before(async () => {
+    ward = await server();
+  });
+  afterEach(tidy);
+  after(async () => {
+    await shut();
+    await ward?.stop();
+  });
+
+  test("an address behind the door leads to the door and back", async () => {
+    const page = await open();
+    await page.goto(`${ward.url}/alarms`);
+    await page.waitForURL(/sign-in/);
+    await page.waitForSelector(".person");
+    await accessible(page);
+    await picture(page, "sign-in-1280-dark");
+    await page.locator(".person").first().click();
+    await page.waitForURL(/\/alarms/);
+    calm(page);
+  });
+
+  test("a wrong password is said beside the form", async () => {
+    const page = await open();
+    await page.goto(`${ward.url}/sign-in`);
+    await page.fill("[name=login]", "nobody-here");
+    await page.fill("[name=password]", "not the password");
+    await page.click("[type=submit]");
+    await page.waitForFunction(() => document.querySelector("form [role=alert]").textContent.length > 0);
+    assert.match(page.url(), /sign-in/);
+  });
+
+  for (const [size, theme] of [["desk", "dark"], ["desk", "light"], ["phone", "dark"], ["tablet", "light"], ["large", "contrast"]]) {
+    test(`the board lives at ${size} in ${theme}`, async () => {
+      const page = await signedIn("nurse", { size, theme });
+      await page.waitForSelector(".sector .sweep canvas");
+      const beds = await page.locator(".sector:not(.empty)").count();
+      assert.ok(beds >= 8, `${beds} beds`);
+      await page.waitForFunction(() => [...document.querySelectorAll('.sector [data-vital="heart_rate"][data-live]')].length > 0, null, { timeout: 20_000 });
+      await page.waitForTimeout(3000);
+      assert.ok((await inked(page, ".sector .sweep canvas")) > 200, "the trace is drawn");
+      assert.equal(await page.locator("html[data-blind]").count(), 0, "the screen is not blind");
+      await picture(page, `ward-${size}-${theme}`);
+      await accessible(page);
+      calm(page);
+      await page.context().close();
+    });
+  }
+
+  test("a wall shows every bed, nobody's name, and that it cannot be heard", async () => {
+    const page = await signedIn("charge_nurse", { size: "large" });
+    await page.goto(`${page.url().split("?")[0]}?wall=1`);
+    await page.waitForSelector(".wallbar .silent");
+    await page.waitForTimeout(3000);
+    await picture(page, "wall-large-dark");
+    const lowest = await page.locator(".sector").last().evaluate((e) => e.getBoundingClientRect().bottom);
+    assert.ok(lowest <= 1080, `the last bed ends at ${lowest} px`);
+    await page.click(".wallbar .silent");
+    await page.waitForSelector(".wall-sound");
+    calm(page);
+  });
+
+  for (const [size, theme] of [["desk", "dark"], ["phone", "light"], ["large", "dark"]]) {
+    test(`a patient's page has traces, numbers, trends and a score at ${size} in ${theme}`, async () => {
+      const page = await signedIn("nurse", { size, theme });
+      await page.locator(".sector .bed").first().click({ force: true });
+      await page.waitForURL(/\/patients\//);
+      await page.waitForSelector(".lane canvas");
+      await page.waitForSelector(".trend .u-over, .trend canvas", { timeout: 30_000 });
+      await page.waitForTimeout(3000);
+      assert.ok((await inked(page, ".lane canvas")) > 200, "the lane is drawn");
+      assert.ok((await page.locator('.numbers [data-vital="heart_rate"]').count()) === 1);
+      await picture(page, `patient-${size}-${theme}`);
+      await accessible(page);
+      calm(page);
+      await page.context().close();
+    });
+  }
+
+  test("charting consciousness, oxygen and breaths enters the score", async () => {
+    const page = await signedIn("nurse");
+    await page.locator(".sector .bed").first().click({ force: true });
+    await page.waitForSelector("form.chart");
+    const form = page.locator("form.chart");
+    await form.getByRole("button", { name: "Alert", exact: true }).click();
+    await form.getByRole("button", { name: "Room air" }).click();
+    await form.locator("input").first().fill("16");
+    await form.locator("[type=submit]").click();
+    await page.waitForSelector('.news [data-input="consciousness"]:not([data-points="none"])', { timeout: 10_000 });
+    await page.waitForSelector('.news [data-input="oxygen"][data-points="0"]');
+    calm(page);
+  });
+
+  test("an alarm is answered, counts down, and shows who has it", async () => {
+    const page = await signedIn("nurse");
+    await page.waitForSelector('.sector[data-state="active"]', { timeout: ALARM_MS });
+    await page.goto(`${ward.url}/alarms?state=standing`);
+    const row = page.locator('tr[data-state="active"]').first();
+    await row.waitFor();
+    const alarm = await row.getAttribute("data-alarm");
+    await picture(page, "alarms-desk-dark");
+    await accessible(page);
+    await row.locator("[data-row]").click();
+    await page.waitForSelector(".drawer .life li");
+    await picture(page, "alarm-desk-dark");
+    await accessible(page);
+    await page.locator(".drawer [data-answer]").click();
+    await page.waitForSelector(`tr[data-alarm="${alarm}"][data-state="acknowledged"]`, { timeout: 10_000 });
+    assert.match(await page.locator(".drawer .strip time").textContent(), /ack\s+[12]:\d\d/);
+    calm(page);
+  });
+
+  test("every alarm that sounds is said aloud and leads to its patient in one click", async () => {
+    const page = await signedIn("charge_nurse");
+    await page.waitForSelector('.sector[data-state="active"]', { timeout: ALARM_MS });
+    const bed = await page.locator('.sector[data-state="active"] .bed').first().getAttribute("href");
+    await page.locator('.sector[data-state="active"] .bed').first().click({ force: true });
+    await page.waitForSelector(".alarm-top[data-alarm] [data-answer]");
+    assert.ok(page.url().includes(bed.split("?")[0]));
+  });
+
+  test("the keyboard walks the beds, opens one, finds another, and goes to every screen", async () => {
+    const page = await signedIn("nurse");
+    await page.waitForSelector(".sector .bed");
+    await page.keyboard.press("j");
+    assert.ok(await page.evaluate(() => document.activeElement.matches("[data-row]")));
+    const first = await page.evaluate(() => document.activeElement.textContent);
+    await page.keyboard.press("ArrowRight");
+    assert.notEqual(await page.evaluate(() => document.activeElement.textContent), first);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/patients\//);
+    await page.keyboard.press("g");
+    await page.keyboard.press("a");
+    await page.waitForURL(/\/alarms/);
+    await page.keyboard.press("g");
+    await page.keyboard.press("w");
+    await page.waitForURL(/\/ward\//);
+    await page.waitForSelector(".sector .bed");
+    await page.keyboard.press("/");
+    assert.ok(await page.evaluate(() => document.activeElement.matches(".search input")));
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog.keys[open]");
+    await page.keyboard.press("Escape");
+    calm(page);
+  });
+
+  test("IT adds a device and takes its certificate, key and command away", async () => {
+    const page = await signedIn("it");
+    await page.waitForURL(/\/devices/);
+    await page.waitForSelector("tr[data-device]");
+    await picture(page, "devices-desk-dark");
+    await accessible(page);
+    await page.click("[data-add]");
+    const serial = `SCREEN-${Date.now()}`;
+    await page.waitForFunction(() => document.querySelector(".drawer select").options.length > 1);
+    await page.fill("[name=serial]", serial);
+    await page.fill("[name=label]", `Screen test ${serial.slice(-4)}`);
+    await page.locator(".drawer select").last().selectOption({ index: 1 });
+    await page.click(".drawer [type=submit]");
+    await page.waitForSelector('[data-file="key"]');
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click('[data-file="key"]')]);
+    assert.match(download.suggestedFilename(), /\.key\.pem$/);
+    const command = await page.locator("[data-command]").textContent();
+    assert.match(command, /mosquitto_pub .*-p \d+/);
+    assert.match(command, /-t 'wl\/1\/[0-9a-f-]{36}\/[0-9a-f-]{36}\/up\/num'/);
+    await accessible(page);
+    await page.locator(".drawer button", { hasText: "Open the device" }).click();
+    await page.waitForSelector(`tr[aria-selected="true"]`);
+    await page.locator(".drawer button", { hasText: "Revoke" }).click();
+    await page.waitForFunction(() => /Revoked/.test(document.querySelector(".drawer").textContent));
+    calm(page);
+  });
+
+  test("a nurse is told who adds devices, and sees no dead letters", async () => {
+    const page = await signedIn("nurse");
+    await page.goto(`${ward.url}/devices`);
+    await page.waitForSelector("tr[data-device]");
+    assert.ok(await page.locator("[data-add]").isDisabled());
+    await page.goto(`${ward.url}/devices?view=dead`);
+    await page.waitForSelector('[data-state="forbidden"]');
+  });
+
+  test("the system page says what flows, how long it takes and that it records", async () => {
+    const page = await signedIn("it");
+    await page.goto(`${ward.url}/system`);
+    await page.waitForSelector(".stage");
+    await page.waitForTimeout(2500);
+    assert.match(await page.locator(".flow").textContent(), /Recording/);
+    await picture(page, "system-desk-dark");
+    await accessible(page);
+    await page.goto(`${ward.url}/devices?view=dead`);
+    await page.waitForSelector(".table, .state");
+    await accessible(page);
+    calm(page);
+  });
+
+  test("a physician orders the SpO₂ scale, a nurse changes a limit", async () => {
+    const physician = await signedIn("physician");
+    await physician.waitForSelector(".sector .bed");
+    await physician.locator(".sector .bed").last().click({ force: true });
+    await physician.waitForSelector(".identity .segments");
+    await physician.locator(".identity .segments button").nth(1).click();
+    await physician.waitForSelector('.identity .segments button:nth-child(2)[aria-pressed="true"]');
+    await physician.locator(".identity .segments button").first().click();
+    await physician.waitForSelector('.identity .segments button:first-child[aria-pressed="true"]');
+    const nurse = await signedIn("nurse");
+    await nurse.locator(".sector .bed").first().click({ force: true });
+    await nurse.locator(".limits li button", { hasText: "Change" }).first().click();
+    const limit = nurse.locator(".limit-form .quad input").first();
+    await limit.fill(String(Number(await limit.inputValue()) + 1));
+    await nurse.locator(".limit-form .quad input").nth(1).fill(String(Number(await limit.inputValue()) + 2));
+    await nurse.locator(".limit-form [type=submit], .limit-form button.primary").click();
+    await nurse.waitForSelector(".limit-form", { state: "detached" });
+    calm(nurse);
+  });
+});

@@ -1,0 +1,149 @@
+"""Devices that publish as fast as they are acknowledged, by paho-mqtt, through restarts of the server.
+
+The first line on stdin says who they are:
+    {told, payload_len, clients: [{id, site, ca, certificate, key, version}]}
+Then one command a line:
+    go PORT     connect to this port and publish; answered by `going` once all are connected
+    hush        publish nothing new, keep the connections
+    pause       publish nothing new and let the connections go; answered by `paused`
+    settle N    wait until all that was sent is acknowledged, at most N seconds; answered by `settled LEFT`
+    count       answered by `counted SENT ACKED`
+    end
+Each message is counted by its device; what was sent and what was acknowledged goes to the file `told`, one JSON
+object a line. A message that was not acknowledged is sent again by paho when it is connected again.
+"""
+
+import json
+import ssl
+import sys
+import threading
+import time
+
+import paho.mqtt.client as mqtt
+
+IN_FLIGHT_MAX = 16
+CONNECT_WITHIN_S = 15
+
+wish = json.loads(sys.stdin.readline())
+told = open(wish["told"], "a", buffering=1)
+told_lock = threading.Lock()
+# With a payload, messages are events that carry their number and fill; without, they are heart rates.
+payload_len = wish.get("payload_len") or 0
+
+
+def tell(what, **more):
+    with told_lock:
+        told.write(json.dumps({"what": what, **more}) + "\n")
+
+
+class Device:
+    def __init__(self, paper, boot):
+        self.id, self.site, self.boot = paper["id"], paper["site"], boot
+        self.seq, self.acked = 0, 0
+        self.numbers = {}
+        self.lock = threading.Lock()
+        self.connected, self.wanted = threading.Event(), threading.Event()
+        self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id=self.id,
+            protocol=mqtt.MQTTv5 if paper["version"] == "5" else mqtt.MQTTv311,
+        )
+        self.client.tls_set(
+            paper["ca"], paper["certificate"], paper["key"], tls_version=ssl.PROTOCOL_TLS_CLIENT
+        )
+        self.client.max_inflight_messages_set(IN_FLIGHT_MAX)
+        self.client.reconnect_delay_set(1, 1)
+        self.client.on_connect = self.on_connect
+        self.client.on_disconnect = self.on_disconnect
+        self.client.on_publish = self.on_publish
+        threading.Thread(target=self.live, daemon=True).start()
+
+    def on_connect(self, client, userdata, flags, code, properties):
+        if not code.is_failure:
+            self.connected.set()
+
+    def on_disconnect(self, client, userdata, flags, code, properties):
+        self.connected.clear()
+
+    def on_publish(self, client, userdata, mid, code, properties):
+        with self.lock:
+            seq = self.numbers.pop(mid)
+            self.acked += 1
+        tell("acked", device=self.id, seq=seq, code=0 if isinstance(code, int) else code.value)
+
+    def message(self, seq, at_ms):
+        at = f"{at_ms // 1000}.{at_ms % 1000:03d}"
+        if payload_len:
+            text = f"{self.id}#{seq}#"
+            return f"wl/1/{self.site}/{self.id}/up/log", None, text + "x" * (payload_len - len(text))
+        value = f"{30 + seq // 1000 % 300}.{seq % 1000:03d}"
+        records = [
+            {"bt": "@", "n": "wl:boot", "vs": f"{self.boot:016x}"},
+            {"n": "wl:seq", "v": seq},
+            {"n": "wl:now", "v": "@"},
+            {"n": "MDC_ECG_HEART_RATE", "u": "beat/min", "v": "value"},
+        ]
+        # As text, so that no number passes through a float.
+        text = json.dumps(records).replace('"@"', at).replace('"value"', value)
+        return f"wl/1/{self.site}/{self.id}/up/num", value, text
+
+    def live(self):
+        while True:
+            self.wanted.wait()
+            if not self.connected.is_set() or len(self.numbers) >= IN_FLIGHT_MAX:
+                time.sleep(0.0005)
+                continue
+            at_ms = time.time_ns() // 1_000_000
+            topic, value, text = self.message(self.seq, at_ms)
+            tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
+            with self.lock:
+                sent = self.client.publish(topic, text, qos=1)
+                self.numbers[sent.mid] = self.seq
+                self.seq += 1
+
+    def go(self, port):
+        self.client.connect("localhost", port, keepalive=30)
+        self.client.loop_start()
+
+    def pause(self):
+        self.wanted.clear()
+        self.client.loop_stop()
+        self.connected.clear()
+
+
+devices = [Device(paper, index + 1) for index, paper in enumerate(wish["clients"])]
+
+
+def answer(text):
+    print(text, flush=True)
+
+
+for line in sys.stdin:
+    command, *rest = line.split()
+    if command == "go":
+        for device in devices:
+            device.go(int(rest[0]))
+        for device in devices:
+            if not device.connected.wait(CONNECT_WITHIN_S):
+                sys.exit(f"{device.id} is not connected within {CONNECT_WITHIN_S} s")
+            device.wanted.set()
+        answer("going")
+    elif command == "hush":
+        for device in devices:
+            device.wanted.clear()
+        answer("hushed")
+    elif command == "pause":
+        for device in devices:
+            device.pause()
+        answer("paused")
+    elif command == "settle":
+        for device in devices:
+            device.wanted.clear()
+        until = time.monotonic() + float(rest[0])
+        while any(device.numbers for device in devices) and time.monotonic() < until:
+            time.sleep(0.01)
+        answer(f"settled {sum(len(device.numbers) for device in devices)}")
+    elif command == "count":
+        answer(f"counted {sum(it.seq for it in devices)} {sum(it.acked for it in devices)}")
+    elif command == "end":
+        break

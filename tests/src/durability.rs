@@ -1,0 +1,138 @@
+//! What was acknowledged is there, once, however often the program is killed under load.
+//!
+//! Two judges look: screens' own interface after each restart, and at the end a
+//! checker in another language that holds what the clients were told against the
+//! dump of the journal.
+
+use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    payload::{SENML_JSON, heart_rate},
+    server::{Home, Server, dump, verify},
+    strangers::Publisher,
+    tools::{self, file, is_long, not_run, run, script},
+    waiting::{eventually, now, until},
+    ward::{Device, Span, Ward},
+    wire::{Version, Wire},
+};
+
+/// How often the program is killed.
+const ROUNDS: u64 = 50;
+const ROUNDS_LONG: u64 = 500;
+/// The short form ends early rather than late: the gate has other parts.
+const SHORT_WITHIN: Duration = Duration::from_secs(200);
+/// So many kills must have happened by then all the same.
+const ROUNDS_MIN: u64 = 25;
+/// How long what was sent before a kill may take to be acknowledged after it.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+/// The newest acknowledged messages that are looked up after each restart.
+const LOOKED_UP: usize = 100;
+
+#[test]
+fn what_was_acknowledged_survives_being_killed_under_load() {
+    let test = "what_was_acknowledged_survives_being_killed_under_load";
+    let python = match tools::python() {
+        Ok(python) => python,
+        Err(why) => return not_run(test, &why),
+    };
+    let home = Home::new();
+    let mut server = Server::start(&home);
+    let mut ward = Ward::build(&server);
+    let devices = devices(&ward);
+    let mut publisher = Publisher::start(&python, &home, &devices, None);
+    let rounds = if is_long() { ROUNDS_LONG } else { ROUNDS };
+    let began = now();
+    let mut done = 0;
+    while done < rounds && (is_long() || began.elapsed() < SHORT_WITHIN) {
+        publisher.go(&server);
+        let (_, before) = publisher.count();
+        // Different lengths of load, so that the kill falls on different deeds of the program.
+        let load = Duration::from_millis(150 + 37 * done % 250);
+        let started = now();
+        until("messages are acknowledged under load", Duration::from_secs(20), || {
+            publisher.count().1 > before && started.elapsed() > load
+        });
+        server.kill();
+        publisher.pause();
+        server = Server::start(&home);
+        ward = ward.at(&server);
+        are_readable(&ward, &publisher.told(), &devices[0].0);
+        done += 1;
+    }
+    assert!(done >= ROUNDS_MIN, "only {done} rounds in {:?}", began.elapsed());
+    publisher.go(&server);
+    publisher.settle(SETTLED_WITHIN);
+    let (sent, acked) = publisher.count();
+    eprintln!("{done} kills, {sent} messages sent, {acked} acknowledged");
+    publisher.pause();
+    server.kill();
+    judge(&python, &home, &publisher.told);
+}
+
+/// Four devices on two patients, half of them by each version of MQTT.
+fn devices(ward: &Ward) -> Vec<(Device, &'static str)> {
+    let kinds = [("3.1.1", 0), ("5", 1), ("3.1.1", 1), ("5", 1)];
+    let enrol = |(index, (version, bed)): (usize, (&'static str, usize))| {
+        (ward.enrol_on("bedside-monitor", &format!("KILL-{index}"), bed), version)
+    };
+    kinds.into_iter().enumerate().map(enrol).collect()
+}
+
+/// The newest messages that this device, alone on its patient, was told to be safe.
+fn are_readable(ward: &Ward, told: &[Value], device: &Device) {
+    let sent: BTreeMap<u64, &Value> = told
+        .iter()
+        .filter(|it| it["what"] == "sent" && it["device"] == device.id)
+        .map(|it| (it["seq"].as_u64().unwrap(), it))
+        .collect();
+    let acked = told.iter().filter(|it| it["what"] == "acked" && it["device"] == device.id);
+    let acked: Vec<&Value> =
+        acked.rev().take(LOOKED_UP).map(|it| sent[&it["seq"].as_u64().unwrap()]).collect();
+    let first = acked.iter().map(|it| it["at_ms"].as_i64().unwrap()).min();
+    let Some(first) = first else { return };
+    // One that was sent again after a kill may bear the time of its second arrival.
+    let span = Span::since_millis(first - 1);
+    eventually("the acknowledged readings are readable", Duration::from_secs(10), || {
+        let mut found: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, value) in ward.trend(0, "heart_rate", &span) {
+            *found.entry(format!("{:.3}", value.unwrap_or(f64::NAN))).or_default() += 1;
+        }
+        let wrong = acked.iter().find_map(|it| {
+            let times = found.get(it["value"].as_str()?).copied().unwrap_or(0);
+            (times != 1).then(|| format!("{it} is there {times} times"))
+        });
+        wrong.map_or(Ok(()), Err)
+    });
+}
+
+/// Asks the checker whether journal and clients tell the same story.
+fn judge(python: &Path, home: &Home, told: &Path) {
+    verify(&home.data());
+    let dump = file(home.path(), "dump.jsonl", dump(&home.data()));
+    eprint!("{}", run(Command::new(python).arg(script("check_acks.py")).arg(told).arg(dump)));
+}
+
+#[test]
+fn a_message_that_comes_again_after_a_kill_is_stored_once() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ward = Ward::build(&server);
+    let device = ward.enrol_on("bedside-monitor", "TWICE-1", 0);
+    let message = heart_rate(5, 1, "64.125");
+    let tell = |server: &Server| {
+        let mut wire = Wire::connect(server, &device, Version::V5);
+        let answer = wire.told(&device.up("num"), Some(SENML_JSON), &message).unwrap();
+        assert_eq!(answer.code, 0);
+    };
+    tell(&server);
+    server.kill();
+    let server = Server::start(&home);
+    let ward = ward.at(&server);
+    tell(&server);
+    ward.counts("duplicates", 1);
+    ward.sees(0, "heart_rate", 64.125);
+    let points = ward.trend(0, "heart_rate", &Span::around_now());
+    assert_eq!(points.iter().filter(|(_, value)| *value == Some(64.125)).count(), 1, "{points:?}");
+}
