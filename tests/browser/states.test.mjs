@@ -22,18 +22,21 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     await shut();
     house?.close();
   });
-  const at = async (path, options = {}, change = {}) => {
+  const at = async (path, options = {}, change = {}, prepare = async () => {}) => {
     Object.assign(house.state, { role: "nurse", signedIn: true, empty: false, broken: null, blind: false, recording: true }, change);
     const page = await open(options);
+    await prepare(page);
     await page.goto(`${house.url}${path}${path.includes("?") ? "&" : "?"}theme=${options.theme ?? "dark"}`);
     return page;
   };
 
   const looks = [["phone", "dark"], ["phone", "light"], ["tablet", "dark"], ["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "dark"]];
+  /** A wall is a wall: its letters scale with its width, and nobody holds it in a hand. */
+  const WALLS = new Set(["desk", "large", "wall"]);
   const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], devices: ["/devices", "tr[data-device]"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
   for (const [name, [path, mark]] of Object.entries(screens)) {
     test(`${name} is accessible and fits at every size and in every look`, async () => {
-      for (const [size, theme] of looks) {
+      for (const [size, theme] of looks.filter(([s]) => name !== "wall" || WALLS.has(s))) {
         const page = await at(path, { size, theme });
         await page.waitForSelector(mark);
         await page.waitForTimeout(500);
@@ -136,6 +139,8 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     await page.waitForSelector('.sector[data-state="active"]');
     const first = () => page.locator(".sector").first().getAttribute("data-bed");
     assert.equal(await first(), "04");
+    // The stand-in's first delta repeats its alarms; this one has to come after it.
+    await page.waitForTimeout(1500);
     await page.locator(".sector").nth(3).hover();
     for (const reader of house.state.readers) reader.text({ t: "delta", cursor: "z", at: new Date().toISOString(), alarms: [{ ...(await (await page.request.get(`${house.url}/api/v1/alarms/${uuid(9, 1)}`)).json()), state: "acknowledged", quiet_until: new Date(Date.now() + 60_000).toISOString() }] });
     await page.waitForSelector('.sector[data-bed="04"][data-state="acknowledged"]');
@@ -180,13 +185,12 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
   });
 
   test("two hundred alarms are still a list", async () => {
-    const page = await open();
-    await page.route("**/api/v1/alarms?**", async (route) => {
+    const crowd = (page) => page.route(/\/api\/v1\/alarms\?.*state=any/, async (route) => {
       const answer = await (await route.fetch()).json();
       const many = Array.from({ length: 200 }, (_, i) => ({ ...answer.items[i % answer.items.length], id: uuid(9, 1000 + i), state: "ended", ended_at: new Date(Date.now() - i * 60_000).toISOString() }));
       await route.fulfill({ json: { items: many, next: null } });
     });
-    await page.goto(`${house.url}/alarms`);
+    const page = await at("/alarms", {}, {}, crowd);
     await page.waitForFunction(() => document.querySelectorAll("tr[data-alarm]").length >= 200);
     await picture(page, "made-up-alarms-200");
     calm(page);
@@ -195,7 +199,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
   test("every control on a phone is large enough for a thumb", async () => {
     for (const path of [WARD, PATIENT, "/alarms", "/devices"]) {
       const page = await at(path, { size: "phone" });
-      await page.waitForSelector(".sector, .numbers, tr");
+      await page.waitForSelector(".sector, .numbers, tbody tr");
       await page.waitForTimeout(400);
       const small = await page.evaluate(() => [...document.querySelectorAll("button, select, input:not([type=checkbox]), .rail a")].filter((e) => e.offsetParent && !e.matches(".open") && e.getBoundingClientRect().height < 43.5).map((e) => `${e.className} ${e.textContent.slice(0, 20)}`));
       assert.deepEqual(small, [], path);
@@ -203,15 +207,14 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     }
   });
 
-  test("the board loads less than 200 kB of script, and its frames are quick", async () => {
-    const page = await open();
-    let sum = 0;
-    page.on("response", async (response) => {
-      if (/\.js$/.test(new URL(response.url()).pathname)) sum += gzipSync(await response.body()).length;
-    });
-    await page.goto(`${house.url}${WARD}`);
+  test("the board loads less than 200 kB of script", async () => {
+    const sizes = [];
+    const page = await at(WARD, {}, {}, async (fresh) => fresh.on("response", (response) => {
+      if (/\.js$/.test(new URL(response.url()).pathname)) sizes.push(response.body().then((body) => gzipSync(body).length));
+    }));
     await page.waitForSelector(".sector [data-live]");
     await page.waitForTimeout(1000);
+    const sum = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
     assert.ok(sum > 10_000 && sum < SCRIPT_MAX, `${sum} bytes`);
     const first = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
     process.stdout.write(`# ward board: ${sum} B of script compressed, first paint ${Math.round(first)} ms\n`);

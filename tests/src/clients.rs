@@ -60,6 +60,15 @@ fn paho(version: &str, test: &str) {
     assert_eq!(said["suback"], json!([1, refused, refused, 1]));
     assert_eq!(said["puback"], json!([0, 0, 0, 0]));
     for (.., vital, value) in NUMERICS {
+        let found = eventually(vital, READABLE_WITHIN, || {
+            let points = ward.trend(0, vital, &Span::around_now());
+            points.first().copied().ok_or_else(|| format!("no {vital} in the trend"))
+        });
+        assert_eq!(found.1, Some(value), "{vital} in the trend");
+        if vital == "battery_level" {
+            // A battery is the device's, and not on the patient's page.
+            continue;
+        }
         let numeric = ward.sees(0, vital, value);
         assert_eq!(numeric["device"], device.id, "{vital}");
         assert_eq!(numeric["clock"], "device", "{vital}");

@@ -1,5 +1,5 @@
 /** A trend as it should be read: limits as lines, a gap as a hatched gap with its reason, dragging to look closer. */
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import uPlot from "../vendor/uplot.js";
 import { hhmm, when } from "../format/time.js";
 import { now } from "../feed/clock.js";
@@ -17,7 +17,8 @@ export function TrendChart({ name, label, unit, param, series, bounds, from, to,
     chart = useRef(null),
     given = useRef(null);
   const [at, setAt] = useState(null);
-  const data = joinedPoints(series);
+  const seen = [series[0], series[1], from, to, bounds[0], bounds[1]];
+  const data = useMemo(() => joinedPoints(series), seen);
   const gaps = series[0].gaps ?? [];
   given.current = { data, gaps, bounds, from, to, zoom, setAt };
   useEffect(() => {
@@ -44,7 +45,8 @@ export function TrendChart({ name, label, unit, param, series, bounds, from, to,
       chart.current.setScale("x", { min: from, max: to });
       chart.current.setScale("y", rangeOf(data, bounds));
     });
-  });
+    // The crosshair moves without the chart being given its data again.
+  }, seen);
   return html`<figure class="trend" data-param=${param} data-gaps=${gaps.length}>
     <figcaption><b>${label}</b><span class="faint"> ${unit}</span><${Reading} at=${at} data=${data} gaps=${gaps} digits=${digitsOf(param)} /></figcaption>
     <div class="trend-plot" ref=${plot} role="img" aria-label=${t("trend.spoken", { name, from: when(from, now()), to: hhmm(to), last: lastText(data, digitsOf(param)), unit })}></div>

@@ -21,7 +21,7 @@ use crate::{
     guard::signed_in,
     limits::{ANSWER_WITHIN, BODY_LEN_MAX},
     problem::Problem,
-    routes::{self, BASE},
+    routes,
 };
 
 /// Everything below `web/`; a debug build reads it from the disk at each request.

@@ -30,7 +30,10 @@ use tokio::{
 
 use crate::{
     Api,
-    dto::feed::{Beat, Delta, Told, Wish, hello, wave_frame},
+    dto::{
+        feed::{Beat, Delta, Told, Wish, hello, wave_frame},
+        words::read_time,
+    },
     extract::Asked,
     guard::{Caller, parse, patient_resource, who},
     limits::{FRAME_WITHIN, WISH_LEN_MAX},
@@ -131,6 +134,15 @@ enum End {
     Stopping,
 }
 
+/// What happens next on a feed.
+enum Next {
+    Item(FeedItem),
+    Said(Message),
+    Look,
+    Gone,
+    Stop,
+}
+
 /// One open feed.
 struct Feed {
     api: Arc<Api>,
@@ -184,17 +196,18 @@ impl Feed {
     async fn follow(&mut self, socket: &mut WebSocket) -> End {
         let mut look = interval(LOOK_AGAIN);
         loop {
-            let step = tokio::select! {
-                item = self.reader.next() => match item {
-                    Some(item) => self.show(socket, item).await,
-                    None => Err(End::Stopping),
-                },
-                said = socket.recv() => match said {
-                    Some(Ok(message)) => self.hear(socket, message).await,
-                    Some(Err(_)) | None => Err(End::Gone),
-                },
-                _ = look.tick() => self.look_again(),
-                _ = self.stop.wait_for(|stop| *stop) => Err(End::Stopping),
+            let next = tokio::select! {
+                item = self.reader.next() => item.map_or(Next::Stop, Next::Item),
+                said = socket.recv() => said.and_then(Result::ok).map_or(Next::Gone, Next::Said),
+                _ = look.tick() => Next::Look,
+                _ = self.stop.wait_for(|stop| *stop) => Next::Stop,
+            };
+            let step = match next {
+                Next::Item(item) => self.show(socket, item).await,
+                Next::Said(message) => self.hear(socket, message).await,
+                Next::Look => self.look_again(),
+                Next::Gone => Err(End::Gone),
+                Next::Stop => Err(End::Stopping),
             };
             if let Err(end) = step {
                 return end;
@@ -236,7 +249,7 @@ impl Feed {
         };
         let answered = match serde_json::from_str(&text) {
             Ok(Wish::Want { waves, patient }) => self.want(&waves, patient.as_deref()),
-            Ok(Wish::Painted { alarm, .. }) => self.painted(&alarm),
+            Ok(Wish::Painted { alarm, at }) => self.painted(&alarm, &at),
             Err(error) => Err(Problem::bad_request(format!("this is not understood on the feed: {error}"))),
         };
         match answered {
@@ -254,8 +267,9 @@ impl Feed {
         Ok(())
     }
 
-    fn painted(&self, alarm: &str) -> Result<(), Problem> {
+    fn painted(&self, alarm: &str, at: &str) -> Result<(), Problem> {
         let _: AlarmId = parse(alarm)?;
+        read_time("at", at)?;
         self.api.counts.alarms_painted.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

@@ -66,13 +66,10 @@ impl Core {
             return;
         }
         let device = self.device_behind(key);
-        let sensor = match key.kind {
-            AlarmKind::Limit(vital, _) => self.sensor_behind(device, vital),
-            AlarmKind::Desaturation => Some(model::Vital::Saturation),
-            // The rhythm comes from the electrodes, and so does whatever else is without a vital.
-            _ => None,
-        };
+        let sensor = self.sensor_of_key(key, device);
         let key = AlarmKey { about: key.about, kind: AlarmKind::NoSignal, sensor };
+        let is_covered = self.is_covered_now(key, device);
+        let verdict = if is_covered { verdict.under_cover() } else { verdict };
         let weighed = Weighed { key, verdict, at: turn.now, device };
         self.decide(turn, Decision::Weighed(weighed));
     }

@@ -10,13 +10,13 @@ use store::{LogOffset, Record};
 
 use crate::{
     core::{Core, Out},
-    record::{DECISIONS, Decided, Decisions},
+    record::{DECISIONS, Decided, Decision, Decisions},
 };
 
 /// The decisions of a stretch of journal, in the order in which they were made.
 #[derive(Debug, Default)]
 pub struct Ahead {
-    decided: BTreeMap<(LogOffset, u32), Decided>,
+    frames: BTreeMap<(LogOffset, u32), Vec<Decided>>,
     last_cause: LogOffset,
     unreadable: u64,
 }
@@ -38,10 +38,9 @@ impl Ahead {
         }
         match Decisions::decode(frame.kind, frame.body_version, &frame.body) {
             Ok(decisions) => {
-                for decided in decisions.into_decided() {
-                    self.last_cause = self.last_cause.max(decided.after);
-                    self.decided.insert((decided.after, decided.effect.index), decided);
-                }
+                let key = (decisions.after, decisions.first_index);
+                self.last_cause = self.last_cause.max(decisions.after);
+                self.frames.insert(key, decisions.into_decided().collect());
             }
             Err(_) => self.unreadable += 1,
         }
@@ -50,7 +49,7 @@ impl Ahead {
     /// Drops what is in the core's state already, as it came from a checkpoint.
     pub fn forget_known(&mut self, core: &Core) {
         if let Some(next) = core.applied_up_to() {
-            self.decided = self.decided.split_off(&next);
+            self.frames = self.frames.split_off(&next);
         }
     }
 
@@ -59,14 +58,21 @@ impl Ahead {
         self.unreadable
     }
 
-    fn before(&mut self, end: LogOffset) -> Vec<Decided> {
-        let rest = self.decided.split_off(&(end, 0));
-        std::mem::replace(&mut self.decided, rest).into_values().collect()
+    /// Applies the frames of records that end before `end`, each as a turn of its own.
+    fn apply_before(&mut self, end: (LogOffset, u32), core: &mut Core, out: &mut Out) {
+        let rest = self.frames.split_off(&end);
+        for decided in std::mem::replace(&mut self.frames, rest).into_values() {
+            core.apply_only(decided, out);
+        }
     }
 
-    fn at(&mut self, end: LogOffset) -> Vec<Decided> {
-        let rest = self.decided.split_off(&(end, u32::MAX));
-        std::mem::replace(&mut self.decided, rest).into_values().collect()
+    /// The frame of what a record itself led to; what time or the program led to stands apart.
+    fn own(&mut self, end: LogOffset) -> Vec<Decided> {
+        let is_own = self.frames.get(&(end, 0)).and_then(|frame| frame.first()).is_some_and(
+            |first| !matches!(first.decision, Decision::TimePassed(_) | Decision::Noticed(_)),
+        );
+        let own = is_own.then(|| self.frames.remove(&(end, 0)));
+        own.flatten().unwrap_or_default()
     }
 
     /// Takes one record of the second pass: as it was decided then, or live if nobody decided on it yet.
@@ -75,13 +81,10 @@ impl Ahead {
             core.step(record, out);
             return;
         }
-        let before = self.before(record.offset);
-        if !before.is_empty() {
-            core.apply_only(before, out);
-        }
+        self.apply_before((record.offset, 0), core, out);
         if record.offset <= self.last_cause {
-            let decided = self.at(record.offset);
-            core.observe_only(record, decided, out);
+            let own = self.own(record.offset);
+            core.observe_only(record, own, out);
         } else {
             core.step(record, out);
         }
@@ -89,9 +92,8 @@ impl Ahead {
 
     /// Applies what is left: decisions behind the last record.
     pub fn finish(&mut self, core: &mut Core, out: &mut Out) {
-        let rest: Vec<Decided> = std::mem::take(&mut self.decided).into_values().collect();
-        if !rest.is_empty() {
-            core.apply_only(rest, out);
+        for decided in std::mem::take(&mut self.frames).into_values() {
+            core.apply_only(decided, out);
         }
     }
 }

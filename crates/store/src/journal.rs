@@ -138,6 +138,8 @@ pub enum AppendError {
     Frame(#[source] FrameError),
     #[error("a group of {len} bytes is longer than {} bytes", limits::GROUP_LEN_MAX)]
     TooLong { len: usize },
+    #[error("the log has {max} partitions and takes no further one; use those that are there")]
+    Partitions { max: usize },
     #[error("too many groups wait for the disk; try again when it has caught up")]
     Busy,
     #[error("the journal could not be synced, and takes nothing until a restart")]
@@ -202,6 +204,7 @@ pub struct JournalLimits {
     pub ring_events_max: usize,
     pub provisional_after: Duration,
     pub full_retry: Duration,
+    pub partitions_max: usize,
 }
 
 impl Default for JournalLimits {
@@ -215,6 +218,7 @@ impl Default for JournalLimits {
             ring_events_max: limits::RING_EVENTS_MAX,
             provisional_after: limits::PROVISIONAL_AFTER,
             full_retry: limits::FULL_RETRY,
+            partitions_max: limits::PARTITIONS_MAX,
         }
     }
 }

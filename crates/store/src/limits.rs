@@ -12,6 +12,8 @@ pub const COMMIT_LEN_MAX: usize = 4 << 20;
 pub const QUEUE_GROUPS_MAX: usize = 65_536;
 /// The most bytes that wait for the writer; a group more is refused.
 pub const QUEUE_LEN_MAX: usize = 96 << 20;
+/// The most partitions of one log; the head of a segment names them all in one frame.
+pub const PARTITIONS_MAX: usize = 16_384;
 /// How many bytes of the newest records stay in memory for followers.
 pub const RING_LEN_MAX: usize = 8 << 20;
 /// How many events stay in memory for followers.

@@ -222,6 +222,7 @@ pub fn dump(
 }
 
 #[cfg(test)]
+#[expect(clippy::panic, reason = "a test ends by it")]
 mod tests {
     use model::{Channel, ClockUsed, DeviceId, OrgId, PartitionId, Timestamp};
 

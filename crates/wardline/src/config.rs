@@ -79,8 +79,9 @@ impl Config {
         let Some(file) = file else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the configuration file {}", file.display()))?;
-        let config: Self = toml::from_str(&text)
-            .with_context(|| format!("the configuration file {} is not understood", file.display()))?;
+        let config: Self = toml::from_str(&text).with_context(|| {
+            format!("the configuration file {} is not understood", file.display())
+        })?;
         config.checked()
     }
 
@@ -114,9 +115,14 @@ mod tests {
     #[test]
     fn a_configuration_is_read_or_refused_by_name() {
         assert_eq!(check("").unwrap().people.listen.port(), 8_443);
-        let config = check("data = \"/var/lib/wardline\"\n[devices]\nmqtt = \"0.0.0.0:18883\"").unwrap();
+        let config =
+            check("data = \"/var/lib/wardline\"\n[devices]\nmqtt = \"0.0.0.0:18883\"").unwrap();
         assert_eq!(config.devices.mqtt.port(), 18_883);
-        assert!(check("[people]\nlisten = \"0.0.0.0:80\"\ntls = false").unwrap_err().contains("without TLS"));
+        assert!(
+            check("[people]\nlisten = \"0.0.0.0:80\"\ntls = false")
+                .unwrap_err()
+                .contains("without TLS")
+        );
         assert!(check("[people]\nlisten = \"127.0.0.1:80\"\ntls = false").is_ok());
         assert!(check("metrics = \"0.0.0.0:9464\"").unwrap_err().contains("loopback only"));
         assert!(check("colour = \"red\"").unwrap_err().contains("colour"));

@@ -6,10 +6,6 @@ mod players;
 mod screen;
 mod stage;
 
-pub(crate) use players::Answered;
-pub(crate) use screen::Screen;
-pub(crate) use stage::StagedDevice;
-
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -113,7 +109,9 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
 async fn ward(arguments: &Arguments, clock: &Clock, ready: &Ready) -> anyhow::Result<()> {
     let admin = Rest::new(&ready.people)?.sign_in_by_click("admin").await?;
     let (courses, devices) = (demo_courses(), demo_devices());
-    let staged = stage::build(&admin, &courses, &devices).await.context("the demo ward could not be built")?;
+    let staged = stage::build(&admin, &courses, &devices)
+        .await
+        .context("the demo ward could not be built")?;
     let players = players::Players::connect(&staged, &ready.mqtt, clock, None).await?;
     let enrolled = players::enrolled(&staged)?;
     let mut ward =
@@ -159,4 +157,3 @@ fn temporary() -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
     Ok(data)
 }
-

@@ -11,7 +11,8 @@ pub(crate) fn percentile(samples: &mut [f64], share: f64) -> Option<f64> {
 
 #[test]
 fn a_percentile_is_one_of_the_samples() {
-    let check = |share, want| assert_eq!(percentile(&mut [4.0, 1.0, 3.0, 2.0, 5.0], share), Some(want));
+    let check =
+        |share, want| assert_eq!(percentile(&mut [4.0, 1.0, 3.0, 2.0, 5.0], share), Some(want));
     check(0.0, 1.0);
     check(0.5, 3.0);
     check(0.99, 5.0);

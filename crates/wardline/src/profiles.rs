@@ -15,7 +15,8 @@ pub(crate) fn profiles() -> anyhow::Result<BTreeMap<String, Profile>> {
     let mut profiles = BTreeMap::new();
     for name in Files::iter().filter(|name| name.ends_with("/profile.toml")) {
         let file = Files::get(&name).with_context(|| format!("{name} was not built in"))?;
-        let text = std::str::from_utf8(&file.data).with_context(|| format!("{name} is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(&file.data).with_context(|| format!("{name} is not UTF-8"))?;
         let profile = Profile::parse(text).with_context(|| format!("{name} is not a profile"))?;
         profiles.insert(profile.name.clone(), profile);
     }

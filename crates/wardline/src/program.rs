@@ -11,12 +11,11 @@ use model::{DeviceId, Id, Lifecycle, OrgId, PartitionId};
 use protocols::profile::Profile;
 use record::{Body, MqttSession};
 use security::{Authority, Keys};
-use store::{
-    Clock, DataDir, FileStorage, Journal, JournalLimits, LogOffset, Records, Series,
-};
+use store::{Clock, DataDir, FileStorage, Journal, JournalLimits, LogOffset, Records, Series};
 use tokio::{net::TcpListener, task::JoinHandle};
 use transport::{
-    ClientAuth, RefusedWhy, Revocations, mqtt::{MayConnect, MqttConfig, MqttHandle, listen},
+    ClientAuth, RefusedWhy, Revocations,
+    mqtt::{MayConnect, MqttConfig, MqttHandle, listen},
     server_config,
 };
 
@@ -62,12 +61,14 @@ impl Program {
         let (engine, engine_task) = start_engine(&kept, &clock, &profiles).await?;
         let first = api::first_start(&clock, &kept.journal, &engine, &config.organization).await?;
         let authority = Arc::new(authority(dir.path(), first.org, &clock)?);
-        let revocations = Revocations::new(engine.directory().revoked_serials().map(<[u8]>::to_vec));
+        let revocations =
+            Revocations::new(engine.directory().revoked_serials().map(<[u8]>::to_vec));
         let door = Arc::new(door(&kept.journal, &engine, &profiles, first.org)?);
         let sessions = recall(&kept.journal, &door)?;
         let names = server_names(&config);
         let server = authority.issue_server(&names, clock.now(), SERVER_VALID_FOR)?;
-        let tls = |clients| server_config(&server.certificate_pem, &server.key_pem.0, &clients, &clock);
+        let tls =
+            |clients| server_config(&server.certificate_pem, &server.key_pem.0, &clients, &clock);
         let ca_pem = authority.certificate_pem().to_owned();
         let (listener, mqtt) = listen(MqttConfig {
             addr: config.devices.mqtt,
@@ -234,7 +235,8 @@ fn authority(root: &Path, org: OrgId, clock: &Clock) -> anyhow::Result<Authority
         };
         return Ok(Authority::load(&read(&certificate)?, &read(&key)?)?);
     }
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     let (authority, pem) = Authority::create(Keys::system(), org, clock.now())?;
     write_secret(&key, &pem.key_pem.0)?;
     write_secret(&certificate, &pem.certificate_pem)?;
@@ -272,7 +274,9 @@ fn door(
             id: device,
             org: found.org,
             site: found.site,
-            partition: directory.partition_of(device).unwrap_or_else(|| PartitionId::from(found.site)),
+            partition: directory
+                .partition_of(device)
+                .unwrap_or_else(|| PartitionId::from(found.site)),
             profile: Arc::clone(profiles.get(&found.profile)?),
             lifecycle: found.lifecycle,
         })
@@ -328,4 +332,3 @@ async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<(TcpListener, S
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
-

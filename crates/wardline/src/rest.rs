@@ -86,7 +86,8 @@ impl Rest {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.with_context(|| format!("cannot reach {}{path}", self.base))?;
+        let answer =
+            request.send().await.with_context(|| format!("cannot reach {}{path}", self.base))?;
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() {
             let text = answer.text().await.unwrap_or_default();
@@ -110,5 +111,7 @@ async fn json(answer: reqwest::Response, path: &str) -> anyhow::Result<Value> {
 /// The text at a path of keys, such as `["user", "id"]`.
 pub(crate) fn text<'a>(value: &'a Value, path: &[&str]) -> anyhow::Result<&'a str> {
     let found = path.iter().try_fold(value, |value, key| value.get(key));
-    found.and_then(Value::as_str).with_context(|| format!("the answer lacks {}: {value}", path.join(".")))
+    found
+        .and_then(Value::as_str)
+        .with_context(|| format!("the answer lacks {}: {value}", path.join(".")))
 }

@@ -55,8 +55,10 @@ impl ServerProcess {
         let output = child.stdout.take().context("the server has no output")?;
         let mut lines = BufReader::new(output).lines();
         let line = lines.next_line().await?.context("the server ended before it was ready")?;
-        let ready = line.strip_prefix("ready ").context("the server's first line is not `ready …`")?;
-        let ready = serde_json::from_str(ready).context("the server's ready line is not understood")?;
+        let ready =
+            line.strip_prefix("ready ").context("the server's first line is not `ready …`")?;
+        let ready =
+            serde_json::from_str(ready).context("the server's ready line is not understood")?;
         Ok(Self { child, ready })
     }
 
@@ -89,6 +91,8 @@ pub(crate) fn usage_of(pid: u32) -> anyhow::Result<Usage> {
         .map(|field| field.parse().unwrap_or(0))
         .collect();
     let cpu_us = fields.get(11..13).map_or(0, |ticks| ticks.iter().sum::<u64>() * 10_000);
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+    let rss = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
     Ok(Usage { cpu_us, rss_kib: rss.context("no resident size in /proc")? })
 }

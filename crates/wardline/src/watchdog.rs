@@ -49,7 +49,9 @@ impl Watchdog {
                     if !is_watched {
                         match self.begin(site, org).await {
                             Ok(task) => drop(watched.insert(site, task)),
-                            Err(error) => tracing::warn!(%site, error = format!("{error:#}"), "watchdog_not_started"),
+                            Err(error) => {
+                                tracing::warn!(%site, error = format!("{error:#}"), "watchdog_not_started")
+                            }
                         }
                     }
                 }
@@ -83,7 +85,8 @@ impl Watchdog {
             will: None,
             clock: self.clock.clone(),
         };
-        let mut client = Client::connect(options).await.context("the watchdog could not connect")?;
+        let mut client =
+            Client::connect(options).await.context("the watchdog could not connect")?;
         let topic = format!("wl/1/{site}/{device}/up/{}", beat::LEAF);
         let clock = self.clock.clone();
         Ok(tokio::spawn(async move {
@@ -105,7 +108,8 @@ impl Watchdog {
     /// The site's watchdog device; made at first, found again at each later start.
     async fn enrol(&self, site: SiteId, org: OrgId) -> anyhow::Result<DeviceId> {
         let directory = self.engine.directory();
-        let found = directory.devices.values().find(|it| it.site == site && it.profile == beat::PROFILE);
+        let found =
+            directory.devices.values().find(|it| it.site == site && it.profile == beat::PROFILE);
         if let Some(found) = found {
             return Ok(found.id);
         }
@@ -125,9 +129,11 @@ impl Watchdog {
     }
 
     async fn ask(&self, org: OrgId, wish: Wish) -> anyhow::Result<()> {
-        let (kind, body_version, body) = Body::Command(Command { actor: Actor::System, wish }).encode();
+        let (kind, body_version, body) =
+            Body::Command(Command { actor: Actor::System, wish }).encode();
         let received_at = self.clock.now();
-        let entry = Entry { kind, body_version, org, partition: org.into(), received_at, key_id: 0, body };
+        let entry =
+            Entry { kind, body_version, org, partition: org.into(), received_at, key_id: 0, body };
         let durable = self.journal.append(vec![entry]).await?;
         self.engine.outcome(&durable).await?;
         Ok(())

@@ -10,7 +10,7 @@ use std::{
 };
 
 use care::{
-    alarm::{self, Change, EndedBy, Input, Rule, State, Transition, Verdict},
+    alarm::{self, Change, EndedBy, Input, Phase, Rule, State, Transition, Verdict},
     kind::{AlarmKind, Facts},
     limit, rules,
 };
@@ -218,12 +218,18 @@ impl Slot {
 impl Core {
     /// Weighs evidence: decides on it if live, and takes it in.
     pub(super) fn weigh(&mut self, turn: &mut Turn<'_>, key: AlarmKey, evidence: Evidence) {
+        let covers = |other: &AlarmKey| self.alarms.covering.contains(other);
+        let is_covered = self.is_covered(key, evidence.device, covers);
+        let verdict =
+            if is_covered { evidence.verdict.under_cover() } else { evidence.verdict };
+        self.take_evidence(turn, key, Evidence { verdict, ..evidence });
+    }
+
+    fn take_evidence(&mut self, turn: &mut Turn<'_>, key: AlarmKey, evidence: Evidence) {
         if self.is_cut(Cut::Deciders) || self.is_cut(Cut::Alarms) {
             return;
         }
-        let Evidence { taken_at, received_at, device, .. } = evidence;
-        let verdict =
-            if self.is_covered(key, device) { evidence.verdict.under_cover() } else { evidence.verdict };
+        let Evidence { verdict, taken_at, received_at, device, .. } = evidence;
         if !self.alarms.slots.contains_key(&key) {
             let rule = self.rule_of(key, device);
             self.alarms.slots.insert(key, Slot::new(rule));
@@ -313,8 +319,16 @@ impl Core {
         let by = by.map(|by| by.0);
         let changed = AlarmChanged { alarm, key, step, raised, by, words };
         self.decide(turn, Decision::Alarm(changed));
-        if step.change == Change::Raised {
-            self.supersede_covered(turn, key);
+        match step.change {
+            Change::Raised => self.supersede_covered(turn, key),
+            Change::Ended(_) => self.uncover(turn, key),
+            Change::Began
+            | Change::Subsided
+            | Change::Escalated { .. }
+            | Change::Acknowledged { .. }
+            | Change::AcknowledgementExpired
+            | Change::SignalLost
+            | Change::SignalFound => {}
         }
     }
 
@@ -360,51 +374,103 @@ impl Core {
         }
     }
 
-    /// Whether something that stood when the record came tells all that this would.
-    fn is_covered(&self, key: AlarmKey, device: Option<DeviceId>) -> bool {
-        let covers = |other: &AlarmKey| other.kind.covers(key.kind) && other.sensor == key.sensor;
-        let same = self.alarms.covering.range(
-            AlarmKey::new(key.about, FIRST_KIND)..,
-        );
-        let by_same = same.take_while(|other| other.about == key.about).any(covers);
+    /// Whether something that `stands` tells all that this would.
+    fn is_covered(
+        &self,
+        key: AlarmKey,
+        device: Option<DeviceId>,
+        stands: impl Fn(&AlarmKey) -> bool,
+    ) -> bool {
+        let covers = |other: &AlarmKey| {
+            other.kind.covers(key.kind) && other.sensor == key.sensor && stands(other)
+        };
+        let by_same = self.alarms.about(key.about).any(|(other, _)| covers(other));
         let silent = device.map(|it| AlarmKey::new(About::Device(it), AlarmKind::DeviceSilent));
-        let by_silence = silent.is_some_and(|silent| {
-            silent.kind.covers(key.kind) && self.alarms.covering.contains(&silent)
-        });
+        let by_silence =
+            silent.is_some_and(|silent| silent.kind.covers(key.kind) && stands(&silent));
         by_same || by_silence
     }
 
-    /// Ends what the alarm that was just raised tells as well.
-    fn supersede_covered(&mut self, turn: &mut Turn<'_>, key: AlarmKey) {
-        let Some(by) = self.alarms.slots.get(&key).and_then(|slot| Some(slot.open.as_ref()?.id))
-        else {
-            return;
-        };
+    /// The same of this very instant, for evidence that is journalled as it was weighed.
+    pub(crate) fn is_covered_now(&self, key: AlarmKey, device: Option<DeviceId>) -> bool {
+        self.is_covered(key, device, |other| {
+            let slot = self.alarms.slots.get(other);
+            slot.is_some_and(|slot| slot.state.raised_at().is_some())
+        })
+    }
+
+    /// What one alarm tells as well as others would: those about the same, and those of its device.
+    fn covered_by(&self, key: AlarmKey) -> Vec<AlarmKey> {
         let patient = self.patient_of(key.about).map(About::Patient);
         let abouts = [Some(key.about), patient.filter(|it| *it != key.about)];
         let device = match key.about {
             About::Device(device) => Some(device),
             About::Patient(_) | About::CareUnit(_) => None,
         };
-        let mut covered = Vec::new();
-        for about in abouts.into_iter().flatten() {
-            covered.extend(
-                self.alarms
-                    .about(about)
-                    .filter(|(other, slot)| {
-                        let same_source = match device {
-                            Some(_) => slot.device == device,
-                            None => other.sensor == key.sensor,
-                        };
-                        key.kind.covers(other.kind)
-                            && same_source
-                            && slot.state.raised_at().is_some()
-                    })
-                    .map(|(other, _)| *other),
-            );
+        let concerns = |other: &AlarmKey, slot: &Slot| {
+            let same_source = match device {
+                Some(_) => slot.device == device,
+                None => other.sensor == key.sensor,
+            };
+            key.kind.covers(other.kind) && same_source
+        };
+        abouts
+            .into_iter()
+            .flatten()
+            .flat_map(|about| self.alarms.about(about))
+            .filter(|(other, slot)| concerns(other, slot))
+            .map(|(other, _)| *other)
+            .collect()
+    }
+
+    /// Ends what the alarm that was just raised tells as well, or keeps it from being raised.
+    fn supersede_covered(&mut self, turn: &mut Turn<'_>, key: AlarmKey) {
+        let Some(by) = self.alarms.slots.get(&key).and_then(|slot| Some(slot.open.as_ref()?.id))
+        else {
+            return;
+        };
+        for other in self.covered_by(key) {
+            let Some(slot) = self.alarms.slots.get(&other) else { continue };
+            let device = slot.device;
+            match slot.state.phase() {
+                Phase::Active { .. } | Phase::Acknowledged { .. } => {
+                    self.put(turn, other, Input::Supersede(by), None);
+                }
+                Phase::Pending { .. } => {
+                    let (verdict, at) = (Verdict::Holds.under_cover(), turn.now);
+                    let weighed = Weighed { key: other, verdict, at, device };
+                    self.decide(turn, Decision::Weighed(weighed));
+                }
+                Phase::Quiet => {}
+            }
         }
-        for other in covered {
-            self.put(turn, other, Input::Supersede(by), None);
+    }
+
+    /// Looks again at what was covered by an alarm that is over: a signal that is still lost is told now.
+    fn uncover(&mut self, turn: &mut Turn<'_>, key: AlarmKey) {
+        for other in self.covered_by(key) {
+            let Some(slot) = self.alarms.slots.get(&other) else { continue };
+            let device = slot.device;
+            let is_blind = |(it, slot): (&AlarmKey, &Slot)| {
+                it.kind.needs_signal()
+                    && !slot.state.has_signal()
+                    && self.sensor_of_key(*it, slot.device) == other.sensor
+            };
+            if other.kind == AlarmKind::NoSignal && self.alarms.about(other.about).any(is_blind) {
+                let (verdict, at) = (Verdict::Holds, turn.now);
+                let weighed = Weighed { key: other, verdict, at, device };
+                self.decide(turn, Decision::Weighed(weighed));
+            }
+        }
+    }
+
+    /// Which sensor an alarm rests on.
+    pub(crate) fn sensor_of_key(&self, key: AlarmKey, device: Option<DeviceId>) -> Option<Vital> {
+        match key.kind {
+            AlarmKind::Limit(vital, _) => self.sensor_behind(device, vital),
+            AlarmKind::Desaturation => Some(Vital::Saturation),
+            // The rhythm comes from the electrodes, and so does whatever else is without a vital.
+            _ => key.sensor,
         }
     }
 
@@ -528,6 +594,15 @@ impl Core {
         }
     }
 
+    /// Forgets a slot that nothing weighs any more, at once or when its alarm is over.
+    pub(super) fn forget_when_quiet(&mut self, key: AlarmKey) {
+        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
+        slot.retired = true;
+        if slot.open.is_none() {
+            self.alarms.remove(key);
+        }
+    }
+
     /// Folds a call into the alarm that it is about.
     pub(super) fn called(&mut self, turn: &mut Turn<'_>, decided: &Decided, called: &Called) {
         let slot = self.alarms.slots.get_mut(&called.key);
@@ -547,11 +622,8 @@ impl Core {
 
     /// Takes in what one alarm says to another.
     pub(super) fn weighed(&mut self, turn: &mut Turn<'_>, weighed: &Weighed) {
-        self.weigh(
-            turn,
-            weighed.key,
-            Evidence::known(weighed.verdict, weighed.at, weighed.device),
-        );
+        let known = Evidence::known(weighed.verdict, weighed.at, weighed.device);
+        self.take_evidence(turn, weighed.key, known);
     }
 
     /// Ends every alarm for which `concerns` is true, because its subject is gone, and forgets the slots.

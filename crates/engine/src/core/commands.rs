@@ -232,6 +232,7 @@ impl Core {
                 // Nothing can hold any more.
                 let over = Evidence::known(Verdict::Over, turn.now, device);
                 self.weigh(turn, key, over);
+                self.forget_when_quiet(key);
             }
         }
         self.changes.numerics.insert((patient, vital));

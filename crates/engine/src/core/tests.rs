@@ -4,19 +4,18 @@ use std::collections::VecDeque;
 
 use ::record::{
     Actor, Body, Command, Counted, Frame, Presence, PresenceChange, Readings, SampleAt, Upward,
-    WaveBlock,
 };
 use model::{
-    Assignment, Association, Bed, BedId, CareUnit, CareUnitId, Channel, Charting, Clock, Code,
-    Consciousness, Device, DeviceId, Encounter, EndReason, Lifecycle, Measure, MissingReason, Org,
-    Oxygen, Patient, PatientId, Post, Priority, Redacted, Role, Room, Sample, Sex, Site, SpO2Scale,
-    Staff, StaffId, Subject, Ucum, User, UserId, Vital,
+    Assignment, Association, Bed, CareUnit, Channel, Charting, Clock, Code,
+    Consciousness, Device, Encounter, EndReason, Lifecycle, Measure, MissingReason, Org,
+    Oxygen, Patient, Post, Priority, Redacted, Role, Room, Sample, Sex, Site, SpO2Scale,
+    Staff, Subject, Ucum, User, Vital,
 };
 
 use super::*;
 use crate::{
     beat,
-    record::{Decisions, Notice, Reason},
+    record::{Notice, Reason},
     replay::Ahead,
     shell::entry,
     view::{Alarm, AlarmPhase, AlarmScope, Cursor, Delta},
@@ -66,6 +65,7 @@ struct Ward {
     log: Vec<Record>,
     end: u64,
     seq: u64,
+    decision_seq: u64,
     /// Decisions that are not in the journal yet.
     in_flight: VecDeque<out::DecidedOf>,
     /// How many records a decision's frame comes late.
@@ -87,6 +87,7 @@ impl Ward {
             log: Vec::new(),
             end: 0,
             seq: 0,
+            decision_seq: 0,
             in_flight: VecDeque::new(),
             lag: 0,
             out: Out::default(),
@@ -146,13 +147,17 @@ impl Ward {
     }
 
     fn append(&mut self, kind: u16, version: u8, body: Vec<u8>, received_at: Timestamp) -> Record {
-        self.seq += 1;
+        // Decisions are counted apart, so that records have the same names whatever was lost.
+        let is_decision = kind >= ::record::DECISIONS_FROM;
+        let counter = if is_decision { &mut self.decision_seq } else { &mut self.seq };
+        *counter += 1;
+        let seq = *counter + if is_decision { 1 << 40 } else { 0 };
         self.end += 64 + u64::try_from(body.len()).unwrap();
         let frame = Frame {
             kind,
             body_version: version,
             org: id(1),
-            position: Position { partition: id(UNIT), seq: self.seq },
+            position: Position { partition: id(UNIT), seq },
             received_at,
             key_id: 0,
             body,
@@ -297,10 +302,16 @@ impl Ward {
         self.standing().into_iter().map(|alarm| alarm.title).collect()
     }
 
-    /// The one alarm that stands.
+    fn titled(&self, title: &str) -> Option<Alarm> {
+        self.standing().into_iter().find(|alarm| alarm.title == title)
+    }
+
+    /// The one alarm that stands, silent devices and scores aside.
     #[track_caller]
     fn alarm(&self) -> Alarm {
-        let [alarm] = <[Alarm; 1]>::try_from(self.standing()).expect("not exactly one alarm");
+        let mut standing = self.standing();
+        standing.retain(|it| !it.title.starts_with("NEWS2") && !it.title.ends_with("silent"));
+        let [alarm] = <[Alarm; 1]>::try_from(standing).expect("not exactly one alarm");
         alarm
     }
 

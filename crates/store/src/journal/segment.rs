@@ -132,7 +132,9 @@ pub(crate) fn walk(
     mut visit: impl FnMut(LogOffset, &FrameRef<'_>),
 ) -> Walked {
     let mut walked = Walked { next: next.clone(), ..Walked::default() };
-    let mut numbers = next.clone();
+    // What the frames since the last whole commit changed; a copy for each commit would
+    // cost as much as there are partitions.
+    let mut loose = Next::new();
     let mut rest = bytes;
     while rest.get(..4).is_some_and(|len| len != [0; 4]) {
         let at = start.plus(walked.ended);
@@ -148,14 +150,14 @@ pub(crate) fn walk(
         };
         let commit = decode_commit(&frame);
         let whole = if walked.ended == 0 {
-            read_head(&frame, start, &mut numbers)
+            read_head(&frame, start, &walked.next, &mut loose)
         } else if frame.envelope.kind == COMMIT {
             match commit {
                 Some(found) if found == (start.plus(walked.committed), at) => Ok(()),
                 _ => Err("a commit frame is not where it says".to_owned()),
             }
         } else {
-            number(&frame, &mut numbers)
+            number(&frame, &walked.next, &mut loose)
         };
         if let Err(what) = whole {
             walked.bad = Some(what);
@@ -168,23 +170,27 @@ pub(crate) fn walk(
             walked.committed = walked.ended;
             walked.commits = walked.commits.saturating_add(1);
             walked.loose = 0;
-            walked.next.clone_from(&numbers);
+            walked.next.append(&mut loose);
         }
         visit(start.plus(walked.ended), &frame);
     }
     walked
 }
 
-fn read_head(frame: &FrameRef<'_>, start: LogOffset, numbers: &mut Next) -> Result<(), String> {
+fn read_head(
+    frame: &FrameRef<'_>,
+    start: LogOffset,
+    next: &Next,
+    loose: &mut Next,
+) -> Result<(), String> {
     let Envelope { kind, body_version, .. } = frame.envelope;
     match Body::decode(kind, body_version, frame.body()) {
         Ok(Body::SegmentHead(head)) if head.offset == start.0 => {
             for (partition, seq) in head.next {
-                let known = numbers.entry(partition).or_insert(seq);
-                if seq < *known {
+                if next.get(&partition).is_some_and(|known| seq < *known) {
                     return Err("the head counts less than the segment before".to_owned());
                 }
-                *known = seq;
+                loose.insert(partition, seq);
             }
             Ok(())
         }
@@ -196,16 +202,16 @@ fn read_head(frame: &FrameRef<'_>, start: LogOffset, numbers: &mut Next) -> Resu
 }
 
 /// Numbers only grow; some may be passed over, as those of records that found no room.
-fn number(frame: &FrameRef<'_>, numbers: &mut Next) -> Result<(), String> {
+fn number(frame: &FrameRef<'_>, next: &Next, loose: &mut Next) -> Result<(), String> {
     if frame.envelope.kind == Kinds::SEGMENT_HEAD {
         return Err("a head stands inside a segment".to_owned());
     }
     let Position { partition, seq } = frame.envelope.position;
-    let next = numbers.entry(partition).or_insert(1);
-    if seq < *next {
-        return Err(format!("number {seq} of partition {partition} comes after {next}"));
+    let known = loose.get(&partition).or_else(|| next.get(&partition)).copied().unwrap_or(1);
+    if seq < known {
+        return Err(format!("number {seq} of partition {partition} comes after {known}"));
     }
-    *next = seq.saturating_add(1);
+    loose.insert(partition, seq.saturating_add(1));
     Ok(())
 }
 
@@ -406,7 +412,7 @@ pub(super) fn len(bytes: usize) -> u64 {
 
 #[test]
 fn a_commit_frame_keeps_its_kind_out_of_everybody_elses_way() {
-    assert!(COMMIT < record::DECISIONS_FROM);
+    const { assert!(COMMIT < record::DECISIONS_FROM) };
     assert!(
         Body::decode(COMMIT, COMMIT_VERSION, &[])
             .is_err_and(|error| { error == record::BodyError::UnknownKind { found: COMMIT } })

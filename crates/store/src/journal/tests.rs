@@ -1,5 +1,7 @@
 //! What the journal promises, shown on a disk that forgets, breaks, and fills up.
 
+#![expect(clippy::panic, reason = "a test ends by it")]
+
 mod crash;
 mod follow;
 mod trouble;
@@ -248,4 +250,46 @@ fn a_body_of_record_comes_back_as_it_went() {
     let frame = &read[0].frame;
     assert_eq!(frame.kind, Kinds::CLOCK_STEP);
     assert_eq!(Body::decode(frame.kind, frame.body_version, &frame.body), Ok(body));
+}
+
+#[test]
+fn partitions_are_bounded_so_that_a_head_always_names_them_all() {
+    let disk = FaultyDisk::new();
+    let limits = JournalLimits { partitions_max: 40, ..small() };
+    let open = || Journal::open(disk.clone(), clock(), limits).unwrap();
+    let (journal, _) = open();
+    for number in 0..40 {
+        journal.append(vec![entry(number, number, 8)]).wait().unwrap();
+    }
+    // The whole group is refused, and its neighbours in the commit are not.
+    let refused = journal.append(vec![entry(40, 1, 8), entry(41, 40, 8)]);
+    let kept = journal.append(vec![entry(42, 39, 8)]);
+    let error = refused.wait().unwrap_err().to_string();
+    let want = "the log has 40 partitions and takes no further one; use those that are there";
+    assert_eq!(error, want);
+    kept.wait().unwrap();
+    journal.close();
+    let (journal, _) = open();
+    assert!(journal.append(vec![entry(43, 40, 8)]).wait().is_err());
+    assert_eq!(numbers(&all_of(&journal)), Vec::from_iter((0..40).chain([42])));
+}
+
+#[test]
+fn the_head_of_a_log_with_all_its_partitions_is_one_frame_and_is_read_back() {
+    let disk = FaultyDisk::new();
+    let limits = JournalLimits { segment_len: 4 << 20, ..JournalLimits::default() };
+    let open = || Journal::open(disk.clone(), clock(), limits).unwrap();
+    let (journal, _) = open();
+    let count = u64::try_from(crate::limits::PARTITIONS_MAX).unwrap();
+    journal.append((0..count).map(|number| entry(number, number, 8)).collect()).wait().unwrap();
+    // Into the next segments, whose heads name them all.
+    for number in count..count + 4 {
+        journal.append(vec![entry(number, number - count, 900_000)]).wait().unwrap();
+    }
+    journal.close();
+    let (journal, recovery) = open();
+    assert!(recovery.segments > 1, "{recovery:?}");
+    let durable = journal.append(vec![entry(count + 4, count - 1, 8)]).wait().unwrap();
+    assert_eq!(durable.positions()[0].seq, 2);
+    assert_eq!(numbers(&all_of(&journal)), Vec::from_iter(0..count + 5));
 }

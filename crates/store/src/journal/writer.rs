@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use model::PartitionId;
 use record::{BODY_LEN_MAX, Envelope, Frame, FrameError, Position, split_parts};
 use tokio::sync::oneshot;
 
@@ -44,6 +45,8 @@ type Answer = oneshot::Sender<Result<Durable, AppendError>>;
 
 /// A commit that is ready to be written.
 struct Staged {
+    /// The log's own frames can be too long only if a bound is wrong; then nothing is written.
+    whole: Result<(), FrameError>,
     records: Arc<[Record]>,
     answers: Vec<(Answer, Vec<Position>)>,
 }
@@ -105,7 +108,9 @@ impl Writer {
         let end = self.end().plus(len(self.buffer.len()));
         self.shared.ring.begin(end, Arc::clone(&staged.records), self.shared.clock.elapsed());
         let begun = self.shared.clock.elapsed();
-        match room.and_then(|()| self.write_and_sync()) {
+        let whole = staged.whole.clone().map_err(io::Error::other);
+        let whole = whole.map_err(|error| Failure::Fault(Arc::new(error)));
+        match room.and(whole).and_then(|()| self.write_and_sync()) {
             Ok(()) => {
                 let took = self.shared.clock.elapsed().saturating_sub(begun);
                 self.tail.used = self.tail.used.saturating_add(len(self.buffer.len()));
@@ -187,9 +192,9 @@ impl Writer {
     fn stage(&mut self, groups: Vec<Pending>) -> Staged {
         let now = self.shared.clock.now();
         let base = self.end();
+        let mut whole = Ok(());
         if self.tail.used == 0 {
-            // A head is far below the bound of a frame.
-            let _ = encode_head(base, &self.tail.next, now, &mut self.buffer);
+            whole = encode_head(base, &self.tail.next, now, &mut self.buffer);
         }
         let mut records = Vec::with_capacity(groups.iter().map(|each| each.group.len()).sum());
         let mut answers = Vec::with_capacity(groups.len());
@@ -200,13 +205,13 @@ impl Writer {
                 Err(error) => {
                     records.truncate(staged);
                     self.buffer.truncate(encoded);
-                    let _ = answer.send(Err(AppendError::Frame(error)));
+                    let _ = answer.send(Err(error));
                 }
             }
         }
         let at = base.plus(len(self.buffer.len()));
-        let _ = encode_commit(base, at, now, &mut self.buffer);
-        Staged { records: records.into(), answers }
+        let whole = whole.and_then(|()| encode_commit(base, at, now, &mut self.buffer));
+        Staged { whole, records: records.into(), answers }
     }
 
     fn stage_group(
@@ -214,7 +219,7 @@ impl Writer {
         group: Vec<Entry>,
         base: LogOffset,
         records: &mut Vec<Record>,
-    ) -> Result<Vec<Position>, FrameError> {
+    ) -> Result<Vec<Position>, AppendError> {
         let mut positions = Vec::with_capacity(group.len());
         for entry in group {
             let Entry { kind, body_version, org, partition, received_at, key_id, body } = entry;
@@ -227,16 +232,18 @@ impl Writer {
                 received_at,
                 key_id,
             };
-            let mut position = place(self.number(&partition));
+            let mut position = place(self.number(&partition)?);
             if body.len() <= BODY_LEN_MAX {
-                envelope(kind, body_version, position).encode(&body, &mut self.buffer)?;
+                let envelope = envelope(kind, body_version, position);
+                envelope.encode(&body, &mut self.buffer).map_err(AppendError::Frame)?;
             } else {
                 let parts = split_parts(kind, body_version, body.clone());
                 for (number, (kind, version, part)) in parts.into_iter().enumerate() {
                     if number > 0 {
-                        position = place(self.number(&partition));
+                        position = place(self.number(&partition)?);
                     }
-                    envelope(kind, version, position).encode(&part, &mut self.buffer)?;
+                    let envelope = envelope(kind, version, position);
+                    envelope.encode(&part, &mut self.buffer).map_err(AppendError::Frame)?;
                 }
             }
             let offset = base.plus(len(self.buffer.len()));
@@ -249,11 +256,15 @@ impl Writer {
 
     /// The next number of a partition. Those of a commit that fails are not used again,
     /// as followers have seen them.
-    fn number(&mut self, partition: &model::PartitionId) -> u64 {
+    fn number(&mut self, partition: &PartitionId) -> Result<u64, AppendError> {
+        let max = self.shared.limits.partitions_max;
+        if self.tail.next.len() >= max && !self.tail.next.contains_key(partition) {
+            return Err(AppendError::Partitions { max });
+        }
         let next = self.tail.next.entry(*partition).or_insert(1);
         let number = *next;
         *next = number.saturating_add(1);
-        number
+        Ok(number)
     }
 
     fn write_and_sync(&self) -> Result<(), Failure> {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use model::{SiteId, Timestamp};
-use record::PresenceChange;
+use record::{MqttSession, PresenceChange};
 use security::{DeviceAct, DeviceIdentity, DeviceTopics, permit_device};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     listener::Shared,
-    peer::{Event, Peer, Publication},
+    peer::{Event, Peer, Publication, Subscribing},
     proto::{Fault, Publish, Reason, Version, write::Granted},
     sessions::{Key, Leave, Live, SharedOutbox, lock},
 };
@@ -103,11 +103,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         identity: DeviceIdentity,
         remote: SocketAddr,
         number: u64,
-    ) -> Self {
+    ) -> Box<Self> {
         let now = shared.clock.now();
         let timer = sleep(&shared, now.after(shared.limits.connect_max));
         let peer = Peer::new(shared.limits.clone());
-        Self {
+        Box::new(Self {
             shared,
             arrivals,
             stream,
@@ -128,11 +128,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             never: None,
             timer,
             open: None,
-        }
+        })
     }
 
     /// Serves the client until its connection ends.
-    pub(crate) async fn serve(mut self) {
+    ///
+    /// The state and the rare long steps are boxed, as a task is as large as its largest step.
+    pub(crate) async fn serve(mut self: Box<Self>) {
         let end = loop {
             match poll_fn(|cx| self.poll(cx)).await {
                 Woken::Bytes => {
@@ -154,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Woken::Fault(fault) => break End::Fault(fault),
             }
         };
-        self.end(end).await;
+        Box::pin(self.end(end)).await;
     }
 
     fn is_past_never(&self, since: Timestamp) -> bool {
@@ -359,33 +361,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.has_mail = true;
                 None
             }
-            Event::Connect(connecting) => self.connect(connecting.0, now).await,
+            Event::Connect(connecting) => Box::pin(self.connect(connecting.0, now)).await,
             Event::Subscribe(subscribing) => {
-                let open = self.open.as_ref()?;
-                let judged = subscribing.filters.into_iter().map(|filter| {
-                    let filter = filter?;
-                    let may = permit_device(&open.topics, DeviceAct::Subscribe, &filter.text);
-                    if may.is_allowed() { Ok(filter) } else { Err(Reason::NotAuthorized) }
-                });
-                let judged = judged.collect();
-                let (codes, retained, change) =
-                    self.shared.sessions().subscribe(&open.key, judged, now);
-                for mail in retained {
-                    // Without room the retained message is only late: the engine publishes again.
-                    let _ = lock(&open.outbox).push(&self.shared.limits, mail);
-                    self.has_mail = true;
-                }
-                self.peer.subscribed(subscribing.id, &codes, &mut self.out);
-                self.send_all(change.map(Arrival::Session)).await
+                let change = self.subscribe(subscribing, now);
+                Box::pin(self.send_all(change.map(Arrival::Session))).await
             }
             Event::Unsubscribe { id, filters } => {
                 let open = self.open.as_ref()?;
                 let (codes, change) = self.shared.sessions().unsubscribe(&open.key, &filters);
                 self.peer.unsubscribed(id, &codes, &mut self.out);
-                self.send_all(change.map(Arrival::Session)).await
+                Box::pin(self.send_all(change.map(Arrival::Session))).await
             }
             Event::Goodbye { will, expiry_s } => Some(End::Goodbye { will, expiry_s }),
         }
+    }
+
+    /// Subscribes to what the device may hear; the answer is what changed in the session.
+    fn subscribe(&mut self, subscribing: Subscribing, now: Timestamp) -> Option<MqttSession> {
+        let open = self.open.as_ref()?;
+        let judged = subscribing.filters.into_iter().map(|filter| {
+            let filter = filter?;
+            let may = permit_device(&open.topics, DeviceAct::Subscribe, &filter.text);
+            if may.is_allowed() { Ok(filter) } else { Err(Reason::NotAuthorized) }
+        });
+        let judged = judged.collect();
+        let (codes, retained, change) = self.shared.sessions().subscribe(&open.key, judged, now);
+        for mail in retained {
+            // Without room the retained message is only late: the engine publishes again.
+            let _ = lock(&open.outbox).push(&self.shared.limits, mail);
+            self.has_mail = true;
+        }
+        self.peer.subscribed(subscribing.id, &codes, &mut self.out);
+        change
     }
 
     async fn publish(&mut self, publication: Publication, now: Timestamp) -> Option<End> {

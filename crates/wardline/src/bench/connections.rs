@@ -6,11 +6,7 @@ use store::Clock;
 use tokio::task::JoinSet;
 
 use super::{
-    Connections,
-    figure::Sheet,
-    fresh_server::FreshServer,
-    hospital::Hospital,
-    ingest::connect,
+    Connections, figure::Sheet, fresh_server::FreshServer, hospital::Hospital, ingest::connect,
     progress,
 };
 

@@ -174,7 +174,9 @@ fn a_screen_writes_down_rates_and_each_alarm_once() {
     let mut seen = Seen { places, alarms: BTreeSet::new(), shown: Shown::default() };
     let at = Timestamp::from_unix_millis;
     let numeric = |patient: &str, vital: &str, value: &str| {
-        format!(r#"{{"patient":"{patient}","bed":null,"numeric":{{"vital":"{vital}","value":{value},"age_s":0}}}}"#)
+        format!(
+            r#"{{"patient":"{patient}","bed":null,"numeric":{{"vital":"{vital}","value":{value},"age_s":0}}}}"#
+        )
     };
     let numerics = [
         numeric("p1", "heart_rate", "70.003"),
@@ -182,7 +184,8 @@ fn a_screen_writes_down_rates_and_each_alarm_once() {
         numeric("p2", "saturation", "97"),
     ];
     let alarm = r#"{"id":"a","state":"active","vital":"heart_rate","patient":"p2","told":[]}"#;
-    let delta = format!(r#"{{"t":"delta","numerics":[{}],"alarms":[{alarm}]}}"#, numerics.join(","));
+    let delta =
+        format!(r#"{{"t":"delta","numerics":[{}],"alarms":[{alarm}]}}"#, numerics.join(","));
     seen.take(&delta, at(5));
     seen.take(&delta, at(6));
     seen.take(r#"{"t":"gone","reason":"slow"}"#, at(7));

@@ -28,7 +28,6 @@ pub(super) struct Hospital {
 
 /// A device with what it needs to connect.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names say it all")]
 pub(super) struct Device {
     pub(super) id: String,
     pub(super) certificate_pem: String,
@@ -122,9 +121,7 @@ impl Hospital {
 
     /// Sets a heart rate limit of 110 /min without delay on each of these patients.
     pub(super) async fn set_quick_limits(&self, patients: &[String]) -> anyhow::Result<()> {
-        let side = |limit: u32, clears_at: u32| {
-            json!({ "limit": limit, "clears_at": clears_at, "delay_s": 0, "priority": "medium" })
-        };
+        let side = |limit: u32, clears_at: u32| json!({ "limit": limit, "clears_at": clears_at, "delay_s": 0, "priority": "medium" });
         let limits = Arc::new(json!({ "low": side(50, 50), "high": side(110, 108) }));
         let (charge, count) = (self.charge.clone(), patients.len());
         let patients = Arc::new(patients.to_vec());

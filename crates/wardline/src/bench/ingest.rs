@@ -49,7 +49,11 @@ pub(super) async fn measure(
     let wanted = wanted(&patients, &flooded, from, &clock);
     let found = read_back(&hospital.charge, wanted, &clock).await?;
     let wanted_readings = flooded.acked() * u64::from(READINGS);
-    ensure!(found.readings == wanted_readings, "{wanted_readings} readings were sent and {} are found", found.readings);
+    ensure!(
+        found.readings == wanted_readings,
+        "{wanted_readings} readings were sent and {} are found",
+        found.readings
+    );
     let shown = feed.close().await?;
     ensure!(shown.numerics > 0, "nothing reached the screen during the run");
     add_rates("ingest", flooded, (before, after), (own_before, own_after), sheet)?;
@@ -138,10 +142,9 @@ pub(super) fn add_rates(
 }
 
 fn add_system(system: &Value, sheet: &mut Sheet) {
-    for (name, pointer) in [
-        ("ingest.sync_p50", "/journal/fsync_us_p50"),
-        ("ingest.sync_p99", "/journal/fsync_us_p99"),
-    ] {
+    for (name, pointer) in
+        [("ingest.sync_p50", "/journal/fsync_us_p50"), ("ingest.sync_p99", "/journal/fsync_us_p99")]
+    {
         if let Some(value) = system.pointer(pointer).and_then(Value::as_f64) {
             sheet.add(name, value, "us");
         }

@@ -1,10 +1,6 @@
 //! How long a reading and an alarm take to a nurse's screen while the ward is busy.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use model::Timestamp;
@@ -91,7 +87,11 @@ fn add_latencies(
     sheet.add("latency.messages", sent as f64, "1");
     sheet.add("latency.readings_shown", share, "1");
     ensure!(share >= SHOWN_MIN, "{:.1} % of the readings reached the screen", share * 100.0);
-    ensure!(alarms.len() == onsets, "{onsets} alarms were provoked and {} were shown", alarms.len());
+    ensure!(
+        alarms.len() == onsets,
+        "{onsets} alarms were provoked and {} were shown",
+        alarms.len()
+    );
     let rows = [
         ("latency.reading_to_screen", &mut readings),
         ("latency.alarm_to_screen", &mut alarms),
@@ -139,8 +139,7 @@ fn alarms_to_screen(sent: &[Sent], shown: &Shown, from: Timestamp) -> (Vec<f64>,
         let read = frames.get(&one.device)?;
         read.iter().find(|read_at| belongs(one.at, **read_at)).map(|read| millis(one.at, *read))
     };
-    let onsets: Vec<&Sent> =
-        sent.iter().filter(|one| one.is_onset && one.at >= from).collect();
+    let onsets: Vec<&Sent> = sent.iter().filter(|one| one.is_onset && one.at >= from).collect();
     (onsets.iter().filter_map(|one| latency(one)).collect(), onsets.len())
 }
 

@@ -32,8 +32,10 @@ pub(super) async fn measure(asked: &Ingest, sheet: &mut Sheet) -> anyhow::Result
     let clock = Clock::system();
     let broker = asked.against_mosquitto.as_deref().context("no broker was named")?;
     let (ca, folder) = (asked.ca.as_deref(), asked.cert_dir.as_deref());
-    let (ca, folder) = ca.zip(folder).context("--ca and --cert-dir belong to --against-mosquitto")?;
-    let ca = std::fs::read_to_string(ca).with_context(|| format!("cannot read {}", ca.display()))?;
+    let (ca, folder) =
+        ca.zip(folder).context("--ca and --cert-dir belong to --against-mosquitto")?;
+    let ca =
+        std::fs::read_to_string(ca).with_context(|| format!("cannot read {}", ca.display()))?;
     let certificates = certificates(folder, &ca, &clock)?;
     let addr = address_of(broker).await?;
     let first = certificates.first().context("there are no certificates")?;

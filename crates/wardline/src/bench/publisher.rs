@@ -145,12 +145,7 @@ impl Publisher {
         let at = self.clock.now().max(self.last_at.after(Duration::from_millis(1)));
         self.last_at = at;
         let payload = self.template.stamped(self.seq, at, rate_thousandths);
-        let id = self.client.publish(
-            &self.topic,
-            Some(CONTENT_TYPE),
-            payload,
-            Qos::AtLeastOnce,
-        )?;
+        let id = self.client.publish(&self.topic, Some(CONTENT_TYPE), payload, Qos::AtLeastOnce)?;
         self.seq += 1;
         self.waiting.push_back((id, None));
         Ok(())

@@ -67,15 +67,16 @@ async fn read_one(
     let messages = wanted.acked.get(number).copied().context("a patient without a device")?;
     let vitals = VITALS.map(|(vital, _)| vital).join(",");
     let (from, to) = (wanted.from.unix_millis(), wanted.to.unix_millis());
-    let path = format!(
-        "/api/v1/patients/{patient}/trends?from={from}&to={to}&vital={vitals}&points=10"
-    );
+    let path =
+        format!("/api/v1/patients/{patient}/trends?from={from}&to={to}&vital={vitals}&points=10");
     loop {
         let asked_at = clock.now();
         let answer = who.get(&path).await?;
         let lacking = VITALS.iter().find_map(|(vital, each)| {
             let (want, found) = (messages * each, count_of(&answer, vital));
-            (found != want).then(|| format!("{want} readings of {vital} were acknowledged and {found} are found"))
+            (found != want).then(|| {
+                format!("{want} readings of {vital} were acknowledged and {found} are found")
+            })
         });
         let readable_after = asked_at.since(wanted.acked_at);
         let Some(lacking) = lacking else {

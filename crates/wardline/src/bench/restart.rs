@@ -62,9 +62,8 @@ pub(super) async fn measure(
 async fn wait_for(admin: &Rest, full: u64, enough: &watch::Sender<bool>) -> anyhow::Result<u64> {
     loop {
         let system = admin.get("/api/v1/system").await;
-        let bytes = system.map(|system| {
-            system.pointer("/journal/bytes").and_then(Value::as_u64).unwrap_or(0)
-        });
+        let bytes = system
+            .map(|system| system.pointer("/journal/bytes").and_then(Value::as_u64).unwrap_or(0));
         // Without an answer nobody would ever stop the flood.
         if bytes.as_ref().map_or(true, |bytes| *bytes >= full) {
             enough.send_replace(true);

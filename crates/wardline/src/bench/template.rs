@@ -64,9 +64,7 @@ impl Template {
             ("MDC_TEMP", "Cel", "", "36.8"),
             ("MDC_ATTR_VAL_BATT_CHARGE", "%", "", "88"),
         ] {
-            template.push(&format!(
-                ",{{\"n\":\"{channel}\",\"u\":\"{unit}\",{at}\"v\":{value}}}"
-            ));
+            template.push(&format!(",{{\"n\":\"{channel}\",\"u\":\"{unit}\",{at}\"v\":{value}}}"));
         }
         template.push("]");
         template

@@ -82,14 +82,30 @@ async fn watch(seed: u64, server: &ServerProcess) -> anyhow::Result<Figures> {
     let screen = Screen::open(&charge, &stage.care_unit, &clock).await?;
     let (answers, answered) = mpsc::channel(65_536);
     let players = Players::connect(&stage, &server.ready.mqtt, &clock, Some(answers)).await?;
-    let mut figures =
-        Figures { beds: stage.patients.len(), devices_connected: players.connected, ..Figures::default() };
+    let mut figures = Figures {
+        beds: stage.patients.len(),
+        devices_connected: players.connected,
+        ..Figures::default()
+    };
     let collecting = tokio::spawn(collect(answered));
-    let nurse = tokio::spawn(answer_one(Screen::open(&charge, &stage.care_unit, &clock).await?, charge.clone()));
+    let nurse = tokio::spawn(answer_one(
+        Screen::open(&charge, &stage.care_unit, &clock).await?,
+        charge.clone(),
+    ));
     let started_at = clock.now();
-    let mut ward = Ward::new(seed, started_at, demo_courses(), enrolled(&stage)?, &recordings()?, demo_script());
+    let mut ward = Ward::new(
+        seed,
+        started_at,
+        demo_courses(),
+        enrolled(&stage)?,
+        &recordings()?,
+        demo_script(),
+    );
     players.play(&mut ward, &clock, started_at.after(FIRST_ANSWERS)).await?;
-    ensure!(screen_or_answers(&screen, &charge).await?, "twelve seconds in, nothing was stored: messages do not pass the door");
+    ensure!(
+        screen_or_answers(&screen, &charge).await?,
+        "twelve seconds in, nothing was stored: messages do not pass the door"
+    );
     players.play(&mut ward, &clock, started_at.after(LASTS)).await?;
     players.finish().await?;
     let answered = collecting.await?;
@@ -103,7 +119,11 @@ async fn watch(seed: u64, server: &ServerProcess) -> anyhow::Result<Figures> {
     let shown = screen.shown();
     judge_screen(&shown, &stage, &answered, &mut figures)?;
     let outcomes = figures.stored + figures.duplicates + figures.refused + figures.dead_letters;
-    ensure!(figures.sent == outcomes, "{} messages were sent and {outcomes} are accounted for", figures.sent);
+    ensure!(
+        figures.sent == outcomes,
+        "{} messages were sent and {outcomes} are accounted for",
+        figures.sent
+    );
     Ok(figures)
 }
 
@@ -135,7 +155,9 @@ async fn answer_one(mut screen: Screen, nurse: Rest) -> anyhow::Result<()> {
         })
         .await
         .context("the feed ended before an alarm came")?;
-    nurse.post(&format!("/api/v1/alarms/{alarm}/acknowledge"), &json!({ "quiet_for_s": 120 })).await?;
+    nurse
+        .post(&format!("/api/v1/alarms/{alarm}/acknowledge"), &json!({ "quiet_for_s": 120 }))
+        .await?;
     Ok(())
 }
 
@@ -177,7 +199,8 @@ async fn find_again(
     let deadline = clock.now().after(READABLE_WITHIN);
     for (index, device) in stage.devices.iter().enumerate() {
         let patient = stage.patients.get(device.bed).context("a device without a patient")?;
-        let mine = || answered.iter().filter(move |one| one.device_index == index && is_stored(one));
+        let mine =
+            || answered.iter().filter(move |one| one.device_index == index && is_stored(one));
         let numerics = mine().filter(|one| one.sent.leaf == "num").count() as u64;
         let vital = witness(device.kind);
         let path = format!("/api/v1/patients/{patient}/trends?{range}&vital={vital}&points=20000");
@@ -185,7 +208,12 @@ async fn find_again(
             answer.pointer("/series/0/count").and_then(Value::as_u64).unwrap_or(0)
         });
         let found = found.await?;
-        ensure!(found == numerics, "{} of {}: {numerics} messages were acknowledged and {found} were found again", vital, device.serial);
+        ensure!(
+            found == numerics,
+            "{} of {}: {numerics} messages were acknowledged and {found} were found again",
+            vital,
+            device.serial
+        );
         figures.stored += found;
         let mut by_leaf: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for one in mine().filter(|one| one.sent.wave_samples > 0) {
@@ -194,9 +222,16 @@ async fn find_again(
         }
         for (leaf, (blocks, samples)) in by_leaf {
             let channel = leaf.strip_prefix("wave/").unwrap_or(leaf);
-            let path = format!("/api/v1/patients/{patient}/waves?{range}&channel={channel}&device={}", device.id);
+            let path = format!(
+                "/api/v1/patients/{patient}/waves?{range}&channel={channel}&device={}",
+                device.id
+            );
             let found = poll(who, &path, samples, deadline, clock, wave_samples).await?;
-            ensure!(found == samples, "{channel} of {}: {samples} samples were acknowledged and {found} were found again", device.serial);
+            ensure!(
+                found == samples,
+                "{channel} of {}: {samples} samples were acknowledged and {found} were found again",
+                device.serial
+            );
             figures.stored += blocks;
             figures.waveform_samples_stored += found;
         }
@@ -231,11 +266,20 @@ async fn poll(
 async fn find_dead_letters(admin: &Rest, figures: &Figures) -> anyhow::Result<()> {
     let letters = admin.get("/api/v1/dead-letters?limit=200").await?;
     let found = letters.get("items").and_then(Value::as_array).map_or(0, Vec::len) as u64;
-    ensure!(found == figures.dead_letters, "{} messages were refused as undecodable and {found} dead letters were found", figures.dead_letters);
+    ensure!(
+        found == figures.dead_letters,
+        "{} messages were refused as undecodable and {found} dead letters were found",
+        figures.dead_letters
+    );
     Ok(())
 }
 
-fn judge_screen(shown: &Shown, stage: &Stage, answered: &[Answered], figures: &mut Figures) -> anyhow::Result<()> {
+fn judge_screen(
+    shown: &Shown,
+    stage: &Stage,
+    answered: &[Answered],
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let mut readings = readings_to_screen(shown, stage, answered)?;
     let mut alarms = alarms_to_screen(shown, stage, answered);
     figures.alarms_raised = shown.alarms.len();
@@ -244,19 +288,28 @@ fn judge_screen(shown: &Shown, stage: &Stage, answered: &[Answered], figures: &m
     ensure!(shown.waves > 0, "no trace reached the screen");
     ensure!(shown.beats > 0, "the watchdog's beat never reached the screen");
     ensure!(shown.gone == 0, "the feed lost its place {} times", shown.gone);
-    ensure!(figures.alarms_raised >= 3, "{} alarms were raised on a ward where three people fall ill", figures.alarms_raised);
+    ensure!(
+        figures.alarms_raised >= 3,
+        "{} alarms were raised on a ward where three people fall ill",
+        figures.alarms_raised
+    );
     ensure!(figures.alarms_acknowledged >= 1, "no alarm could be acknowledged");
     ensure!(figures.alarms_escalated >= 1, "no unanswered alarm reached the next responder");
-    let mut at = |samples: &mut Vec<f64>, share| percentile(samples, share).map(round);
-    (figures.reading_to_screen_ms_p50, figures.reading_to_screen_ms_p99) =
-        at(&mut readings, 0.5).zip(at(&mut readings, 0.99)).context("no reading reached the screen")?;
+    let at = |samples: &mut Vec<f64>, share| percentile(samples, share).map(round);
+    (figures.reading_to_screen_ms_p50, figures.reading_to_screen_ms_p99) = at(&mut readings, 0.5)
+        .zip(at(&mut readings, 0.99))
+        .context("no reading reached the screen")?;
     (figures.alarm_to_screen_ms_p50, figures.alarm_to_screen_ms_p99) =
         at(&mut alarms, 0.5).zip(at(&mut alarms, 0.99)).context("no alarm reached the screen")?;
     Ok(())
 }
 
 /// From the last byte of a PUBLISH to the frame that shows its saturation, in milliseconds.
-fn readings_to_screen(shown: &Shown, stage: &Stage, answered: &[Answered]) -> anyhow::Result<Vec<f64>> {
+fn readings_to_screen(
+    shown: &Shown,
+    stage: &Stage,
+    answered: &[Answered],
+) -> anyhow::Result<Vec<f64>> {
     let (mut latencies, mut expected) = (Vec::new(), 0_usize);
     for one in answered.iter().filter(|one| is_stored(one) && one.sent.leaf == "num") {
         let Some(device) = stage.devices.get(one.device_index) else { continue };
@@ -284,7 +337,9 @@ fn alarms_to_screen(shown: &Shown, stage: &Stage, answered: &[Answered]) -> Vec<
     let latency = |alarm: &super::screen::ShownAlarm| {
         let patient = alarm.patient.as_ref()?;
         let index = |one: &Answered| stage.devices.get(one.device_index).map(|device| device.bed);
-        let of_patient = answered.iter().filter(|one| index(one).and_then(|bed| stage.patients.get(bed)) == Some(patient));
+        let of_patient = answered
+            .iter()
+            .filter(|one| index(one).and_then(|bed| stage.patients.get(bed)) == Some(patient));
         let cause = of_patient.map(|one| one.sent_at).filter(|at| *at <= alarm.raised_at).max();
         // A cause just before the raising is the message itself; else a deadline passed.
         let from = cause.filter(|at| distance(*at, alarm.raised_at) < Duration::from_millis(20));

@@ -52,7 +52,8 @@ impl Players {
         clock: &Clock,
         answers: Option<mpsc::Sender<Answered>>,
     ) -> anyhow::Result<Self> {
-        let address = lookup_host(mqtt).await?.next().with_context(|| format!("no address for {mqtt}"))?;
+        let address =
+            lookup_host(mqtt).await?.next().with_context(|| format!("no address for {mqtt}"))?;
         let mut players = Self { acts: Vec::new(), tasks: Vec::new(), connected: 0 };
         for (device_index, device) in stage.devices.iter().enumerate() {
             let options = options(device, address, clock)?;
@@ -79,11 +80,17 @@ impl Players {
     }
 
     /// Lets the ward live until `until`, by the one clock.
-    pub(crate) async fn play(&self, ward: &mut Ward, clock: &Clock, until: Timestamp) -> anyhow::Result<()> {
+    pub(crate) async fn play(
+        &self,
+        ward: &mut Ward,
+        clock: &Clock,
+        until: Timestamp,
+    ) -> anyhow::Result<()> {
         while ward.next_at() <= until {
             clock.sleep_until(ward.next_at()).await;
             for deed in ward.step() {
-                let acts = self.acts.get(deed.device_index).context("a deed of an unknown device")?;
+                let acts =
+                    self.acts.get(deed.device_index).context("a deed of an unknown device")?;
                 acts.send(deed.act).await.context("a device ended")?;
             }
         }
@@ -114,7 +121,11 @@ pub(crate) fn enrolled(stage: &Stage) -> anyhow::Result<Vec<Enrolled>> {
     stage.devices.iter().map(enrol).collect()
 }
 
-fn options(device: &StagedDevice, addr: SocketAddr, clock: &Clock) -> anyhow::Result<ClientOptions> {
+fn options(
+    device: &StagedDevice,
+    addr: SocketAddr,
+    clock: &Clock,
+) -> anyhow::Result<ClientOptions> {
     let own = (device.certificate_pem.as_str(), device.key_pem.as_str());
     Ok(ClientOptions {
         addr,
@@ -152,7 +163,8 @@ enum Next {
 impl Player {
     async fn run(mut self, mut acts: mpsc::Receiver<Act>) -> anyhow::Result<()> {
         loop {
-            let has_room = self.client.as_ref().is_some_and(|it| self.pending.len() < it.receive_max().into());
+            let has_room =
+                self.client.as_ref().is_some_and(|it| self.pending.len() < it.receive_max().into());
             let may_act = has_room || self.is_cut;
             let next = match &mut self.client {
                 Some(client) => tokio::select! {
@@ -175,7 +187,11 @@ impl Player {
             }
         }
         tokio::time::timeout(LAST_ANSWERS, self.await_answers()).await.map_err(|_| {
-            anyhow::anyhow!("{} messages of {} were never answered", self.pending.len(), self.topic_prefix)
+            anyhow::anyhow!(
+                "{} messages of {} were never answered",
+                self.pending.len(),
+                self.topic_prefix
+            )
         })
     }
 
@@ -224,11 +240,16 @@ impl Player {
                     let (device_index, answered_at) = (self.device_index, self.clock.now());
                     let sent = Sent::clone(&sent);
                     // Nobody counts any more once the receiver is gone.
-                    let _ = answers.send(Answered { device_index, sent, sent_at, answered_at, code }).await;
+                    let _ = answers
+                        .send(Answered { device_index, sent, sent_at, answered_at, code })
+                        .await;
                 }
             }
             Incoming::PutOut { .. } => self.client = None,
-            Incoming::Message { .. } | Incoming::Subscribed { .. } | Incoming::Unsubscribed { .. } | Incoming::Pong => {}
+            Incoming::Message { .. }
+            | Incoming::Subscribed { .. }
+            | Incoming::Unsubscribed { .. }
+            | Incoming::Pong => {}
         }
     }
 
@@ -239,7 +260,8 @@ impl Player {
         for (_, (sent, sent_at)) in std::mem::take(&mut self.pending) {
             self.send(Arc::clone(&sent)).await;
             // The first attempt is the one that counts.
-            if let Some((_, at)) = self.pending.values_mut().find(|(it, _)| Arc::ptr_eq(it, &sent)) {
+            if let Some((_, at)) = self.pending.values_mut().find(|(it, _)| Arc::ptr_eq(it, &sent))
+            {
                 *at = sent_at;
             }
         }

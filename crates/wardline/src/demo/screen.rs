@@ -100,7 +100,10 @@ impl Screen {
     }
 
     /// Waits until something shown fits, or the feed ends.
-    pub(crate) async fn until<T>(&mut self, mut fits: impl FnMut(&Shown) -> Option<T>) -> Option<T> {
+    pub(crate) async fn until<T>(
+        &mut self,
+        mut fits: impl FnMut(&Shown) -> Option<T>,
+    ) -> Option<T> {
         loop {
             if let Some(found) = fits(&self.shown()) {
                 return Some(found);
@@ -133,7 +136,8 @@ impl Shown {
     fn take(&mut self, frame: &Value, read_at: Timestamp) {
         match frame.get("t").and_then(Value::as_str) {
             Some("delta") => {
-                let list = |key: &str| frame.get(key).and_then(Value::as_array).into_iter().flatten();
+                let list =
+                    |key: &str| frame.get(key).and_then(Value::as_array).into_iter().flatten();
                 for item in list("numerics") {
                     self.numerics.extend(numeric(item, read_at));
                 }

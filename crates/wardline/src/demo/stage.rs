@@ -72,14 +72,20 @@ pub(crate) struct StagedDevice {
 }
 
 /// Builds a site, a ward with eight beds and patients, its staff and its devices.
-pub(crate) async fn build(admin: &Rest, courses: &[Course], devices: &[(usize, Kind)]) -> anyhow::Result<Stage> {
+pub(crate) async fn build(
+    admin: &Rest,
+    courses: &[Course],
+    devices: &[(usize, Kind)],
+) -> anyhow::Result<Stage> {
     let site = add(admin, "/api/v1/sites", json!({ "name": "North Hospital" })).await?;
     let unit = json!({ "site_id": site, "name": "4B Respiratory" });
     let care_unit = add(admin, "/api/v1/care-units", unit).await?;
     let staff = hire(admin, &site).await?;
     // The administrator runs the machines; patients are admitted by the charge nurse.
     let charge = admin.sign_in_by_click("tom").await?;
-    charge.post(&format!("/api/v1/posts/charge/{care_unit}"), &json!({ "staff": staff.get(2) })).await?;
+    charge
+        .post(&format!("/api/v1/posts/charge/{care_unit}"), &json!({ "staff": staff.get(2) }))
+        .await?;
     let mut patients = Vec::new();
     for (bed, course) in courses.iter().enumerate().take(PEOPLE.len()) {
         patients.push(admit(admin, &charge, &care_unit, bed, course, &staff).await?);
@@ -119,7 +125,9 @@ async fn admit(
     course: &Course,
     staff: &[String],
 ) -> anyhow::Result<String> {
-    let Some(person) = PEOPLE.get(bed) else { anyhow::bail!("the demo has {} people", PEOPLE.len()) };
+    let Some(person) = PEOPLE.get(bed) else {
+        anyhow::bail!("the demo has {} people", PEOPLE.len())
+    };
     // Two beds share a room.
     let room = json!({ "care_unit_id": care_unit, "name": format!("Room {}", bed / 2 + 1) });
     let room = match bed % 2 {
@@ -165,10 +173,13 @@ async fn enrol(
         "site": site,
     });
     let id = add(admin, "/api/v1/devices", body).await?;
-    admin.put(&format!("/api/v1/devices/{id}/lifecycle"), &json!({ "state": "in_service" })).await?;
+    admin
+        .put(&format!("/api/v1/devices/{id}/lifecycle"), &json!({ "state": "in_service" }))
+        .await?;
     let paper = admin.post(&format!("/api/v1/devices/{id}/certificate"), &json!({})).await?;
     let get = |key: &str| text(&paper, &[key]).map(str::to_owned);
-    let (certificate_pem, key_pem, ca_pem) = (get("certificate_pem")?, get("key_pem")?, get("ca_pem")?);
+    let (certificate_pem, key_pem, ca_pem) =
+        (get("certificate_pem")?, get("key_pem")?, get("ca_pem")?);
     let site = site.to_owned();
     Ok(StagedDevice { id, site, kind, bed, serial, certificate_pem, key_pem, ca_pem })
 }

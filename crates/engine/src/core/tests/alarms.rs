@@ -36,8 +36,7 @@ fn an_unanswered_alarm_climbs_to_the_charge_nurse_and_then_to_the_care_unit() {
     ward.move_in(1);
     for second in 1..=500 {
         ward.monitor(second, second, 86.0, 80.0);
-        let alarms = ward.standing();
-        let Some(alarm) = alarms.first() else { continue };
+        let Some(alarm) = ward.titled("SpO₂ low 86 %") else { continue };
         let told: Vec<_> = alarm.told.iter().map(|told| told.staff).collect();
         match second {
             11..131 => assert_eq!(told, [id(PRIYA)], "{second}"),

@@ -136,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Says how it ended, first to whoever draws the arrivals, then to the client.
-    pub(super) async fn end(mut self, end: End) {
+    pub(super) async fn end(mut self: Box<Self>, end: End) {
         let open = self.open.take();
         let (how, leave) = match &end {
             End::Goodbye { will, expiry_s } => {

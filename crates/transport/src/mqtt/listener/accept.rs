@@ -8,7 +8,7 @@ use tokio::{
     sync::Notify,
     task::{AbortHandle, JoinSet},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::*;
 use crate::{
@@ -191,6 +191,13 @@ struct Guest {
 
 impl Guest {
     async fn serve(self, stream: TcpStream) {
+        // Boxed, as its space is given back when it is over, and a task's is not.
+        if let Some(connection) = Box::pin(self.shake_hands(stream)).await {
+            connection.serve().await;
+        }
+    }
+
+    async fn shake_hands(self, stream: TcpStream) -> Option<Box<Connection<TlsStream<TcpStream>>>> {
         // Without it an acknowledgement may wait for the next one.
         let _ = stream.set_nodelay(true);
         let slow = self.shared.clock.now().after(self.shared.limits.handshake_max);
@@ -199,20 +206,23 @@ impl Guest {
             () = self.shared.clock.sleep_until(slow) => Err(RefusedWhy::HandshakeTooSlow),
         };
         if !self.handshakes.leave(self.number) {
-            return;
+            return None;
         }
-        let refused = |why| self.shared.refused(&self.arrivals, self.remote, None, why);
-        let stream = match handshake {
-            Ok(stream) => stream,
-            Err(why) => return refused(why),
-        };
-        let Some(identity) = device_of(stream.get_ref().1.peer_certificates()) else {
-            return refused(RefusedWhy::BadCertificate);
-        };
-        let (shared, arrivals) = (self.shared, self.arrivals);
-        let connection =
-            Connection::new(shared, arrivals, stream, identity, self.remote, self.number);
-        connection.serve().await;
+        let proved = handshake.and_then(|stream| {
+            let identity = device_of(stream.get_ref().1.peer_certificates());
+            Ok((identity.ok_or(RefusedWhy::BadCertificate)?, stream))
+        });
+        match proved {
+            Ok((identity, stream)) => {
+                let (shared, arrivals) = (self.shared, self.arrivals);
+                let (remote, number) = (self.remote, self.number);
+                Some(Connection::new(shared, arrivals, stream, identity, remote, number))
+            }
+            Err(why) => {
+                self.shared.refused(&self.arrivals, self.remote, None, why);
+                None
+            }
+        }
     }
 }
 
@@ -238,4 +248,13 @@ pub(super) async fn keep_house(shared: Arc<Shared>, arrivals: mpsc::Sender<Arriv
             }
         }
     }
+}
+#[test]
+fn a_connection_is_small_in_memory() {
+    fn len_of<F: Future>(_: fn(Guest, TcpStream) -> F) -> usize {
+        size_of::<F>()
+    }
+    // The two allocations of an idle connection, beside what TLS keeps.
+    let (task, state) = (len_of(Guest::serve), size_of::<Connection<TlsStream<TcpStream>>>());
+    assert!(task <= 2_048 && state <= 2_048, "a task has {task} bytes, its state {state}");
 }

@@ -29,7 +29,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Fails instead of hanging for ever; nothing is measured by it.
 pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future).await.expect("the test hangs")
+    tokio::time::timeout(Duration::from_secs(30), future)
+        .await
+        .unwrap_or_else(|_| unreachable!("the test hangs"))
 }
 
 /// Lets the others run until something is so.

@@ -1,0 +1,141 @@
+//! The feed: what a page is told, and when it is told no more; alarms on their way through.
+
+use serde_json::{Value, json};
+
+use super::house::{House, Ward};
+
+/// Limits with no delay, so that one reading raises an alarm.
+async fn tight(ward: &Ward) {
+    let high = json!({ "limit": 120.0, "clears_at": 115.0, "delay_s": 0, "priority": "high" });
+    let path = format!("/patients/{}/limits/heart_rate", ward.patient);
+    ward.nurse.put(&path, json!({ "low": null, "high": high })).await.good();
+}
+
+fn alarm_in(frame: &Value, state: &str) -> bool {
+    let alarms = frame["alarms"].as_array().into_iter().flatten();
+    frame["t"] == "delta" && alarms.into_iter().any(|alarm| alarm["state"] == state && alarm["vital"] == "heart_rate")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_reaches_the_page_is_answered_once_and_ends_with_a_reason() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    tight(&ward).await;
+    let mut feed = ward.nurse.feed(&format!("care_unit={}&waves=board", ward.unit), None).await.unwrap();
+    let hello = feed.next().await;
+    assert_eq!((&hello["t"], &hello["resumed"]), (&json!("hello"), &json!(false)));
+    house.measure(&ward, &device, 150).await;
+    let raised = feed.until(|frame| alarm_in(frame, "active")).await;
+    assert!(raised["cursor"].is_string() && raised["recording"] == true);
+    let alarm = raised["alarms"].as_array().unwrap().iter().find(|it| it["vital"] == "heart_rate").unwrap().clone();
+    assert_eq!((&alarm["priority"], &alarm["patient_name"], &alarm["bed_name"]), (&json!("high"), &json!("Ilse Brandt"), &json!("01")));
+    assert_eq!((&alarm["mine"], &alarm["told"][0]["name"]), (&json!(true), &json!("PRIYA")));
+    let path = format!("/alarms/{}", alarm["id"].as_str().unwrap());
+
+    let standing = ward.nurse.get("/alarms?scope=mine&state=standing").await.good();
+    assert_eq!(standing["items"][0]["id"], alarm["id"]);
+    let of_unit = ward.nurse.get(&format!("/alarms?scope=care_unit&care_unit={}", ward.unit)).await.good();
+    assert_eq!(of_unit["items"][0]["id"], alarm["id"]);
+    assert_eq!(ward.admin.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.problem().0, 403);
+    assert_eq!(ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 0 })).await.problem().0, 400);
+    let answered = ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.good();
+    assert_eq!((&answered["state"], &answered["acknowledged_by"]["name"]), (&json!("acknowledged"), &json!("PRIYA")));
+    feed.until(|frame| alarm_in(frame, "acknowledged")).await;
+
+    assert_eq!(ward.nurse.post(&format!("{path}/end"), json!({ "reason": "other" })).await.problem().0, 400);
+    let ended = ward.nurse.post(&format!("{path}/end"), json!({ "reason": "artefact" })).await.good();
+    assert_eq!((&ended["state"], &ended["end"]), (&json!("ended"), &json!("ended by PRIYA, artefact")));
+    feed.until(|frame| alarm_in(frame, "ended")).await;
+    // Nothing is raised any more.
+    let late = ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.problem();
+    assert_eq!((late.0, late.1.as_str()), (409, "conflict"));
+
+    let past = house.until(async || {
+        let list = ward.nurse.get(&format!("/alarms?care_unit={}&state=ended", ward.unit)).await.good();
+        list["items"].as_array().unwrap().iter().find(|it| it["id"] == alarm["id"]).cloned()
+    });
+    assert_eq!(past.await["state"], "ended");
+    let whole = ward.nurse.get(&path).await.good();
+    let life = whole["life"].as_array().unwrap();
+    assert!(life.len() >= 3, "{life:?}");
+    assert!(life.iter().any(|event| event["by"] == "PRIYA"), "{life:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_goes_on_where_it_was_or_is_told_to_begin_again() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    let board = ward.nurse.get(&format!("/care-units/{}/board", ward.unit)).await.good();
+    let query = |cursor: &str| format!("care_unit={}&from={cursor}", ward.unit);
+    // What happens between the board and the feed is told by the feed.
+    house.measure(&ward, &device, 88).await;
+    let mut feed = ward.nurse.feed(&query(board["cursor"].as_str().unwrap()), None).await.unwrap();
+    let hello = feed.next().await;
+    assert_eq!(hello["resumed"], true, "{hello}");
+    let told = |frame: &Value, value: f64| {
+        let numerics = frame["numerics"].as_array().into_iter().flatten();
+        numerics.into_iter().any(|it| it["numeric"]["value"] == value)
+    };
+    let delta = feed.until(|frame| told(frame, 88.0)).await;
+    assert!(delta["sent"]["received_at"].is_string(), "{delta}");
+    drop(feed);
+    house.measure(&ward, &device, 91).await;
+    let mut feed = ward.nurse.feed(&query(delta["cursor"].as_str().unwrap()), None).await.unwrap();
+    assert_eq!(feed.next().await["resumed"], true);
+    let next = feed.until(|frame| frame["t"] == "delta").await;
+    assert!(!told(&next, 88.0), "told twice: {next}");
+    // A cursor of an earlier start is too old.
+    let mut old = ward.nurse.feed(&query("1"), None).await.unwrap();
+    assert_eq!(old.next().await["resumed"], false);
+    assert_eq!(old.next().await["t"], "gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_opens_only_for_those_who_may_look_and_for_our_own_pages() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let unit = format!("care_unit={}", ward.unit);
+    let ours = format!("http://{}", house.address);
+    let status = async |browser: &super::browser::Browser, query: &str, origin: Option<&str>| {
+        browser.feed(query, origin).await.err()
+    };
+    assert_eq!(status(&ward.nurse, &unit, Some(&ours)).await, None);
+    assert_eq!(status(&ward.nurse, &unit, Some("https://evil.example")).await, Some(403));
+    assert_eq!(status(&ward.nurse, &unit, Some("null")).await, Some(403));
+    assert_eq!(status(&house.stranger(), &unit, Some(&ours)).await, Some(401));
+    assert_eq!(status(&ward.admin, &unit, Some(&ours)).await, Some(403));
+    assert_eq!(status(&ward.nurse, "", None).await, Some(400));
+    assert_eq!(status(&ward.nurse, &format!("{unit}&from=zz"), None).await, Some(400));
+    assert_eq!(status(&ward.nurse, &format!("{unit}&waves=all"), None).await, Some(400));
+    assert_eq!(status(&ward.nurse, &format!("{unit}&waves=patient"), None).await, Some(400));
+    let plain = ward.nurse.get(&format!("/feed?{unit}")).await.problem();
+    assert_eq!(plain.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_hears_wishes_and_ends_with_its_session() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let mut feed = ward.nurse.feed(&format!("care_unit={}", ward.unit), None).await.unwrap();
+    assert_eq!(feed.next().await["t"], "hello");
+    feed.say(json!({ "t": "want", "waves": "patient", "patient": ward.patient })).await;
+    feed.say(json!({ "t": "dance" })).await;
+    let said = feed.until(|frame| frame["t"] == "problem").await;
+    assert_eq!(said["status"], 400);
+    ward.nurse.delete("/session").await.good();
+    let end = feed.until(|frame| frame["t"] == "problem").await;
+    assert_eq!((&end["status"], &end["type"]), (&json!(401), &json!("/problems/signed-out")));
+    assert_eq!(feed.until(|frame| frame["t"] == "closed").await["code"], 4401);
+    // Opening, the look at the traces, and the close have left their traces.
+    let trail = async || {
+        let list = ward.admin.get("/audit?limit=200").await.good();
+        list["items"].as_array().unwrap().iter().map(|it| it["resource"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let closed = format!("CLOSED /api/v1/feed?care_unit={}", ward.unit);
+    house.until(async || trail().await.contains(&closed).then_some(())).await;
+    let trail = trail().await;
+    assert!(trail.contains(&"GET /api/v1/feed".to_owned()), "{trail:?}");
+    assert!(trail.contains(&format!("GET /api/v1/feed patient {}", ward.patient)), "{trail:?}");
+}

@@ -1,0 +1,146 @@
+//! A day of the demo ward in virtual time: with ten restarts in the middle it ends in
+//! the same state as without, and a journal alone leads there too.
+//!
+//! Everything between the sockets is the real thing: door, journal on a real disk,
+//! engine with its records and series. Two servers live through the same day side by
+//! side; one of them is stopped five times and crashes five times. Waveforms come from
+//! two of the beds only, as they are by far the most of a day's bytes.
+
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod visible;
+
+#[cfg(test)]
+mod tests {
+    use sim::{Ward, demo_courses, demo_script};
+    use store::Clock;
+
+    use super::{
+        node::{Node, Restart},
+        stage::{self, START, STRIDE_S, second},
+        story,
+        visible::{Lives, View, lives_of, view_of},
+    };
+
+    /// The demo's script repeats itself each half hour; courses last two and a half hours.
+    const HOURS: u64 = 24;
+    /// How often a nurse answers everything that stands.
+    const ROUND_S: u64 = 600;
+
+    /// When the second server goes, by seconds of the day; most of them in the middle of trouble.
+    const RESTARTS: [(u64, Restart); 10] = [
+        // Pneumonia desaturates, the pending alarm has not matured; a lead is off.
+        (25, Restart::Crash),
+        // Asystole was announced seconds ago.
+        (40, Restart::Orderly),
+        // Everything stands unanswered and climbs.
+        (170, Restart::Crash),
+        // In the middle of what one acknowledgement keeps quiet.
+        (630, Restart::Orderly),
+        (1_220, Restart::Crash),
+        // A heart has just stopped.
+        (1_805, Restart::Crash),
+        (2_405, Restart::Orderly),
+        (9_000, Restart::Orderly),
+        (36_000, Restart::Crash),
+        (72_030, Restart::Orderly),
+    ];
+
+    /// What is left of a server when the day is over.
+    struct Ended {
+        view: View,
+        lives: Lives,
+        core: engine::Core,
+        points: Vec<(String, usize, u64)>,
+        folder: tempfile::TempDir,
+    }
+
+    async fn end(node: Node, folder: tempfile::TempDir) -> Ended {
+        let view = view_of(&node).await;
+        let kept = node.stop().await;
+        let (lives, points) = (lives_of(&kept.records), stage::points(&kept.series));
+        let core = kept.core();
+        Ended { view, lives, core, points, folder }
+    }
+
+    /// A server that has the journal of another and nothing else.
+    async fn rebuilt(from: &Ended, clock: &Clock) -> Ended {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal");
+        std::fs::create_dir(&journal).unwrap();
+        std::fs::copy(from.folder.path().join("FORMAT"), folder.path().join("FORMAT")).unwrap();
+        for entry in std::fs::read_dir(from.folder.path().join("journal")).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), journal.join(entry.file_name())).unwrap();
+        }
+        let node = Node::open(folder.path(), clock).await;
+        end(node, folder).await
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_day_with_ten_restarts_ends_like_a_day_without() {
+        let clock = Clock::manual(START);
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let mut steady = Node::open(folders[0].path(), &clock).await;
+        let mut broken = Node::open(folders[1].path(), &clock).await;
+        for node in [&mut steady, &mut broken] {
+            stage::build(node).await;
+        }
+        let (courses, devices) = (demo_courses(), stage::enrolled());
+        let mut ward =
+            Ward::new(1, START, courses, devices, &stage::recordings(), demo_script());
+        for until in (STRIDE_S..=HOURS * 3_600).step_by(STRIDE_S as usize) {
+            let mut deeds = Vec::new();
+            while ward.next_at() <= second(until) {
+                deeds.extend(ward.step().into_iter().filter(stage::is_delivered));
+            }
+            let restart = RESTARTS.iter().find(|(at, _)| *at == until).map(|(_, how)| *how);
+            let (_, durable) =
+                tokio::join!(steady.live(&deeds, until), broken.take_in(&deeds, until));
+            durable.unwrap();
+            match restart {
+                // It dies before it has decided what it has just acknowledged.
+                Some(Restart::Crash) => broken = broken.restart(Restart::Crash).await,
+                Some(Restart::Orderly) => {
+                    broken.catch_up(until).await;
+                    broken = broken.restart(Restart::Orderly).await;
+                }
+                None => broken.catch_up(until).await,
+            }
+            clock.advance_to(second(until));
+            if restart.is_some() {
+                // A beat of its own shows that the new start has come as far as the old one.
+                for node in [&mut steady, &mut broken] {
+                    node.beat_again(until).await;
+                }
+                assert_eq!(view_of(&steady).await, view_of(&broken).await, "after {until} s");
+            }
+            if until % ROUND_S == 0 {
+                let answered = stage::answer_all(&steady, until).await;
+                assert_eq!(answered, stage::answer_all(&broken, until).await, "at {until} s");
+            }
+        }
+        // Behind a last beat stands nothing that a stop could leave unread.
+        for node in [&mut steady, &mut broken] {
+            node.beat_again(HOURS * 3_600).await;
+        }
+        let [first, other] = folders;
+        let (steady, broken) = (end(steady, first).await, end(broken, other).await);
+        assert_eq!(steady.view, broken.view);
+        assert_eq!(steady.lives, broken.lives);
+        assert_eq!(steady.points, broken.points);
+        for one in [&steady, &broken] {
+            let again = rebuilt(one, &clock).await;
+            assert_eq!(again.view, one.view);
+            assert_eq!(again.lives, one.lives);
+            assert_eq!(again.points, one.points);
+            assert!(again.core == one.core, "the journal alone leads to another state");
+        }
+        story::check(&steady.lives);
+    }
+}

@@ -1,0 +1,247 @@
+//! One server without sockets: door, journal, engine, records and series on one folder.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use engine::{
+    Core, Engine, EngineEnd, EngineHandle, EngineParts, FeedItem, FeedReader, FeedStart, Setup,
+    beat,
+};
+use ingest::{DeviceRef, Door, Message, Registry};
+use protocols::profile::Profile;
+use record::{Actor, Body, Command, Presence, PresenceChange, Wish};
+use sim::{Act, Deed};
+use store::{
+    AppendError, Clock, DataDir, DataDirError, Entry, FileStorage, Journal, JournalLimits,
+    LogOffset, Records, Series, Ticket,
+};
+use tokio::task::JoinHandle;
+
+use crate::stage::{self, CARE_UNIT, ORG, STRIDE_S, WATCHDOG, device, id, second};
+
+/// How a server goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// With a checkpoint.
+    Orderly,
+    /// Without one, and with records that nobody has decided on.
+    Crash,
+}
+
+/// What a stopped server leaves on its disk.
+pub(crate) struct Kept {
+    pub(crate) records: Records,
+    pub(crate) series: Series,
+}
+
+impl Kept {
+    /// The state in the newest checkpoint.
+    pub(crate) fn core(&self) -> Core {
+        let (_, bytes) = self.series.load_checkpoint().unwrap().unwrap();
+        Core::restore(setup(), &bytes).unwrap()
+    }
+}
+
+/// A running server.
+pub(crate) struct Node {
+    folder: PathBuf,
+    clock: Clock,
+    journal: Journal,
+    series: Series,
+    records: Records,
+    pub(crate) engine: EngineHandle,
+    task: JoinHandle<EngineEnd>,
+    door: Arc<Door>,
+    feed: Option<FeedReader>,
+}
+
+fn setup() -> Setup {
+    Setup { profiles: stage::profiles(), cut: None }
+}
+
+impl Node {
+    /// Starts on a folder, whatever is in it.
+    pub(crate) async fn open(folder: &Path, clock: &Clock) -> Self {
+        let dir = own(folder).await;
+        let storage = FileStorage::open(&dir).unwrap();
+        let (journal, _) = Journal::open(storage, clock.clone(), JournalLimits::default()).unwrap();
+        let series = Series::open(dir.series()).unwrap();
+        let records = Records::open(&dir.records()).unwrap();
+        let parts = EngineParts {
+            clock: clock.clone(),
+            journal: journal.clone(),
+            series: series.clone(),
+            records: records.clone(),
+            setup: setup(),
+        };
+        let (engine, task) = Engine::start(parts).await.unwrap();
+        let door = Arc::new(door(&journal, &engine));
+        for record in journal.replay(LogOffset::default()) {
+            let frame = record.unwrap().frame;
+            if let Ok(body) = Body::decode(frame.kind, frame.body_version, &frame.body) {
+                door.recall(&body);
+            }
+        }
+        let feed = engine.feed(id(CARE_UNIT), FeedStart::Now).await;
+        let (folder, clock) = (folder.to_owned(), clock.clone());
+        Self { folder, clock, journal, series, records, engine, task, door, feed }
+    }
+
+    /// Asks for something, and waits until it is granted.
+    pub(crate) async fn ask(&self, actor: Actor, wish: Wish) {
+        let (kind, body_version, body) = Body::Command(Command { actor, wish }).encode();
+        let entry = Entry {
+            kind,
+            body_version,
+            org: id(ORG),
+            partition: id(ORG),
+            received_at: self.clock.now(),
+            key_id: 0,
+            body,
+        };
+        let durable = self.journal.append(vec![entry]).await.unwrap();
+        self.engine.outcome(&durable).await.unwrap();
+    }
+
+    /// Opens the live feed, once there is a care unit.
+    pub(crate) async fn watch(&mut self) {
+        self.feed = self.engine.feed(id(CARE_UNIT), FeedStart::Now).await;
+    }
+
+    /// Takes in what happened until this second of the day, and decides on it.
+    pub(crate) async fn live(&mut self, deeds: &[Deed], until: u64) {
+        self.take_in(deeds, until).await.unwrap();
+        self.catch_up(until).await;
+    }
+
+    /// Makes durable what happened until this second of the day.
+    pub(crate) async fn take_in(&self, deeds: &[Deed], until: u64) -> Result<(), AppendError> {
+        let (mut deeds, mut last) = (deeds.iter().peekable(), None);
+        for number in until - STRIDE_S + 1..=until {
+            while let Some(deed) = deeds.next_if(|deed| deed.at <= second(number)) {
+                drop(self.take(deed));
+            }
+            last = Some(self.beat(number));
+        }
+        // Tickets are answered in the order of the journal, so the last one speaks for all.
+        match last {
+            Some(last) => last.await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&self, deed: &Deed) -> Ticket {
+        let device = device(deed.device_index);
+        let presence = |change| {
+            let body = Body::Presence(Presence { device, change, remote: String::new() });
+            self.door.note(device, deed.at, &body)
+        };
+        match &deed.act {
+            Act::Cut => presence(PresenceChange::Lost),
+            Act::Restore => presence(PresenceChange::Connected),
+            Act::Send(sent) => {
+                let message = Message {
+                    topic: &stage::topic(device, &sent.leaf),
+                    content_type: Some(sent.content_type),
+                    payload: &sent.payload,
+                    received_at: deed.at,
+                };
+                self.door.admit(id(ORG), device, "mqtt", &message).ticket
+            }
+        }
+    }
+
+    fn beat(&self, number: u64) -> Ticket {
+        let at = second(number);
+        let message = Message {
+            topic: &stage::topic(id(WATCHDOG), beat::LEAF),
+            content_type: Some("text/plain"),
+            payload: &beat::payload(number, at),
+            received_at: at,
+        };
+        self.door.admit(id(ORG), id(WATCHDOG), "mqtt", &message).ticket
+    }
+
+    /// Sends one more beat of this second, and waits for it.
+    pub(crate) async fn beat_again(&mut self, number: u64) {
+        self.beat(number).await.unwrap();
+        self.catch_up(number).await;
+    }
+
+    /// Waits until the beat of this number reached the screen, and with it all before it.
+    pub(crate) async fn catch_up(&mut self, number: u64) {
+        let feed = self.feed.as_mut().unwrap();
+        loop {
+            match feed.next().await.unwrap() {
+                FeedItem::Beat(beat) if beat.seq >= number => return,
+                FeedItem::Beat(_)
+                | FeedItem::Delta(_)
+                | FeedItem::Wave(_)
+                | FeedItem::WaveGap { .. } => {}
+                FeedItem::Gone => assert!(false, "the test's own screen is too slow"),
+            }
+        }
+    }
+
+    /// Goes, and starts again on the same folder.
+    pub(crate) async fn restart(self, how: Restart) -> Self {
+        let (folder, clock) = (self.folder.clone(), self.clock.clone());
+        match how {
+            Restart::Orderly => drop(self.stop().await),
+            Restart::Crash => {
+                let Self { journal, task, engine, door, feed, .. } = self;
+                task.abort();
+                assert!(task.await.is_err_and(|end| end.is_cancelled()));
+                drop((engine, door, feed));
+                tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
+            }
+        }
+        Self::open(&folder, &clock).await
+    }
+
+    /// Stops with a checkpoint.
+    pub(crate) async fn stop(self) -> Kept {
+        let Self { journal, task, engine, door, feed, records, series, .. } = self;
+        assert!(!engine.status().derived_behind, "rows or points were given up");
+        engine.stop().await;
+        task.await.unwrap();
+        drop((engine, door, feed));
+        tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
+        Kept { records, series }
+    }
+}
+
+/// Takes the folder's lock, which falls when the last thread of the server before has ended.
+async fn own(folder: &Path) -> DataDir {
+    for _ in 0..10_000_000 {
+        match DataDir::open(folder) {
+            Ok(dir) => return dir,
+            Err(DataDirError::Held { .. }) => tokio::task::yield_now().await,
+            Err(error) => assert!(false, "{error}"),
+        }
+    }
+    DataDir::open(folder).unwrap()
+}
+
+fn door(journal: &Journal, engine: &EngineHandle) -> Door {
+    let profiles: BTreeMap<String, Arc<Profile>> =
+        stage::profiles().into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
+    let engine = engine.clone();
+    let lookup = move |device| {
+        let directory = engine.directory();
+        let found = directory.devices.get(&device)?;
+        Some(DeviceRef {
+            id: device,
+            org: found.org,
+            site: found.site,
+            partition: directory.partition_of(device)?,
+            profile: Arc::clone(profiles.get(&found.profile)?),
+            lifecycle: found.lifecycle,
+        })
+    };
+    // Strangers lie with the organization, as in the program.
+    Door::new(journal.clone(), Registry::new(lookup), (id(ORG), id(ORG)))
+}
