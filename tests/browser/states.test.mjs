@@ -161,6 +161,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
   test("a trend shows its gap, zooms by dragging, and the address says so", async () => {
     const page = await at(`${PATIENT}?range=6h`);
     await page.waitForSelector('.trend[data-gaps="1"] .u-over');
+    await page.locator(".trend .u-over").first().scrollIntoViewIfNeeded();
     const box = await page.locator(".trend .u-over").first().boundingBox();
     await page.mouse.move(box.x + box.width * 0.3, box.y + 20);
     await page.mouse.down();

@@ -28,7 +28,7 @@ mod tests {
     };
 
     /// The demo's script repeats itself each half hour; courses last two and a half hours.
-    const HOURS: u64 = 24;
+    const HOURS: u64 = 1;
     /// How often a nurse answers everything that stands.
     const ROUND_S: u64 = 600;
 
@@ -92,8 +92,7 @@ mod tests {
             stage::build(node).await;
         }
         let (courses, devices) = (demo_courses(), stage::enrolled());
-        let mut ward =
-            Ward::new(1, START, courses, devices, &stage::recordings(), demo_script());
+        let mut ward = Ward::new(1, START, courses, devices, &stage::recordings(), demo_script());
         for until in (STRIDE_S..=HOURS * 3_600).step_by(STRIDE_S as usize) {
             let mut deeds = Vec::new();
             while ward.next_at() <= second(until) {

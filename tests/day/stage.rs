@@ -98,7 +98,10 @@ pub(crate) fn recordings() -> Vec<Recording> {
         Recording {
             name: name.clone(),
             rate_hz: header.rate.hz(),
-            microvolts: leads[0].iter().map(|adu| first.microvolts(*adu).unwrap_or_default()).collect(),
+            microvolts: leads[0]
+                .iter()
+                .map(|adu| first.microvolts(*adu).unwrap_or_default())
+                .collect(),
             beats: beats.map(|beat| usize::try_from(beat.sample).unwrap()).collect(),
         }
     };
@@ -159,8 +162,7 @@ fn places() -> Vec<Wish> {
 
 fn people() -> Vec<Wish> {
     let mut wishes = Vec::new();
-    for (number, login, role) in
-        [(NURSE, "priya", Role::Nurse), (CHARGE, "tom", Role::ChargeNurse)]
+    for (number, login, role) in [(NURSE, "priya", Role::Nurse), (CHARGE, "tom", Role::ChargeNurse)]
     {
         let (org, name) = (id(ORG), text(login));
         wishes.push(Wish::PutStaff(Staff { id: id(number), org, site: id(SITE), name }));
@@ -258,7 +260,8 @@ pub(crate) fn points(series: &Series) -> Vec<(String, usize, u64)> {
             let stretches = series.query(&question(device, &spec.channel)).unwrap();
             let points: Vec<_> = stretches.into_iter().flat_map(|it| it.items).collect();
             let sum = points.iter().fold(0_u64, |sum, point| {
-                let value = point.value.map_or(-1, |(mantissa, exp10)| mantissa * 100 + i64::from(exp10));
+                let value =
+                    point.value.map_or(-1, |(mantissa, exp10)| mantissa * 100 + i64::from(exp10));
                 let parts = [point.at.unix_nanos(), point.received_at.unix_nanos(), value];
                 parts.iter().fold(sum, |sum, part| {
                     sum.wrapping_mul(0x0100_0000_01b3) ^ part.cast_unsigned()

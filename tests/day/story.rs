@@ -50,8 +50,11 @@ pub(crate) fn check(lives: &Lives) {
         }
     }
     let well = |life: &&Life| is_about(life, &Bed(0)) && life.class == "Physiological";
-    findings.extend(lives.iter().filter(well).map(|life| {
-        format!("the patient who is well: {} at {} s", life.title, life.second())
-    }));
+    findings.extend(
+        lives
+            .iter()
+            .filter(well)
+            .map(|life| format!("the patient who is well: {} at {} s", life.title, life.second())),
+    );
     assert!(findings.is_empty(), "{findings:#?}");
 }

@@ -136,3 +136,16 @@ fn a_message_that_comes_again_after_a_kill_is_stored_once() {
     let points = ward.trend(0, "heart_rate", &Span::around_now());
     assert_eq!(points.iter().filter(|(_, value)| *value == Some(64.125)).count(), 1, "{points:?}");
 }
+
+#[test]
+fn a_first_start_that_is_killed_at_any_moment_starts_again() {
+    for millis in (0..160).step_by(4) {
+        let home = Home::new();
+        Server::start_and_kill(&home, Duration::from_millis(millis));
+        let server = Server::start(&home);
+        assert_eq!(
+            server.rest().click("admin").get("/api/v1/sites")["items"],
+            serde_json::json!([])
+        );
+    }
+}

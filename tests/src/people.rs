@@ -245,23 +245,14 @@ fn a_restart_keeps_sessions_people_and_alarms() {
     let id = alarm["id"].as_str().unwrap().to_owned();
     let quiet = json!({ "quiet_for_s": 600 });
     ward.nurse.post(&format!("/api/v1/alarms/{id}/acknowledge"), &quiet);
-    for how in ["stop", "kill"] {
-        let before = server_state(&ward, &id);
-        let server = match how {
-            "stop" => restart(&home, Server::stop),
-            _ => restart(&home, Server::kill),
-        };
-        let ward = ward.at(&server);
-        assert_eq!(server_state(&ward, &id), before, "after a {how}");
-        drop(server);
+    let before = server_state(&ward, &id);
+    let ends: [(&str, fn(Server)); 2] = [("stop", Server::stop), ("kill", Server::kill)];
+    let mut server = server;
+    for (how, end) in ends {
+        end(server);
+        server = Server::start(&home);
+        assert_eq!(server_state(&ward.at(&server), &id), before, "after a {how}");
     }
-    drop(server);
-}
-
-/// Starts again after the server of this home ended in this way.
-fn restart(home: &Home, end: fn(Server)) -> Server {
-    end(Server::start(home));
-    Server::start(home)
 }
 
 /// What must not change by a restart: who I am, who lies where, and the alarm with its life.

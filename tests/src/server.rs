@@ -118,6 +118,18 @@ impl Server {
         }
     }
 
+    /// Starts the program and kills it so soon after, whatever it is doing by then.
+    pub(crate) fn start_and_kill(home: &Home, after: Duration) {
+        let mut command = Command::new(program());
+        command.args(["demo", "--empty", "--port", "0", "--json", "--data"]).arg(home.data());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // The moment is the test's input, and no condition is waited for.
+        thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Nobody, at this server.
     pub(crate) fn rest(&self) -> Rest {
         Rest::new(&self.ready.people)

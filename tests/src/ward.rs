@@ -209,7 +209,7 @@ impl Ward {
     pub(crate) fn letter(&self, payload: &[u8]) -> Value {
         eventually("the message is kept as a dead letter", READABLE_WITHIN, || {
             let letters = self.admin.all("/api/v1/dead-letters");
-            for letter in letters.iter().filter(|it| it["payload_len"] == payload.len()) {
+            for letter in letters.iter().filter(|it| it["size"] == payload.len()) {
                 let id = letter["id"].as_str().unwrap();
                 let whole = self.admin.get(&format!("/api/v1/dead-letters/{id}"));
                 if whole["payload"].as_str() == Some(&base64(payload)) {

@@ -44,12 +44,16 @@ export function AlarmDrawer({ id, known, answer, close }) {
   </${Drawer}>`;
 }
 
+/** One thing that happened. Who was told did nothing yet: the machine told them. */
+function told(e) {
+  const did = e.by && e.what !== "told";
+  const text = e.what === "told" && e.by ? t("alarm.told_who", { name: nameOf(e.by) }) : did ? t("alarm.did", { name: nameOf(e.by), what: word("life", e.what) }) : word("life", e.what);
+  return { at: hhmmss(e.at), kind: did ? "person" : "machine", strong: e.what === "raised" || Boolean(did), text, proof: e.detail };
+}
+
 /** What happened, and what will happen next if nobody comes. */
 function events(full, alarm) {
-  const past = (full.life ?? []).map((e) => ({
-    at: hhmmss(e.at), kind: e.by ? "person" : "machine", strong: e.what === "raised" || Boolean(e.by),
-    text: [e.by ? nameOf(e.by) : null, word("life", e.what)].filter(Boolean).join(": "), proof: e.detail,
-  }));
+  const past = (full.life ?? []).map(told);
   if (alarm.state === "active" && alarm.next_step_at) past.push({ at: hhmmss(alarm.next_step_at), kind: "next", text: t("alarm.next_if_nobody") });
   if (alarm.state === "acknowledged" && alarm.quiet_until) past.push({ at: hhmmss(alarm.quiet_until), kind: "next", text: t("alarm.sounds_again") });
   if (past.at(-1)?.kind === "next" && past.at(-2)?.kind === "machine") past.at(-2).kind = "wait";

@@ -9,6 +9,8 @@ const WAIT_MS = { first: 500, max: 10_000 };
 /** The server beats each second; a socket that is silent this long is dead, whatever the system says. */
 const SILENT_MS = 6000;
 const ASK_MS = 5000;
+/** How the server closes a feed that may not go on. */
+const CLOSED = { signedOut: 4401, forbidden: 4403 };
 
 let wanted = null;
 let socket = null;
@@ -99,8 +101,10 @@ function connect() {
     if (typeof event.data === "string") takeText(JSON.parse(event.data));
     else takeWave(event.data);
   };
-  socket.onclose = () => {
-    if (mine === generation) lost(opened);
+  socket.onclose = (event) => {
+    if (mine !== generation) return;
+    if (event.code === CLOSED.forbidden) refused();
+    else lost(opened && event.code !== CLOSED.signedOut);
   };
 }
 
@@ -139,10 +143,11 @@ const TAKES = {
   gone() {
     start();
   },
-  gap() {},
-  problem(message) {
-    if (message.status === 403 || message.status === 401) refused();
+  gap(message) {
+    state.dropped.value = message;
   },
+  // Something that this page asked for was not granted; what it has goes on, or the close says why not.
+  problem() {},
 };
 
 function takeText(message) {
@@ -167,7 +172,7 @@ async function lost(opened) {
   wasLost = true;
   if (state.link.value.state === "refused") return;
   state.link.value = { state: "lost", since: state.link.value.state === "lost" ? state.link.value.since : now() };
-  if (!opened && attempts > 0) {
+  if (!opened) {
     // A refused handshake looks like a broken wire; asking who we are tells the two apart, and leads to the door.
     const asked = await get("/care-units").catch((problem) => problem);
     if (asked?.status === 401) return;

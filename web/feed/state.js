@@ -24,6 +24,8 @@ export const patient = signal(null);
 /** `connecting`, `live`, `lost`, or `refused` (this person gets no feed). */
 export const link = signal({ state: "connecting", since: now() });
 export const beat = signal(null);
+/** The last trace of which blocks were dropped, because this page was too slow for them; the record has them. */
+export const dropped = signal(null);
 
 const URGENCY = { high: 0, medium: 1, low: 2 };
 /** Unanswered before answered, high before low, and the oldest first. */

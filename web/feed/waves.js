@@ -16,8 +16,8 @@ export const key = (device, channel) => `${device}/${channel}`;
 
 /** The reasons why samples do not count, by their number on the wire. */
 const REASONS = { 1: "lead_off", 2: "saturated", 3: "artefact", 4: "pacing", 5: "gap" };
-/** A pacing spike is a real deflection; it is drawn. */
-const DRAWN = new Set([4]);
+/** A pacing spike is a real deflection, and a saturated one stands where it was cut; both are drawn. */
+const DRAWN = new Set([2, 4]);
 
 function block(fields) {
   const [num, den] = fields.get(3),

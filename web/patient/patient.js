@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../html.js";
 import * as act from "../api/act.js";
 import { get, query } from "../api/http.js";
 import { Failed, Loading } from "../components/state-panel.js";
-import { byUrgency, alarms as live, board, patient as shown, takeAlarms } from "../feed/state.js";
+import { byUrgency, alarms as live, board, dropped, patient as shown, takeAlarms } from "../feed/state.js";
 import { heard, now } from "../feed/clock.js";
 import * as waves from "../feed/waves.js";
 import { t } from "../i18n/words.js";
@@ -48,6 +48,12 @@ export function Patient() {
   useEffect(() => {
     load();
   }, [id, picture]);
+  const lack = dropped.value;
+  useEffect(() => {
+    if (!lack || !shown.peek()) return undefined;
+    const timer = setTimeout(prefill, PREFILL_AGAIN_MS, shown.peek());
+    return () => clearTimeout(timer);
+  }, [lack]);
   useEffect(() => () => {
     shown.value = null;
   }, [id]);

@@ -39,13 +39,8 @@ export function TrendChart({ name, label, unit, param, series, bounds, from, to,
     };
   }, [series.length]);
   useEffect(() => {
-    if (!chart.current) return;
-    chart.current.batch(() => {
-      chart.current.setData(data, false);
-      chart.current.setScale("x", { min: from, max: to });
-      chart.current.setScale("y", rangeOf(data, bounds));
-    });
     // The crosshair moves without the chart being given its data again.
+    chart.current?.setData(data);
   }, seen);
   return html`<figure class="trend" data-param=${param} data-gaps=${gaps.length}>
     <figcaption><b>${label}</b><span class="faint"> ${unit}</span><${Reading} at=${at} data=${data} gaps=${gaps} digits=${digitsOf(param)} /></figcaption>
@@ -89,14 +84,17 @@ function draw(box, given, param, lines) {
     {
       width: box.clientWidth, height: HEIGHT_PX, ms: 1, padding: [6, 6, 0, 0],
       legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, sync: { key: "trends", setSeries: false }, drag: { x: true, y: false, setScale: false } },
-      scales: { x: { time: true, auto: false }, y: { auto: false } },
+      cursor: { y: false, points: { size: 7 }, sync: { key: "trends", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } }, drag: { x: true, y: false, setScale: false } },
+      scales: {
+        x: { time: true, range: () => [given.current.from, given.current.to] },
+        y: { range: () => rangeOf(given.current.data, given.current.bounds) },
+      },
       series: [{}, ...Array.from({ length: lines }, () => ({ ...line }))],
       axes: [
         { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => hhmm(time)) },
         { ...axis, size: AXIS.left, gap: 4, grid: { show: false }, splits: (_, i, min, max) => splits(given.current.bounds, min, max) }],
       hooks: {
-        drawClear: [(u) => shadeGaps(u, given.current.gaps, hatch(u.ctx, token(box, "--hatch"), devicePixelRatio))],
+        drawClear: [(u) => shadeGaps(u, given.current.gaps, box)],
         draw: [(u) => drawBounds(u, given.current.bounds, edge)],
         setCursor: [(u) => {
           const left = u.cursor.left;
@@ -146,14 +144,27 @@ function drawBounds(u, bounds, colour) {
   ctx.restore();
 }
 
-function shadeGaps(u, gaps, pattern) {
-  const { ctx, bbox } = u;
+/** A gap is hatched, and says why where there is room to say it. */
+function shadeGaps(u, gaps, box) {
+  const { ctx, bbox } = u,
+    pattern = hatch(ctx, token(box, "--hatch"), devicePixelRatio);
   ctx.save();
-  ctx.fillStyle = pattern;
+  ctx.font = `${12 * devicePixelRatio}px ${token(box, "--font")}`;
+  ctx.textAlign = "center";
   for (const gap of gaps) {
     const from = Math.max(bbox.left, u.valToPos(gap.start, "x", true)),
-      to = Math.min(bbox.left + bbox.width, u.valToPos(gap.end, "x", true));
-    if (to - from > 1) ctx.fillRect(from, bbox.top, to - from, bbox.height);
+      to = Math.min(bbox.left + bbox.width, u.valToPos(gap.end, "x", true)),
+      why = word("missing", gap.reason);
+    if (to - from <= 1) continue;
+    ctx.fillStyle = pattern;
+    ctx.fillRect(from, bbox.top, to - from, bbox.height);
+    if (ctx.measureText(why).width + 8 * devicePixelRatio > to - from) continue;
+    ctx.lineWidth = 5 * devicePixelRatio;
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = token(box, "--surface");
+    ctx.strokeText(why, (from + to) / 2, bbox.top + 14 * devicePixelRatio);
+    ctx.fillStyle = token(box, "--fg2");
+    ctx.fillText(why, (from + to) / 2, bbox.top + 14 * devicePixelRatio);
   }
   ctx.restore();
 }

@@ -24,12 +24,12 @@ export function joinedPoints(series) {
 /** The gap that an instant lies in. */
 export const gapAt = (gaps, time) => gaps.find((g) => time >= g.start && time <= g.end);
 
-/** A vertical range that holds all values and all limits, with a little air. */
+/** A vertical range `[low, high]` that holds all values and all limits, with a little air. */
 export function rangeOf(data, bounds) {
   const values = data.slice(1).flat().concat(bounds).filter((v) => Number.isFinite(v));
-  if (values.length === 0) return { min: 0, max: 1 };
+  if (values.length === 0) return [0, 1];
   const min = Math.min(...values),
     max = Math.max(...values),
     pad = Math.max((max - min) * PAD_PART, 1);
-  return { min: min - pad, max: max + pad };
+  return [min - pad, max + pad];
 }

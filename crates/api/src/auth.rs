@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 
 use crate::{
     limits::{
-        HASHES_AT_ONCE, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, WATCHED_LOGINS_MAX, WRONG_PASSWORD_WAIT,
-        WRONG_PASSWORDS_MAX,
+        HASHES_AT_ONCE, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN, WATCHED_LOGINS_MAX,
+        WRONG_PASSWORD_WAIT, WRONG_PASSWORDS_MAX,
     },
     problem::Problem,
 };
@@ -72,7 +72,8 @@ impl Watched {
             self.0.retain(|_, wrong| now.since(wrong.last) < WRONG_PASSWORD_WAIT);
         }
         if self.0.len() >= WATCHED_LOGINS_MAX
-            && let Some(oldest) = self.0.iter().min_by_key(|(_, wrong)| wrong.last).map(|(key, _)| key.clone())
+            && let Some(oldest) =
+                self.0.iter().min_by_key(|(_, wrong)| wrong.last).map(|(key, _)| key.clone())
         {
             self.0.remove(&oldest);
         }
@@ -115,7 +116,8 @@ impl Auth {
 
     /// Takes a link for one use; `None` while somebody else uses it.
     pub(crate) fn take_link(&self, token_hash: [u8; 32]) -> Option<InUse<'_>> {
-        lock(&self.in_use).insert(token_hash).then_some(InUse { auth: self, token_hash })
+        let is_free = lock(&self.in_use).insert(token_hash);
+        is_free.then(|| InUse { auth: self, token_hash })
     }
 
     /// The Argon2id hash of a new password, in PHC form.
@@ -126,7 +128,11 @@ impl Auth {
     }
 
     /// Whether the password is the one of the hash; without a hash it takes as long and is not.
-    pub(crate) async fn verify(&self, password: &str, hash: Option<&Redacted<String>>) -> Result<bool, Problem> {
+    pub(crate) async fn verify(
+        &self,
+        password: &str,
+        hash: Option<&Redacted<String>>,
+    ) -> Result<bool, Problem> {
         let (is_known, hash) = (hash.is_some(), hash.map(|hash| hash.0.clone()));
         let password = password.to_owned();
         let compare = move || {
@@ -138,7 +144,10 @@ impl Auth {
     }
 
     /// Runs a hash on a thread of its own; others wait, so that memory stays bounded.
-    async fn slowly<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    async fn slowly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let _place = self.hashing.acquire().await.map_err(Problem::fault)?;
         tokio::task::spawn_blocking(work).await.map_err(Problem::fault)
     }
@@ -146,10 +155,14 @@ impl Auth {
 
 fn check_new(password: &str) -> Result<(), Problem> {
     if password.chars().count() < PASSWORD_LEN_MIN {
-        return Err(Problem::bad_request(format!("a password has at least {PASSWORD_LEN_MIN} characters")));
+        return Err(Problem::bad_request(format!(
+            "a password has at least {PASSWORD_LEN_MIN} characters"
+        )));
     }
     if password.len() > PASSWORD_LEN_MAX {
-        return Err(Problem::bad_request(format!("a password has at most {PASSWORD_LEN_MAX} bytes")));
+        return Err(Problem::bad_request(format!(
+            "a password has at most {PASSWORD_LEN_MAX} bytes"
+        )));
     }
     Ok(())
 }
@@ -157,7 +170,8 @@ fn check_new(password: &str) -> Result<(), Problem> {
 fn hash(password: &str) -> Result<Redacted<String>, Problem> {
     let salt: [u8; 16] = random_bytes().map_err(Problem::fault)?;
     let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
-    hash.map(|hash| Redacted(hash.to_string())).map_err(|_| Problem::fault("a password could not be hashed"))
+    hash.map(|hash| Redacted(hash.to_string()))
+        .map_err(|_| Problem::fault("a password could not be hashed"))
 }
 
 /// A hash of nobody's password.
@@ -191,7 +205,9 @@ mod tests {
             assert_eq!(watched.wait("priya", "10.0.0.1", at(second)), Duration::ZERO);
             watched.wrong("priya", "10.0.0.1", at(second));
         }
-        let wait = |watched: &Watched, login, address, second| watched.wait(login, address, at(second)).as_secs();
+        let wait = |watched: &Watched, login, address, second| {
+            watched.wait(login, address, at(second)).as_secs()
+        };
         assert_eq!(wait(&watched, "priya", "10.0.0.1", 5), 59);
         assert_eq!(wait(&watched, "priya", "10.0.0.2", 5), 0);
         assert_eq!(wait(&watched, "amara", "10.0.0.1", 5), 0);
@@ -208,7 +224,11 @@ mod tests {
         let mut watched = Watched::default();
         let start = Timestamp::default();
         for login in 0..WATCHED_LOGINS_MAX + 10 {
-            watched.wrong(&login.to_string(), "a", start.after(Duration::from_micros(login as u64)));
+            watched.wrong(
+                &login.to_string(),
+                "a",
+                start.after(Duration::from_micros(login as u64)),
+            );
         }
         assert_eq!(watched.0.len(), WATCHED_LOGINS_MAX);
         assert!(!watched.0.contains_key(&("0".to_owned(), "a".to_owned())));
@@ -232,17 +252,27 @@ mod tests {
             let auth = &auth;
             async move { auth.hash(&password).await.map(drop).map_err(|problem| problem.for_caller) }
         };
-        assert_eq!(check("päßwörter".to_owned()).await, Err("a password has at least 10 characters".to_owned()));
+        assert_eq!(
+            check("päßwörter".to_owned()).await,
+            Err("a password has at least 10 characters".to_owned())
+        );
         assert_eq!(check("päßwörter1".to_owned()).await, Ok(()));
         assert_eq!(check("x".repeat(256)).await, Ok(()));
-        assert_eq!(check("x".repeat(257)).await, Err("a password has at most 256 bytes".to_owned()));
+        assert_eq!(
+            check("x".repeat(257)).await,
+            Err("a password has at most 256 bytes".to_owned())
+        );
     }
 
     #[test]
     fn a_link_is_used_by_one_at_a_time() {
         let auth = Auth::default();
         let held = auth.take_link([1; 32]);
-        assert!(held.is_some() && auth.take_link([1; 32]).is_none() && auth.take_link([2; 32]).is_some());
+        assert!(
+            held.is_some()
+                && auth.take_link([1; 32]).is_none()
+                && auth.take_link([2; 32]).is_some()
+        );
         drop(held);
         assert!(auth.take_link([1; 32]).is_some());
     }

@@ -26,14 +26,20 @@ impl Api {
         partition: PartitionId,
         wish: Wish,
     ) -> Result<Outcome, Problem> {
-        let entry = entry(org, partition, self.clock.now(), &Body::Command(Command { actor, wish }));
+        let entry =
+            entry(org, partition, self.clock.now(), &Body::Command(Command { actor, wish }));
         let durable = self.journal.append(vec![entry]).await.map_err(not_appended)?;
         self.engine.outcome(&durable).await.map_err(refused)
     }
 }
 
 /// A body on its way into the journal.
-pub(crate) fn entry(org: OrgId, partition: PartitionId, received_at: Timestamp, body: &Body) -> Entry {
+pub(crate) fn entry(
+    org: OrgId,
+    partition: PartitionId,
+    received_at: Timestamp,
+    body: &Body,
+) -> Entry {
     let (kind, body_version, body) = body.encode();
     Entry { kind, body_version, org, partition, received_at, key_id: 0, body }
 }
@@ -46,12 +52,14 @@ pub(crate) fn new_id<K: Kind>(at: Timestamp) -> Result<Id<K>, Problem> {
 /// Why nothing was recorded, for the caller.
 pub(crate) fn not_appended(error: AppendError) -> Problem {
     match error {
-        AppendError::Full | AppendError::Poisoned | AppendError::Fault(_) | AppendError::Busy | AppendError::Closed => {
-            Problem::not_recording(error)
-                .with_hint("nothing was changed; write it on paper and try again in a minute")
-        }
+        AppendError::Full
+        | AppendError::Poisoned
+        | AppendError::Fault(_)
+        | AppendError::Busy
+        | AppendError::Closed => Problem::not_recording(error)
+            .with_hint("nothing was changed; write it on paper and try again in a minute"),
         AppendError::TooLong { .. } => Problem::too_large(error),
-        AppendError::Frame(_) => Problem::fault(error),
+        AppendError::Frame(_) | AppendError::Partitions { .. } => Problem::fault(error),
     }
 }
 

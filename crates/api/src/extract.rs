@@ -25,7 +25,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
             }
         })?;
         let body = serde_json::from_slice(&bytes);
-        body.map(Self).map_err(|error| Problem::bad_request(format!("the body is not the JSON expected here: {error}")))
+        body.map(Self).map_err(|error| {
+            Problem::bad_request(format!("the body is not the JSON expected here: {error}"))
+        })
     }
 }
 
@@ -37,7 +39,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::from_request_parts(parts, state).await;
-        query.map(|Query(query)| Self(query)).map_err(|error| Problem::bad_request(error.body_text()))
+        query
+            .map(|Query(query)| Self(query))
+            .map_err(|error| Problem::bad_request(error.body_text()))
     }
 }
 

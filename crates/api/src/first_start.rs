@@ -59,7 +59,8 @@ pub async fn first_start(
             org
         }
     };
-    let can_enter = |user: &User| user.role == Role::It && !user.disabled && user.password_hash.is_some();
+    let can_enter =
+        |user: &User| user.role == Role::It && !user.disabled && user.password_hash.is_some();
     if directory.users.values().any(can_enter) {
         return Ok(FirstStart { org, invitation: None });
     }
@@ -68,7 +69,15 @@ pub async fn first_start(
         None => {
             let id = UserId::v7(clock.now(), random()?);
             let login = ADMINISTRATOR.to_owned();
-            let user = User { id, org, login, role: Role::It, staff: None, password_hash: None, disabled: false };
+            let user = User {
+                id,
+                org,
+                login,
+                role: Role::It,
+                staff: None,
+                password_hash: None,
+                disabled: false,
+            };
             ask(org, Wish::PutUser(user)).await?;
             id
         }

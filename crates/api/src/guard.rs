@@ -12,7 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::Directory;
-use model::{BedId, CareUnitId, Id, Kind, OrgId, PatientId, Post, Role, SessionId, StaffId, Timestamp};
+use model::{
+    BedId, CareUnitId, Id, Kind, OrgId, PatientId, Post, Role, SessionId, StaffId, Timestamp,
+};
 use record::{Actor, AuditEntry, Body};
 use security::{Action, Decision, Resource, Who, permit, sha256};
 use store::Ticket;
@@ -80,7 +82,9 @@ pub(crate) async fn admit(
     let is_own_page = request.headers().contains_key(OWN_PAGE);
     let is_unsafe = !matches!(gate.method, Method::GET | Method::HEAD);
     if is_unsafe && !is_own_page {
-        let problem = Problem::forbidden("a change needs the header `x-wardline: 1`, which other sites cannot send");
+        let problem = Problem::forbidden(
+            "a change needs the header `x-wardline: 1`, which other sites cannot send",
+        );
         return problem.into_response();
     }
     if let Access::Public(_) = gate.access {
@@ -102,7 +106,9 @@ pub(crate) struct Remote(pub(crate) String);
 impl Remote {
     fn of(extensions: &Extensions) -> Self {
         let remote = extensions.get::<ConnectInfo<SocketAddr>>();
-        Self(remote.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.to_string()))
+        Self(
+            remote.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.to_string()),
+        )
     }
 
     /// The address without the port, which changes with each connection.
@@ -305,7 +311,8 @@ pub(crate) fn who(directory: &Directory, user: &model::User) -> Who {
 
 /// The care units in which a member of staff holds a post now.
 pub(crate) fn units_of(directory: &Directory, staff: StaffId) -> Vec<CareUnitId> {
-    let posts = directory.assignments.keys().filter(|post| directory.holder_of(**post) == Some(staff));
+    let posts =
+        directory.assignments.keys().filter(|post| directory.holder_of(**post) == Some(staff));
     let mut units: Vec<CareUnitId> = posts
         .filter_map(|post| match post {
             Post::Bed(bed) => directory.care_unit_of_bed(*bed),
@@ -318,7 +325,10 @@ pub(crate) fn units_of(directory: &Directory, staff: StaffId) -> Vec<CareUnitId>
 }
 
 /// A patient as the policy sees one.
-pub(crate) fn patient_resource(directory: &Directory, patient: PatientId) -> Result<Resource, Problem> {
+pub(crate) fn patient_resource(
+    directory: &Directory,
+    patient: PatientId,
+) -> Result<Resource, Problem> {
     let org = directory.patients.get(&patient).ok_or_else(|| nothing("patient"))?.org;
     Ok(Resource { org, care_unit: directory.care_unit_of(patient), patient: Some(patient) })
 }
@@ -326,7 +336,8 @@ pub(crate) fn patient_resource(directory: &Directory, patient: PatientId) -> Res
 /// The session token of the request's cookie.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let pairs =
+        all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned()).next()
 }
 

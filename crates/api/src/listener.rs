@@ -23,8 +23,11 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
 use crate::{
-    Api, metrics, pages,
-    limits::{CONNECTIONS_MAX, END_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX, HEADERS_MAX, HEADERS_WITHIN},
+    Api,
+    limits::{
+        CONNECTIONS_MAX, END_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX, HEADERS_MAX, HEADERS_WITHIN,
+    },
+    metrics, pages,
 };
 
 /// Serves screens and the API until [`Api::stop`]; with `tls` over HTTPS.

@@ -74,11 +74,26 @@ impl Api {
         count(to, "journal_entries", "Entries made durable", journal.entries);
         count(to, "journal_commits", "Commits, each with one sync", journal.commits);
         count(to, "journal_entries_lost", "Entries that were never recorded", journal.lost);
-        gauge(to, "journal_queue_groups", "Groups that wait for the writer", journal.queue_groups as u64);
+        gauge(
+            to,
+            "journal_queue_groups",
+            "Groups that wait for the writer",
+            journal.queue_groups as u64,
+        );
         bytes(to, "journal_queue", "What waits for the writer", journal.queue_len as u64);
         let us = |us: u64| us as f64 / 1e6;
-        seconds(to, "journal_sync_median", "The median of the latest syncs", us(journal.fsync_p50_us));
-        seconds(to, "journal_sync_p99", "99 of 100 of the latest syncs took no longer", us(journal.fsync_p99_us));
+        seconds(
+            to,
+            "journal_sync_median",
+            "The median of the latest syncs",
+            us(journal.fsync_p50_us),
+        );
+        seconds(
+            to,
+            "journal_sync_p99",
+            "99 of 100 of the latest syncs took no longer",
+            us(journal.fsync_p99_us),
+        );
     }
 
     fn door_metrics(&self, to: &mut Registry) {
@@ -86,23 +101,53 @@ impl Api {
         count(to, "messages_stored", "Messages that became records", door.stored);
         count(to, "messages_duplicate", "Messages that came again", door.duplicates);
         count(to, "messages_dead", "Messages that were kept as dead letters", door.dead_letters);
-        count(to, "messages_unanswered", "Messages that could not be made durable", door.unanswered);
+        count(
+            to,
+            "messages_unanswered",
+            "Messages that could not be made durable",
+            door.unanswered,
+        );
         count(to, "samples_stored", "Samples of numerics that became records", door.samples);
-        count(to, "device_connections_refused", "Connections that were not let in, or put out", door.refused);
+        count(
+            to,
+            "device_connections_refused",
+            "Connections that were not let in, or put out",
+            door.refused,
+        );
         let Some(mqtt) = self.mqtt.as_ref().map(|mqtt| mqtt.counters()) else { return };
         gauge(to, "device_connections", "Connections of devices", mqtt.connections as u64);
-        count(to, "device_connections_accepted", "Connections that the socket accepted", mqtt.accepted);
+        count(
+            to,
+            "device_connections_accepted",
+            "Connections that the socket accepted",
+            mqtt.accepted,
+        );
         count(to, "mqtt_messages_received", "Messages that came in by MQTT", mqtt.messages);
-        count(to, "mqtt_messages_acknowledged", "Messages that were acknowledged", mqtt.acknowledged);
+        count(
+            to,
+            "mqtt_messages_acknowledged",
+            "Messages that were acknowledged",
+            mqtt.acknowledged,
+        );
         registry_bytes(to, mqtt.bytes_in);
     }
 
     fn engine_metrics(&self, to: &mut Registry) {
         let engine = self.engine.status();
-        bytes(to, "engine_behind", "Durable journal that is not decided on yet", engine.behind_bytes);
+        bytes(
+            to,
+            "engine_behind",
+            "Durable journal that is not decided on yet",
+            engine.behind_bytes,
+        );
         count(to, "engine_records", "Records taken live", engine.records);
         count(to, "engine_readings", "Samples of numerics taken live", engine.readings);
-        count(to, "engine_waveform_samples", "Samples of waveforms taken live", engine.waveform_samples_stored);
+        count(
+            to,
+            "engine_waveform_samples",
+            "Samples of waveforms taken live",
+            engine.waveform_samples_stored,
+        );
         count(to, "commands_accepted", "Commands granted", engine.commands_accepted);
         count(to, "commands_refused", "Commands not granted", engine.commands_refused);
         count(to, "alarms_raised", "Alarms raised", engine.alarms_raised);
@@ -111,12 +156,37 @@ impl Api {
         count(to, "alarms_ended", "Alarms ended", engine.alarms_ended);
         gauge(to, "alarms_standing", "Alarms that stand now", engine.alarms_standing);
         let (durable, decided) = (engine.receive_to_engine, engine.receive_to_decided);
-        seconds(to, "receive_to_durable_median", "From receipt to the engine, durable: the median of the latest", durable.p50.as_secs_f64());
-        seconds(to, "receive_to_durable_p99", "From receipt to the engine, durable: 99 of 100 of the latest", durable.p99.as_secs_f64());
-        seconds(to, "receive_to_decided_median", "From receipt until all was decided: the median of the latest", decided.p50.as_secs_f64());
-        seconds(to, "receive_to_decided_p99", "From receipt until all was decided: 99 of 100 of the latest", decided.p99.as_secs_f64());
+        seconds(
+            to,
+            "receive_to_durable_median",
+            "From receipt to the engine, durable: the median of the latest",
+            durable.p50.as_secs_f64(),
+        );
+        seconds(
+            to,
+            "receive_to_durable_p99",
+            "From receipt to the engine, durable: 99 of 100 of the latest",
+            durable.p99.as_secs_f64(),
+        );
+        seconds(
+            to,
+            "receive_to_decided_median",
+            "From receipt until all was decided: the median of the latest",
+            decided.p50.as_secs_f64(),
+        );
+        seconds(
+            to,
+            "receive_to_decided_p99",
+            "From receipt until all was decided: 99 of 100 of the latest",
+            decided.p99.as_secs_f64(),
+        );
         let behind = u64::from(engine.derived_behind);
-        gauge(to, "derived_writes_given_up", "1 if rows and points were given up until a restart", behind);
+        gauge(
+            to,
+            "derived_writes_given_up",
+            "1 if rows and points were given up until a restart",
+            behind,
+        );
     }
 
     fn people_metrics(&self, to: &mut Registry) {
@@ -127,7 +197,12 @@ impl Api {
         count(to, "http_requests_failed", "Requests that failed here", read(&counts.faults));
         count(to, "sign_ins", "Sessions opened", read(&counts.sign_ins));
         count(to, "sign_ins_refused", "Wrong passwords", read(&counts.sign_ins_refused));
-        count(to, "alarms_painted", "Alarms that a page says it painted", read(&counts.alarms_painted));
+        count(
+            to,
+            "alarms_painted",
+            "Alarms that a page says it painted",
+            read(&counts.alarms_painted),
+        );
         let open = FEEDS_MAX.saturating_sub(self.feeds.available_permits());
         gauge(to, "feeds_open", "Pages that follow a care unit", open as u64);
         seconds(to, "uptime", "How long the program runs", self.clock.elapsed().as_secs_f64());

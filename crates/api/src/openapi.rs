@@ -6,8 +6,8 @@ use axum::http::Method;
 use utoipa::{
     ToSchema as _,
     openapi::{
-        Components, ContentBuilder, HttpMethod, Info, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
-        Schema,
+        Components, ContentBuilder, HttpMethod, Info, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
+        Required, Schema,
         path::{OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         response::ResponseBuilder,
@@ -46,12 +46,15 @@ fn build() -> OpenApi {
         schemas.extend(shapes.flat_map(|shape| shape.schemas));
     }
     ProblemBody::schemas(&mut schemas);
-    schemas.push((ProblemBody::name().into_owned(), <ProblemBody as utoipa::PartialSchema>::schema()));
+    schemas
+        .push((ProblemBody::name().into_owned(), <ProblemBody as utoipa::PartialSchema>::schema()));
     // What the feed says and hears has no route of its own.
     feed::Told::schemas(&mut schemas);
-    schemas.push((feed::Told::name().into_owned(), <feed::Told as utoipa::PartialSchema>::schema()));
+    schemas
+        .push((feed::Told::name().into_owned(), <feed::Told as utoipa::PartialSchema>::schema()));
     feed::Wish::schemas(&mut schemas);
-    schemas.push((feed::Wish::name().into_owned(), <feed::Wish as utoipa::PartialSchema>::schema()));
+    schemas
+        .push((feed::Wish::name().into_owned(), <feed::Wish as utoipa::PartialSchema>::schema()));
     let mut components = Components::new();
     components.schemas.extend(schemas);
     let cookie = ApiKey::Cookie(ApiKeyValue::new(crate::guard::COOKIE));
@@ -91,7 +94,9 @@ fn operation(route: &Route) -> OperationBuilder {
     }
     if let Some(takes) = &route.takes {
         let content = ContentBuilder::new().schema(Some(takes.schema.clone())).build();
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        let body = RequestBodyBuilder::new()
+            .content("application/json", content)
+            .required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
     let mut good = ResponseBuilder::new().description("Done");
@@ -104,7 +109,9 @@ fn operation(route: &Route) -> OperationBuilder {
     let refused = ResponseBuilder::new()
         .description("Refused, or a fault of the server")
         .content("application/problem+json", problem);
-    operation = operation.response(route.status.to_string(), good.build()).response("default", refused.build());
+    operation = operation
+        .response(route.status.to_string(), good.build())
+        .response("default", refused.build());
     if !matches!(route.access, Access::Public(_)) {
         operation = operation.security(SecurityRequirement::new(SESSION, Vec::<String>::new()));
     }

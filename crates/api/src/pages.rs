@@ -54,7 +54,17 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Everything that the people's listener answers.
 pub fn router(api: &Arc<Api>) -> Router {
     let shell = || get(shell);
-    let pages = ["/sign-in", "/invite/{token}", "/ward", "/ward/", "/ward/{id}", "/patients/{id}", "/alarms", "/devices", "/system"];
+    let pages = [
+        "/sign-in",
+        "/invite/{token}",
+        "/ward",
+        "/ward/",
+        "/ward/{id}",
+        "/patients/{id}",
+        "/alarms",
+        "/devices",
+        "/system",
+    ];
     let screens = pages.into_iter().fold(Router::new(), |router, page| router.route(page, shell()));
     screens
         .merge(routes::router(api))
@@ -87,7 +97,9 @@ async fn nowhere(uri: Uri) -> Response {
 async fn watch(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     api.counts.requests.fetch_add(1, Ordering::Relaxed);
     let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
-    let answer = answer.unwrap_or_else(|_| Problem::too_slow("this took too long and was given up").into_response());
+    let answer = answer.unwrap_or_else(|_| {
+        Problem::too_slow("this took too long and was given up").into_response()
+    });
     if answer.status().is_client_error() {
         api.counts.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -124,7 +136,8 @@ async fn home(State(api): State<Arc<Api>>, headers: HeaderMap) -> Redirect {
         return Redirect::to("/devices");
     }
     let own = |unit: &model::CareUnitId| directory.org_of_care_unit(*unit) == Some(who.org);
-    let unit = who.care_units.first().copied().or_else(|| directory.care_units.keys().copied().find(own));
+    let unit =
+        who.care_units.first().copied().or_else(|| directory.care_units.keys().copied().find(own));
     unit.map_or_else(|| Redirect::to("/ward/"), |unit| Redirect::to(&format!("/ward/{unit}")))
 }
 
@@ -160,7 +173,8 @@ fn serve(path: &str, version: Option<&str>, headers: &HeaderMap) -> Response {
     let etag = format!("\"{tag}\"");
     // A proxy or our own compression may have made the tag a weak one.
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|known| known.split(',').any(|it| it.trim().trim_start_matches("W/") == etag));
+    let is_known = known
+        .is_some_and(|known| known.split(',').any(|it| it.trim().trim_start_matches("W/") == etag));
     let head = [(header::ETAG, etag), (header::CACHE_CONTROL, cache.to_owned())];
     if is_known {
         return (StatusCode::NOT_MODIFIED, head).into_response();

@@ -29,7 +29,9 @@ impl PageQuery {
     pub(crate) fn len(&self) -> Result<usize, Problem> {
         match self.limit.unwrap_or(PAGE_LEN) {
             len @ 1..=PAGE_LEN_MAX => Ok(len),
-            other => Err(Problem::bad_request(format!("limit is {other}; 1 to {PAGE_LEN_MAX} items make a page"))),
+            other => Err(Problem::bad_request(format!(
+                "limit is {other}; 1 to {PAGE_LEN_MAX} items make a page"
+            ))),
         }
     }
 
@@ -43,7 +45,10 @@ impl PageQuery {
     }
 
     /// Cuts a page out of a whole list that is short enough to be held.
-    pub(crate) fn cut<T: ToSchema>(&self, items: impl IntoIterator<Item = T>) -> Result<Page<T>, Problem> {
+    pub(crate) fn cut<T: ToSchema>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+    ) -> Result<Page<T>, Problem> {
         let (after, len) = (self.after()?.unwrap_or(0), self.len()?);
         let start = usize::try_from(after).unwrap_or(usize::MAX);
         let mut items: Vec<T> = items.into_iter().skip(start).take(len + 1).collect();

@@ -21,7 +21,12 @@ pub(crate) struct Span {
 }
 
 /// The stretches of `span` during which each device measured the patient, by what is known now.
-pub(crate) fn worn(directory: &Directory, patient: PatientId, span: Span, now: Timestamp) -> Vec<(DeviceId, Vec<Span>)> {
+pub(crate) fn worn(
+    directory: &Directory,
+    patient: PatientId,
+    span: Span,
+    now: Timestamp,
+) -> Vec<(DeviceId, Vec<Span>)> {
     let worn = |(device, history): (&DeviceId, &Vec<model::Association>)| {
         let mut changes: Vec<Timestamp> = history.iter().map(|line| line.from).collect();
         changes.extend([span.from, span.to]);
@@ -79,9 +84,13 @@ pub(crate) fn merged(sources: Vec<Vec<Dot>>) -> Vec<Dot> {
         let is_covered = |dot: &Dot| {
             let next = line.partition_point(|it| it.at <= dot.at);
             let near = |it: Option<&Dot>| {
-                it.is_some_and(|it| it.value.is_ok() && it.at.since(dot.at).max(dot.at.since(it.at)) <= it.reach)
+                it.is_some_and(|it| {
+                    it.value.is_ok() && it.at.since(dot.at).max(dot.at.since(it.at)) <= it.reach
+                })
             };
-            near(next.checked_sub(1).and_then(|before| line.get(before))) || near(line.get(next))
+            let before = next.checked_sub(1).and_then(|before| line.get(before));
+            // Who says that there is nothing leaves the word to the next at once.
+            before.is_none_or(|it| it.value.is_ok()) && (near(before) || near(line.get(next)))
         };
         let fresh: Vec<Dot> = source.into_iter().filter(|dot| !is_covered(dot)).collect();
         line.extend(fresh);
@@ -97,7 +106,10 @@ pub(crate) fn holes(line: &[Dot], span: Span, has_device: bool) -> Vec<Hole> {
     // Since when there is nothing, if a device said so; else when the last value stops counting.
     let mut said: Option<(Timestamp, MissingReason)> = None;
     let mut last: Option<Dot> = None;
-    let mut close = |said: Option<(Timestamp, MissingReason)>, last: Option<Dot>, to: Timestamp, reach: Duration| {
+    let mut close = |said: Option<(Timestamp, MissingReason)>,
+                     last: Option<Dot>,
+                     to: Timestamp,
+                     reach: Duration| {
         let known_until = last.map_or(span.from, |dot| dot.at);
         let reach = last.map_or(reach, |dot| dot.reach);
         let hole = match said {
@@ -124,19 +136,23 @@ pub(crate) fn holes(line: &[Dot], span: Span, has_device: bool) -> Vec<Hole> {
 
 /// At most about `count` of the points, the least and the greatest of each stretch among them.
 pub(crate) fn thinned(points: &[(i64, i64)], count: usize) -> Vec<(i64, i64)> {
-    let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else { return Vec::new() };
+    let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else {
+        return Vec::new();
+    };
     if points.len() <= count {
         return points.to_vec();
     }
     let stretches = i64::try_from((count / 2).max(1)).unwrap_or(i64::MAX);
     let span = last.saturating_sub(*first).saturating_add(1);
-    let stretch_of = |at: i64| i128::from(at.saturating_sub(*first)) * i128::from(stretches) / i128::from(span);
+    let stretch_of =
+        |at: i64| i128::from(at.saturating_sub(*first)) * i128::from(stretches) / i128::from(span);
     let mut kept = Vec::with_capacity(count);
     for group in points.chunk_by(|a, b| stretch_of(a.0) == stretch_of(b.0)) {
         let least = group.iter().min_by_key(|(_, value)| *value);
         let greatest = group.iter().max_by_key(|(_, value)| *value);
         if let Some((least, greatest)) = least.zip(greatest) {
-            let (first, second) = if least.0 <= greatest.0 { (least, greatest) } else { (greatest, least) };
+            let (first, second) =
+                if least.0 <= greatest.0 { (least, greatest) } else { (greatest, least) };
             kept.push(*first);
             if first != second {
                 kept.push(*second);
@@ -164,8 +180,11 @@ fn samples_before(start: Timestamp, at: Timestamp, (numerator, denominator): (u3
 
 fn at_sample(start: Timestamp, sample: usize, (numerator, denominator): (u32, u32)) -> Timestamp {
     let samples = i128::try_from(sample).unwrap_or(i128::MAX);
-    let nanos = samples.saturating_mul(SECOND_NS * i128::from(denominator)) / i128::from(numerator.max(1));
-    Timestamp::from_unix_nanos(start.unix_nanos().saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)))
+    let nanos =
+        samples.saturating_mul(SECOND_NS * i128::from(denominator)) / i128::from(numerator.max(1));
+    Timestamp::from_unix_nanos(
+        start.unix_nanos().saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)),
+    )
 }
 
 /// The part of a stretch that lies in `span`; `None` if none does.
@@ -189,17 +208,22 @@ pub(crate) fn cut(it: &WaveSpan, span: Span) -> Option<WaveSpan> {
     })
 }
 
+/// Blocks of one device may touch or overlap by so much when the estimate of its clock moves.
+const CLOCK_JITTER: Duration = Duration::from_millis(10);
+
 /// Stretches in the order of time; those that follow each other without a gap are one.
-/// Of two that overlap the first in the list is kept: it is from the better source.
+/// One that lies mostly under those before it in the list is left out: they are from the
+/// better source. A small overlap is a clock that was better known one block later.
 pub(crate) fn joined(traces: Vec<Trace>) -> Vec<Trace> {
     let mut kept: Vec<Trace> = Vec::new();
     for trace in traces {
-        let overlaps = |it: &Trace| {
-            let half = half_sample(it.span.rate_hz);
-            trace.span.at.after(half) < it.span.end() && it.span.at.after(half) < trace.span.end()
+        let shared = |it: &Trace| {
+            let from = trace.span.at.max(it.span.at);
+            trace.span.end().min(it.span.end()).since(from)
         };
         // Blocks come in order, so only the newest few can overlap.
-        if !kept.iter().rev().take(64).any(overlaps) {
+        let covered: Duration = kept.iter().rev().take(64).map(shared).sum();
+        if covered * 2 <= trace.span.end().since(trace.span.at) {
             kept.push(trace);
         }
     }
@@ -221,7 +245,8 @@ fn half_sample((numerator, denominator): (u32, u32)) -> Duration {
 fn follows(last: &Trace, next: &Trace) -> bool {
     let alike = |it: &Trace| (it.unit.clone(), it.span.rate_hz, it.span.gain, it.span.offset);
     let apart = next.span.at.nanos_after(last.span.end()).unsigned_abs();
-    alike(last) == alike(next) && Duration::from_nanos(apart) <= half_sample(last.span.rate_hz)
+    let apart = Duration::from_nanos(apart);
+    alike(last) == alike(next) && apart <= half_sample(last.span.rate_hz).max(CLOCK_JITTER)
 }
 
 fn glue(run: Vec<Trace>) -> Option<Trace> {
@@ -248,8 +273,11 @@ pub(crate) fn trace_holes(traces: &[Trace], span: Span, has_device: bool) -> Vec
             holes.push(Hole { span: Span { from: until, to: trace.span.at }, why: silent });
         }
         for invalid in trace.span.invalid.iter() {
-            let at = |sample: u32| at_sample(trace.span.at, usize::try_from(sample).unwrap_or(0), trace.span.rate_hz);
-            let span = Span { from: at(invalid.start), to: at(invalid.start.saturating_add(invalid.len)) };
+            let at = |sample: u32| {
+                at_sample(trace.span.at, usize::try_from(sample).unwrap_or(0), trace.span.rate_hz)
+            };
+            let span =
+                Span { from: at(invalid.start), to: at(invalid.start.saturating_add(invalid.len)) };
             holes.push(Hole { span, why: Nothing::Said(invalid.reason) });
         }
         until = until.max(trace.span.end());

@@ -125,7 +125,8 @@ impl Route {
 
     /// The parameters of a list.
     pub(crate) fn paged(self) -> Self {
-        self.query("cursor", "`next` of the page before").query("limit", "Items on a page, 1 to 200")
+        self.query("cursor", "`next` of the page before")
+            .query("limit", "Items on a page, 1 to 200")
     }
 }
 
@@ -134,7 +135,9 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// Every route below [`BASE`], from one place.
 pub(crate) fn table() -> Vec<Route> {
-    use crate::rest::{alarms, audit, devices, past, patients, people, places, posts, session, system};
+    use crate::rest::{
+        alarms, audit, devices, past, patients, people, places, posts, session, system,
+    };
     [
         session::routes(),
         places::routes(),

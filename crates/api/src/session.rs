@@ -7,11 +7,18 @@ use model::User;
 use record::{Actor, AuditEntry, Session, Wish};
 use security::sha256;
 
-use crate::{Api, auth::token, command::new_id, guard::COOKIE, limits::SESSION_LASTS, problem::Problem};
+use crate::{
+    Api, auth::token, command::new_id, guard::COOKIE, limits::SESSION_LASTS, problem::Problem,
+};
 
 impl Api {
     /// Opens a session for a user who proved to be it; the answer carries the cookie.
-    pub(crate) async fn open_session(&self, user: &User, remote: &str, way: &str) -> Result<HeaderMap, Problem> {
+    pub(crate) async fn open_session(
+        &self,
+        user: &User,
+        remote: &str,
+        way: &str,
+    ) -> Result<HeaderMap, Problem> {
         let at = self.clock.now();
         let token = token()?;
         let session = Session {
@@ -21,14 +28,21 @@ impl Api {
             opened_at: at,
             expires_at: at.after(SESSION_LASTS),
         };
-        self.ask_as(Actor::User(user.id), user.org, user.org.into(), Wish::OpenSession(session)).await?;
+        self.ask_as(Actor::User(user.id), user.org, user.org.into(), Wish::OpenSession(session))
+            .await?;
         self.note_sign_in(user, remote, way, true).await?;
         self.counts.sign_ins.fetch_add(1, Ordering::Relaxed);
         self.cookie(&token, SESSION_LASTS.as_secs())
     }
 
     /// Leaves a trace of a sign-in that succeeded or did not.
-    pub(crate) async fn note_sign_in(&self, user: &User, remote: &str, way: &str, allowed: bool) -> Result<(), Problem> {
+    pub(crate) async fn note_sign_in(
+        &self,
+        user: &User,
+        remote: &str,
+        way: &str,
+        allowed: bool,
+    ) -> Result<(), Problem> {
         let entry = AuditEntry {
             actor: Actor::User(user.id),
             action: "session.open".to_owned(),
@@ -45,7 +59,8 @@ impl Api {
     /// The header that gives the browser its token, or takes it away with an age of 0.
     pub(crate) fn cookie(&self, token: &str, age_s: u64) -> Result<HeaderMap, Problem> {
         let secure = if self.config.secure_cookies { "; Secure" } else { "" };
-        let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age_s}{secure}");
+        let cookie =
+            format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age_s}{secure}");
         let value = HeaderValue::try_from(cookie).map_err(Problem::fault)?;
         Ok(HeaderMap::from_iter([(header::SET_COOKIE, value)]))
     }

@@ -47,12 +47,18 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn routes() -> Vec<Route> {
     let read = Access::Permitted(Action::ReadBoard, Scope::CareUnitOfQuery);
     vec![
-        Route::new(Method::GET, "/feed", read, "The live feed of a care unit, as a WebSocket", open)
-            .query("care_unit", "Which care unit; needed")
-            .query("patient", "Whose traces, with `waves=patient`")
-            .query("waves", "Which traces: `board`, `patient` or `none`")
-            .query("from", "The cursor that the page has; the feed goes on right behind it")
-            .status(101),
+        Route::new(
+            Method::GET,
+            "/feed",
+            read,
+            "The live feed of a care unit, as a WebSocket",
+            open,
+        )
+        .query("care_unit", "Which care unit; needed")
+        .query("patient", "Whose traces, with `waves=patient`")
+        .query("waves", "Which traces: `board`, `patient` or `none`")
+        .query("from", "The cursor that the page has; the feed goes on right behind it")
+        .status(101),
     ]
 }
 
@@ -70,29 +76,45 @@ async fn open(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|_| Problem::bad_request("the feed is a WebSocket; ask for an upgrade"))?;
+    let upgrade =
+        upgrade.map_err(|_| Problem::bad_request("the feed is a WebSocket; ask for an upgrade"))?;
     from_our_own_page(&headers)?;
     let unit = caller.resource.care_unit;
-    let unit = unit.ok_or_else(|| Problem::bad_request("care_unit is missing; a feed is of one care unit"))?;
+    let unit = unit
+        .ok_or_else(|| Problem::bad_request("care_unit is missing; a feed is of one care unit"))?;
     let wanted = wanted(&api, &caller, start.waves.as_deref(), start.patient.as_deref())?;
     let from = start.from.as_deref().map(|text| {
-        text.parse::<Cursor>().map_err(|_| Problem::bad_request("from is not a cursor of a board or of a feed"))
+        text.parse::<Cursor>()
+            .map_err(|_| Problem::bad_request("from is not a cursor of a board or of a feed"))
     });
     let from = from.transpose()?;
     let place = Arc::clone(&api.feeds).try_acquire_owned();
-    let place = place.map_err(|_| Problem::slow_down("as many feeds are open as this server takes"))?;
+    let place =
+        place.map_err(|_| Problem::slow_down("as many feeds are open as this server takes"))?;
     let begin = from.map_or(FeedStart::Now, FeedStart::After);
     let reader = api.engine.feed(unit, begin).await;
     let reader = reader.ok_or_else(|| Problem::not_found("there is no such care unit"))?;
     reader.want(wanted);
-    let feed = Feed { stop: api.stopping(), directory: api.engine.directory(), api, caller, unit, wanted, reader, _place: place };
-    let upgrade = upgrade.max_message_size(WISH_LEN_MAX).max_frame_size(WISH_LEN_MAX).write_buffer_size(0);
+    let feed = Feed {
+        stop: api.stopping(),
+        directory: api.engine.directory(),
+        api,
+        caller,
+        unit,
+        wanted,
+        reader,
+        _place: place,
+    };
+    let upgrade =
+        upgrade.max_message_size(WISH_LEN_MAX).max_frame_size(WISH_LEN_MAX).write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| feed.run(socket, from.is_some())).into_response())
 }
 
 /// A browser says which page opens a WebSocket; only ours may, as the cookie comes along.
 fn from_our_own_page(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
+    let text = |name| {
+        headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"))
+    };
     let (origin, host) = (text(header::ORIGIN), text(header::HOST));
     let page = origin.map(|origin| origin.split_once("://").map_or("", |(_, host)| host));
     if page.is_none() || page == host {
@@ -120,7 +142,9 @@ fn wanted(
             Ok(WavesWanted::Patient(patient))
         }
         (Some("patient"), None) => Err(Problem::bad_request("patient is missing; whose traces?")),
-        (Some(other), _) => Err(Problem::bad_request(format!("waves is `{other}`; use one of: board, patient, none"))),
+        (Some(other), _) => Err(Problem::bad_request(format!(
+            "waves is `{other}`; use one of: board, patient, none"
+        ))),
     }
 }
 
@@ -175,7 +199,8 @@ impl Feed {
             let frame = CloseFrame { code, reason: "".into() };
             let _ = send(&mut socket, Message::Close(Some(frame))).await;
         }
-        let resource = Resource { org: self.caller.who.org, care_unit: Some(self.unit), patient: None };
+        let resource =
+            Resource { org: self.caller.who.org, care_unit: Some(self.unit), patient: None };
         let decision = Decision::Allowed { rule: "closed" };
         let path = format!("CLOSED /api/v1/feed?care_unit={}", self.unit);
         drop(self.api.trace(&self.caller, Action::ReadBoard, &resource, path, &decision));
@@ -250,7 +275,9 @@ impl Feed {
         let answered = match serde_json::from_str(&text) {
             Ok(Wish::Want { waves, patient }) => self.want(&waves, patient.as_deref()),
             Ok(Wish::Painted { alarm, at }) => self.painted(&alarm, &at),
-            Err(error) => Err(Problem::bad_request(format!("this is not understood on the feed: {error}"))),
+            Err(error) => {
+                Err(Problem::bad_request(format!("this is not understood on the feed: {error}")))
+            }
         };
         match answered {
             Ok(()) => Ok(()),
@@ -279,23 +306,34 @@ impl Feed {
         let now = self.api.clock.now();
         let directory = self.api.engine.directory();
         let has_changed = !Arc::ptr_eq(&directory, &self.directory);
-        let session = directory.sessions.get(&self.caller.session).filter(|session| now < session.expires_at);
-        let user = session.and_then(|session| directory.users.get(&session.user)).filter(|user| !user.disabled);
+        let session =
+            directory.sessions.get(&self.caller.session).filter(|session| now < session.expires_at);
+        let user = session
+            .and_then(|session| directory.users.get(&session.user))
+            .filter(|user| !user.disabled);
         let Some(user) = user else {
-            return Err(End::Told(Problem::signed_out("the session has ended; sign in again"), 4401));
+            return Err(End::Told(
+                Problem::signed_out("the session has ended; sign in again"),
+                4401,
+            ));
         };
         if !has_changed {
             return Ok(());
         }
         self.caller.who = who(&directory, user);
-        let board = Resource { org: self.caller.resource.org, care_unit: Some(self.unit), patient: None };
+        let board =
+            Resource { org: self.caller.resource.org, care_unit: Some(self.unit), patient: None };
         let mut asked = vec![(Action::ReadBoard, board)];
         if let WavesWanted::Patient(patient) = self.wanted {
-            asked.extend(patient_resource(&directory, patient).ok().map(|it| (Action::ReadPatient, it)));
+            asked.extend(
+                patient_resource(&directory, patient).ok().map(|it| (Action::ReadPatient, it)),
+            );
         }
         self.directory = directory;
         for (action, resource) in asked {
-            if let Decision::Denied { explanation, .. } = permit(&self.caller.who, action, &resource) {
+            if let Decision::Denied { explanation, .. } =
+                permit(&self.caller.who, action, &resource)
+            {
                 return Err(End::Told(Problem::forbidden(explanation), 4403));
             }
         }

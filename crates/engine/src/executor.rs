@@ -5,7 +5,7 @@ use care::{
     escalation::{self, Capacity, Staffing},
     kind::AlarmKind,
 };
-use model::{Redacted, UserId};
+use model::{Redacted, Timestamp, UserId};
 
 use crate::{
     core::{About, AlarmKey, Core, Turn},
@@ -22,14 +22,18 @@ impl Core {
         effects: Vec<Effect>,
         by: Option<(UserId, Redacted<String>)>,
     ) {
+        let mut changed_at = turn.now;
         for effect in effects {
             match effect {
-                Effect::Record(step) => self.change(turn, key, step, by.as_ref()),
+                Effect::Record(step) => {
+                    changed_at = step.at;
+                    self.change(turn, key, step, by.as_ref());
+                }
                 // Every screen of the care unit sounds by the alarm's state, which the change
                 // just told it; no further party is rung in this edition.
                 Effect::Sound(_) | Effect::Hush => {}
                 Effect::Call { step, passed } => self.call(turn, key, step, passed),
-                Effect::WeighSignal(verdict) => self.weigh_signal(turn, key, verdict),
+                Effect::WeighSignal(verdict) => self.weigh_signal(turn, key, verdict, changed_at),
                 // The asker learns it from the refused command.
                 Effect::Refuse(_) => {}
             }
@@ -61,8 +65,15 @@ impl Core {
         }
     }
 
-    fn weigh_signal(&mut self, turn: &mut Turn<'_>, key: AlarmKey, verdict: Verdict) {
-        if !key.kind.needs_signal() {
+    fn weigh_signal(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: AlarmKey,
+        verdict: Verdict,
+        at: Timestamp,
+    ) {
+        // What nobody measures any more has no signal to lose.
+        if !key.kind.needs_signal() || self.is_retired(key) {
             return;
         }
         let device = self.device_behind(key);
@@ -70,7 +81,7 @@ impl Core {
         let key = AlarmKey { about: key.about, kind: AlarmKind::NoSignal, sensor };
         let is_covered = self.is_covered_now(key, device);
         let verdict = if is_covered { verdict.under_cover() } else { verdict };
-        let weighed = Weighed { key, verdict, at: turn.now, device };
+        let weighed = Weighed { key, verdict, at, device };
         self.decide(turn, Decision::Weighed(weighed));
     }
 }

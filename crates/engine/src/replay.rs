@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use model::Timestamp;
 use store::{LogOffset, Record};
 
 use crate::{
@@ -86,6 +87,7 @@ impl Ahead {
             let own = self.own(record.offset);
             core.observe_only(record, own, out);
         } else {
+            meet_deadlines(core, record.frame.received_at, out);
             core.step(record, out);
         }
     }
@@ -95,5 +97,17 @@ impl Ahead {
         for decided in std::mem::take(&mut self.frames).into_values() {
             core.apply_only(decided, out);
         }
+    }
+}
+
+/// Looks at the time before an undecided record as the loop would have: deadline by deadline.
+fn meet_deadlines(core: &mut Core, to: Timestamp, out: &mut Out) {
+    let mut last = None;
+    while let Some(due) = core.next_deadline().filter(|due| *due <= to) {
+        // A deadline that is still there was met as far as it can be.
+        if last.replace(due) == Some(due) {
+            break;
+        }
+        core.tick(due.max(core.now()), out);
     }
 }

@@ -407,5 +407,6 @@ impl Engine {
             self.wrote(wrote);
         }
         self.writer.end();
+        self.show_status(self.clock.now());
     }
 }

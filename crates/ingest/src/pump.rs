@@ -189,6 +189,7 @@ const fn why_unanswered(error: &AppendError) -> Unanswered {
         AppendError::Frame(_)
         | AppendError::TooLong { .. }
         | AppendError::Busy
-        | AppendError::Closed => Unanswered::Lost,
+        | AppendError::Closed
+        | AppendError::Partitions { .. } => Unanswered::Lost,
     }
 }

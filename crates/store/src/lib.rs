@@ -11,7 +11,7 @@ mod data_dir;
 mod hold;
 mod journal;
 pub mod limits;
-mod records; // Frozen: engine and api build on it.
+mod records;
 mod series;
 mod sqlite;
 mod storage;

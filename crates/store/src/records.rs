@@ -1,5 +1,3 @@
-//! RECORDS ARE DONE AND FROZEN BY THE LEAD (engine and api build on them): do not rewrite; go on with verify.rs, dump and tests.
-//!
 //! The records: every noun with all that it ever was, in one SQLite file.
 //!
 //! Rows are only added. Each names the place in the log that it came from, so that

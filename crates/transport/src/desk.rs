@@ -92,7 +92,7 @@ impl Desk {
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        while let Some(Slot::Answered { .. } | Slot::Never(_)) = state.slots.front() {
+        while let Some(Slot::Answered { .. }) = state.slots.front() {
             if let Some(Slot::Answered { id, answer }) = state.slots.pop_front() {
                 answers.push((id, answer));
             }

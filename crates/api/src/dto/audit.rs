@@ -39,8 +39,16 @@ impl AuditRecord {
     pub(crate) fn of(it: &AuditRow, directory: &Directory) -> Self {
         let entry = &it.entry;
         let (kind, id, name) = match entry.actor {
-            Actor::User(id) => ("user", Some(id.to_string()), directory.users.get(&id).map(|user| user.login.clone())),
-            Actor::Device(id) => ("device", Some(id.to_string()), directory.devices.get(&id).map(|it| it.label.clone())),
+            Actor::User(id) => (
+                "user",
+                Some(id.to_string()),
+                directory.users.get(&id).map(|user| user.login.clone()),
+            ),
+            Actor::Device(id) => (
+                "device",
+                Some(id.to_string()),
+                directory.devices.get(&id).map(|it| it.label.clone()),
+            ),
             Actor::System => ("system", None, None),
         };
         Self {

@@ -94,7 +94,8 @@ impl Device {
 
     /// Without the patient, for those who manage devices and not patients.
     pub(crate) fn without_patient(mut self) -> Self {
-        self.patient = self.patient.map(|_| Named { id: String::new(), name: "on a patient".to_owned() });
+        self.patient =
+            self.patient.map(|_| Named { id: String::new(), name: "on a patient".to_owned() });
         self.bed = None;
         self
     }
@@ -202,7 +203,8 @@ impl DeadLetter {
 /// RFC 4648, section 4, with padding.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let letter = |six: u32| LETTERS.get((six & 63) as usize).map_or('=', |letter| char::from(*letter));
+    let letter =
+        |six: u32| LETTERS.get((six & 63) as usize).map_or('=', |letter| char::from(*letter));
     let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
     for group in bytes.chunks(3) {
         let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
@@ -217,7 +219,14 @@ fn base64(bytes: &[u8]) -> String {
 #[test]
 fn base64_is_that_of_the_standard() {
     // RFC 4648, section 10.
-    let rows = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
+    let rows = [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("foob", "Zm9vYg=="),
+        ("foobar", "Zm9vYmFy"),
+    ];
     for (bytes, text) in rows {
         assert_eq!(base64(bytes.as_bytes()), text);
     }

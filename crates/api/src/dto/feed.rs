@@ -6,13 +6,7 @@ use model::{StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    alarm::Alarm,
-    bed::BoardBed,
-    news::News2,
-    numeric::Numeric,
-    words::time,
-};
+use super::{alarm::Alarm, bed::BoardBed, news::News2, numeric::Numeric, words::time};
 
 /// A text frame from the server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -199,7 +193,8 @@ pub(crate) fn hello(cursor: engine::Cursor, now: Timestamp, resumed: bool) -> To
 ///
 /// A count beyond 16 bit stands at the end of its range and is marked saturated (2).
 pub(crate) fn wave_frame(it: &view::Wave) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(it.samples_counts.len().saturating_mul(2).saturating_add(160));
+    let mut bytes =
+        Vec::with_capacity(it.samples_counts.len().saturating_mul(2).saturating_add(160));
     // A vector takes all that is written to it.
     let _ = write_wave(it, &mut Encoder::new(&mut bytes));
     bytes
@@ -210,12 +205,19 @@ fn write_wave(
     it: &view::Wave,
     e: &mut Encoder<&mut Vec<u8>>,
 ) -> Result<(), encode::Error<std::convert::Infallible>> {
-    let narrow = |count: i32| i16::try_from(count).unwrap_or(if count < 0 { i16::MIN } else { i16::MAX });
-    let samples: Vec<u8> = it.samples_counts.iter().flat_map(|count| narrow(*count).to_le_bytes()).collect();
-    let cut = it.samples_counts.iter().zip(0_u32..).filter(|(count, _)| i16::try_from(**count).is_err());
+    let narrow =
+        |count: i32| i16::try_from(count).unwrap_or(if count < 0 { i16::MIN } else { i16::MAX });
+    let samples: Vec<u8> =
+        it.samples_counts.iter().flat_map(|count| narrow(*count).to_le_bytes()).collect();
+    let cut =
+        it.samples_counts.iter().zip(0_u32..).filter(|(count, _)| i16::try_from(**count).is_err());
     let cut = cut.map(|(_, at)| (at, 1_u32, 2_u8));
-    let marks: Vec<(u32, u32, u8)> =
-        it.marks.iter().map(|mark| (mark.first_sample, mark.len_samples, mark.reason)).chain(cut).collect();
+    let marks: Vec<(u32, u32, u8)> = it
+        .marks
+        .iter()
+        .map(|mark| (mark.first_sample, mark.len_samples, mark.reason))
+        .chain(cut)
+        .collect();
     e.map(11)?;
     e.u8(0)?.bytes(&it.device.uuid().to_be_bytes())?;
     e.u8(1)?.str(&it.channel.0)?;

@@ -27,7 +27,11 @@ pub(crate) trait Spelt: Copy + PartialEq + Sized + 'static {
         let found = Self::WORDS.iter().find(|(_, word)| *word == text).map(|(it, _)| *it);
         found.ok_or_else(|| {
             let words: Vec<&str> = Self::WORDS.iter().map(|(_, word)| *word).collect();
-            Problem::bad_request(format!("{} is `{text}`; use one of: {}", Self::WHAT, words.join(", ")))
+            Problem::bad_request(format!(
+                "{} is `{text}`; use one of: {}",
+                Self::WHAT,
+                words.join(", ")
+            ))
         })
     }
 }
@@ -126,7 +130,8 @@ pub(crate) fn time(at: Timestamp) -> String {
             write!(f, "{:.3}", self.0)
         }
     }
-    Instant::from_millisecond(at.unix_millis()).map_or_else(|_| "unknown".to_owned(), |at| Millis(at).to_string())
+    Instant::from_millisecond(at.unix_millis())
+        .map_or_else(|_| "unknown".to_owned(), |at| Millis(at).to_string())
 }
 
 /// An instant from RFC 3339, or from milliseconds since 1970.
@@ -147,9 +152,9 @@ pub(crate) fn day(date: Date) -> String {
 
 /// A day from ISO 8601.
 pub(crate) fn read_day(what: &str, text: &str) -> Result<Date, Problem> {
-    let date: jiff::civil::Date = text
-        .parse()
-        .map_err(|_| Problem::bad_request(format!("{what} is `{text}`; write it like 1955-03-31")))?;
+    let date: jiff::civil::Date = text.parse().map_err(|_| {
+        Problem::bad_request(format!("{what} is `{text}`; write it like 1955-03-31"))
+    })?;
     let part = |part: i8| u8::try_from(part).unwrap_or(1);
     Ok(Date { year: date.year(), month: part(date.month()), day: part(date.day()) })
 }
@@ -160,7 +165,9 @@ pub(crate) fn age_years(born: Date, now: Timestamp) -> Option<i16> {
     let born = jiff::civil::Date::new(born.year, part(born.month)?, part(born.day)?).ok()?;
     let today = Instant::from_millisecond(now.unix_millis()).ok()?.to_zoned(TimeZone::UTC).date();
     let lived = born.until((Unit::Year, today)).ok()?;
-    let whole = lived.round(SpanRound::new().smallest(Unit::Year).mode(jiff::RoundMode::Trunc).relative(born)).ok()?;
+    let whole = lived
+        .round(SpanRound::new().smallest(Unit::Year).mode(jiff::RoundMode::Trunc).relative(born))
+        .ok()?;
     Some(whole.get_years())
 }
 

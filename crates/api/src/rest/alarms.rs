@@ -55,7 +55,9 @@ impl FoundAlarm {
     pub(crate) fn resource(&self) -> Resource {
         match self {
             Self::Now(it) => Resource { org: it.org, care_unit: it.care_unit, patient: it.patient },
-            Self::Then(org, it) => Resource { org: *org, care_unit: it.care_unit, patient: it.patient },
+            Self::Then(org, it) => {
+                Resource { org: *org, care_unit: it.care_unit, patient: it.patient }
+            }
         }
     }
 }
@@ -72,7 +74,11 @@ impl Api {
     }
 
     /// An alarm of any age.
-    pub(crate) async fn find_alarm(&self, org: OrgId, id: AlarmId) -> Result<Option<FoundAlarm>, Problem> {
+    pub(crate) async fn find_alarm(
+        &self,
+        org: OrgId,
+        id: AlarmId,
+    ) -> Result<Option<FoundAlarm>, Problem> {
         if let Some(alarm) = self.engine.alarm(id).await {
             return Ok(Some(FoundAlarm::Now(Box::new(alarm))));
         }
@@ -125,9 +131,9 @@ impl Which {
             Some("care_unit") => Ok(Whose::Unit),
             None if caller.resource.care_unit.is_some() => Ok(Whose::Unit),
             None => Ok(Whose::All),
-            Some(other) => {
-                Err(Problem::bad_request(format!("scope is `{other}`; use one of: mine, care_unit, all")))
-            }
+            Some(other) => Err(Problem::bad_request(format!(
+                "scope is `{other}`; use one of: mine, care_unit, all"
+            ))),
         }
     }
 
@@ -136,9 +142,9 @@ impl Which {
             None | Some("any") => Ok((true, true)),
             Some("standing") => Ok((true, false)),
             Some("ended") => Ok((false, true)),
-            Some(other) => {
-                Err(Problem::bad_request(format!("state is `{other}`; use one of: standing, ended, any")))
-            }
+            Some(other) => Err(Problem::bad_request(format!(
+                "state is `{other}`; use one of: standing, ended, any"
+            ))),
         }
     }
 }
@@ -172,11 +178,16 @@ async fn list(
     let before = after.filter(|_| in_past).map(before_of);
     let room = len.saturating_sub(items.len());
     if room == 0 {
-        return Ok(Json(Page { items, next: Some(cursor(place_of(Timestamp::from_unix_nanos(i64::MAX)))) }));
+        return Ok(Json(Page {
+            items,
+            next: Some(cursor(place_of(Timestamp::from_unix_nanos(i64::MAX)))),
+        }));
     }
     let (rows, next) = past_of(&api, &caller, whose, before, room).await?;
     let directory = api.engine.directory();
-    items.extend(rows.iter().map(|row| Alarm::of_row(caller.who.org, row, &directory, caller.who.staff)));
+    items.extend(
+        rows.iter().map(|row| Alarm::of_row(caller.who.org, row, &directory, caller.who.staff)),
+    );
     Ok(Json(Page { items, next: next.map(|next| cursor(place_of(next))) }))
 }
 
@@ -213,9 +224,12 @@ async fn past_of(
 ) -> Result<(Vec<AlarmRow>, Option<Timestamp>), Problem> {
     let all = AlarmFilter { ended: Some(true), before, ..AlarmFilter::default() };
     let filters: Vec<AlarmFilter> = match whose {
-        Whose::Mine => {
-            caller.who.care_units.iter().map(|unit| AlarmFilter { care_unit: Some(*unit), ..all }).collect()
-        }
+        Whose::Mine => caller
+            .who
+            .care_units
+            .iter()
+            .map(|unit| AlarmFilter { care_unit: Some(*unit), ..all })
+            .collect(),
         Whose::Unit => vec![AlarmFilter { care_unit: caller.resource.care_unit, ..all }],
         Whose::All => vec![all],
         Whose::Patient(patient) => vec![AlarmFilter { patient: Some(patient), ..all }],
@@ -261,7 +275,12 @@ async fn show(
 }
 
 /// The alarm as the engine left it when it granted the wish.
-async fn answered(api: &Api, caller: &Caller, id: AlarmId, wish: Wish) -> Result<Json<Alarm>, Problem> {
+async fn answered(
+    api: &Api,
+    caller: &Caller,
+    id: AlarmId,
+    wish: Wish,
+) -> Result<Json<Alarm>, Problem> {
     let outcome = api.ask(caller, wish).await?;
     let found = match outcome.alarm {
         Some(alarm) => Some(FoundAlarm::Now(Box::new(alarm))),
@@ -328,7 +347,8 @@ mod tests {
     #[test]
     fn a_page_of_the_past_ends_between_two_instants() {
         let check = |seconds: &[i64], len, want: &[i64], next: Option<i64>| {
-            let rows = seconds.iter().zip(1..).map(|(second, number)| row(*second, number)).collect();
+            let rows =
+                seconds.iter().zip(1..).map(|(second, number)| row(*second, number)).collect();
             let (page, before) = whole_instants(rows, len);
             let page: Vec<_> = page.iter().map(|row| row.raised_at.unix_millis() / 1_000).collect();
             assert_eq!((page.as_slice(), before.map(|at| at.unix_millis() / 1_000)), (want, next));

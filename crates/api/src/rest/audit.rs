@@ -21,15 +21,28 @@ use crate::{
 pub(crate) fn routes() -> Vec<Route> {
     let letters = Access::Permitted(Action::ReadDeadLetters, Scope::Org);
     vec![
-        Route::new(Method::GET, "/audit", Access::Permitted(Action::ReadAudit, Scope::Org), "Who looked at what, the latest first", audit)
-            .query("patient", "Only about this patient")
-            .query("actor", "Only by this user")
-            .paged()
-            .answers::<Page<AuditRecord>>(),
-        Route::new(Method::GET, "/dead-letters", letters, "Messages that could not be taken in, the latest first", list)
-            .paged()
-            .answers::<Page<DeadLetter>>(),
-        Route::new(Method::GET, "/dead-letters/{id}", letters, "One such message, whole", show).answers::<DeadLetter>(),
+        Route::new(
+            Method::GET,
+            "/audit",
+            Access::Permitted(Action::ReadAudit, Scope::Org),
+            "Who looked at what, the latest first",
+            audit,
+        )
+        .query("patient", "Only about this patient")
+        .query("actor", "Only by this user")
+        .paged()
+        .answers::<Page<AuditRecord>>(),
+        Route::new(
+            Method::GET,
+            "/dead-letters",
+            letters,
+            "Messages that could not be taken in, the latest first",
+            list,
+        )
+        .paged()
+        .answers::<Page<DeadLetter>>(),
+        Route::new(Method::GET, "/dead-letters/{id}", letters, "One such message, whole", show)
+            .answers::<DeadLetter>(),
     ]
 }
 
@@ -61,10 +74,14 @@ async fn audit(
         before: page.after()?.map(LogOffset::from_bytes),
     };
     let org = caller.who.org;
-    let mut rows = api.look_up(move |records| records.audit(org, &filter, len.saturating_add(1))).await?;
+    let mut rows =
+        api.look_up(move |records| records.audit(org, &filter, len.saturating_add(1))).await?;
     let next = paged(&mut rows, len, |row| row.offset);
     let directory = api.engine.directory();
-    Ok(Json(Page { items: rows.iter().map(|row| AuditRecord::of(row, &directory)).collect(), next }))
+    Ok(Json(Page {
+        items: rows.iter().map(|row| AuditRecord::of(row, &directory)).collect(),
+        next,
+    }))
 }
 
 async fn list(
@@ -74,7 +91,9 @@ async fn list(
 ) -> Result<Json<Page<DeadLetter>>, Problem> {
     let (len, before) = (page.len()?, page.after()?.map(LogOffset::from_bytes));
     let org = caller.who.org;
-    let mut rows = api.look_up(move |records| records.dead_letters(org, before, len.saturating_add(1))).await?;
+    let mut rows = api
+        .look_up(move |records| records.dead_letters(org, before, len.saturating_add(1)))
+        .await?;
     let next = paged(&mut rows, len, |row| row.offset);
     let directory = api.engine.directory();
     Ok(Json(Page { items: rows.iter().map(|row| DeadLetter::of(row, &directory)).collect(), next }))

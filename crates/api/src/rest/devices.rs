@@ -42,25 +42,62 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<Page<device::Device>>()
             .query("care_unit", "Only those of this care unit")
             .paged(),
-        Route::new(Method::POST, "/devices", Access::Permitted(Action::WriteDevices, Scope::Org), "Adds a device", add)
-            .takes::<NewDevice>()
-            .answers::<device::Device>()
-            .status(201),
-        Route::new(Method::GET, "/devices/{id}", read(Scope::Device), "One device", show).answers::<device::Device>(),
-        Route::new(Method::POST, "/devices/{id}/certificate", at(Action::IssueCertificate), "Issues a certificate; its key is in this answer and nowhere else", issue)
-            .answers::<IssuedCertificate>()
-            .status(201),
-        Route::new(Method::DELETE, "/devices/{id}/certificates/{certificate}", at(Action::RevokeCertificate), "Revokes a certificate and closes the device's connections", revoke)
+        Route::new(
+            Method::POST,
+            "/devices",
+            Access::Permitted(Action::WriteDevices, Scope::Org),
+            "Adds a device",
+            add,
+        )
+        .takes::<NewDevice>()
+        .answers::<device::Device>()
+        .status(201),
+        Route::new(Method::GET, "/devices/{id}", read(Scope::Device), "One device", show)
             .answers::<device::Device>(),
-        Route::new(Method::POST, "/devices/{id}/association", at(Action::AssociateDevice), "Puts a device on a patient, or takes it off", associate)
-            .takes::<PutPatient>()
-            .answers::<device::Device>(),
-        Route::new(Method::PUT, "/devices/{id}/lifecycle", at(Action::SetLifecycle), "Moves a device along its life", set_lifecycle)
-            .takes::<SetLifecycle>()
-            .answers::<device::Device>(),
-        Route::new(Method::GET, "/profiles", read(Scope::Org), "The kinds of devices that are understood", profiles)
-            .answers::<Page<Profile>>()
-            .paged(),
+        Route::new(
+            Method::POST,
+            "/devices/{id}/certificate",
+            at(Action::IssueCertificate),
+            "Issues a certificate; its key is in this answer and nowhere else",
+            issue,
+        )
+        .answers::<IssuedCertificate>()
+        .status(201),
+        Route::new(
+            Method::DELETE,
+            "/devices/{id}/certificates/{certificate}",
+            at(Action::RevokeCertificate),
+            "Revokes a certificate and closes the device's connections",
+            revoke,
+        )
+        .answers::<device::Device>(),
+        Route::new(
+            Method::POST,
+            "/devices/{id}/association",
+            at(Action::AssociateDevice),
+            "Puts a device on a patient, or takes it off",
+            associate,
+        )
+        .takes::<PutPatient>()
+        .answers::<device::Device>(),
+        Route::new(
+            Method::PUT,
+            "/devices/{id}/lifecycle",
+            at(Action::SetLifecycle),
+            "Moves a device along its life",
+            set_lifecycle,
+        )
+        .takes::<SetLifecycle>()
+        .answers::<device::Device>(),
+        Route::new(
+            Method::GET,
+            "/profiles",
+            read(Scope::Org),
+            "The kinds of devices that are understood",
+            profiles,
+        )
+        .answers::<Page<Profile>>()
+        .paged(),
     ]
 }
 
@@ -74,7 +111,13 @@ impl Api {
         Connected(connections.map(|connection| connection.device).collect())
     }
 
-    fn device(&self, caller: &Caller, it: &Device, directory: &Directory, connected: &Connected) -> device::Device {
+    fn device(
+        &self,
+        caller: &Caller,
+        it: &Device,
+        directory: &Directory,
+        connected: &Connected,
+    ) -> device::Device {
         let is_connected = connected.0.contains(&it.id);
         let shown = device::Device::of(it, directory, self.profiles.get(&it.profile), is_connected);
         if caller.who.role == Role::It { shown.without_patient() } else { shown }
@@ -83,7 +126,10 @@ impl Api {
     /// The device of the path, as it is now.
     fn show_device(&self, caller: &Caller, id: DeviceId) -> Result<device::Device, Problem> {
         let directory = self.engine.directory();
-        let found = directory.devices.get(&id).ok_or_else(|| Problem::not_found("there is no such device"))?;
+        let found = directory
+            .devices
+            .get(&id)
+            .ok_or_else(|| Problem::not_found("there is no such device"))?;
         Ok(self.device(caller, found, &directory, &self.connected()))
     }
 
@@ -129,10 +175,13 @@ async fn add(
     let care_unit = given.care_unit.as_deref().map(parse).transpose()?;
     let of_unit = care_unit.and_then(|unit| directory.site_of(unit));
     let given_site = given.site.as_deref().map(parse).transpose()?;
-    let mut own = directory.sites.values().filter(|site| site.org == caller.who.org).map(|site| site.id);
+    let mut own =
+        directory.sites.values().filter(|site| site.org == caller.who.org).map(|site| site.id);
     let only = own.next().filter(|_| own.next().is_none());
     let site = of_unit.or(given_site).or(only);
-    let site = site.ok_or_else(|| Problem::bad_request("site is missing; a device without a care unit needs one"))?;
+    let site = site.ok_or_else(|| {
+        Problem::bad_request("site is missing; a device without a care unit needs one")
+    })?;
     if given.profile == engine::beat::PROFILE {
         return Err(Problem::bad_request("the watchdog is the program's own device"));
     }
@@ -158,8 +207,12 @@ async fn issue(
 ) -> Result<(StatusCode, Json<IssuedCertificate>), Problem> {
     let id: DeviceId = parse(&id)?;
     let directory = api.engine.directory();
-    let device = directory.devices.get(&id).ok_or_else(|| Problem::not_found("there is no such device"))?;
-    let issued = api.authority.issue_device(device.org, id, caller.at, CERTIFICATE_LASTS).map_err(Problem::fault)?;
+    let device =
+        directory.devices.get(&id).ok_or_else(|| Problem::not_found("there is no such device"))?;
+    let issued = api
+        .authority
+        .issue_device(device.org, id, caller.at, CERTIFICATE_LASTS)
+        .map_err(Problem::fault)?;
     let certificate = model::Certificate {
         id: new_id(caller.at)?,
         device: id,
@@ -219,12 +272,14 @@ async fn associate(
     for patient in BTreeSet::from_iter(named.into_iter().chain(worn_by)) {
         let found = patient_resource(&directory, patient)?;
         // Somebody without a bed belongs to whoever has the device.
-        let resource = Resource { care_unit: found.care_unit.or(caller.resource.care_unit), ..found };
+        let resource =
+            Resource { care_unit: found.care_unit.or(caller.resource.care_unit), ..found };
         api.permit_also(&caller, Action::AssociateDevice, resource, path.clone()).await?;
     }
     let value = named.map_or(Subject::Nobody, Subject::Patient);
     let from = since(given.from.as_ref(), caller.at)?;
-    api.ask(&caller, Wish::Associate(Association { key: id, value, from, known_at: caller.at })).await?;
+    api.ask(&caller, Wish::Associate(Association { key: id, value, from, known_at: caller.at }))
+        .await?;
     api.show_device(&caller, id).map(Json)
 }
 

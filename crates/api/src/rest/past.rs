@@ -19,7 +19,9 @@ use crate::{
     extract::Asked,
     guard::{Caller, parse},
     limits::{TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, WAVES_SPAN_MAX},
-    past::{Dot, Hole, Nothing, Span, Trace, cut, holes, joined, merged, thinned, trace_holes, worn},
+    past::{
+        Dot, Hole, Nothing, Span, Trace, cut, holes, joined, merged, thinned, trace_holes, worn,
+    },
     problem::Problem,
     routes::{Access, Route, Scope},
 };
@@ -38,16 +40,32 @@ const USUAL: [Vital; 6] = [
 
 pub(crate) fn routes() -> Vec<Route> {
     let read = Access::Permitted(Action::ReadPatient, Scope::Patient);
-    let span = |route: Route| route.query("from", "RFC 3339 or unix milliseconds").query("to", "RFC 3339 or unix milliseconds; now if it is left out");
+    let span = |route: Route| {
+        route
+            .query("from", "RFC 3339 or unix milliseconds")
+            .query("to", "RFC 3339 or unix milliseconds; now if it is left out")
+    };
     vec![
-        span(Route::new(Method::GET, "/patients/{id}/trends", read, "Vitals over a range, thinned so that extremes survive", trends))
-            .query("vital", "Names of vitals, separated by commas")
-            .query("points", "About how many points of each, 2 to 20,000")
-            .answers::<Trends>(),
-        span(Route::new(Method::GET, "/patients/{id}/waves", read, "Waveforms over a range, as counts of their source", waves))
-            .query("channel", "Which channel; needed")
-            .query("device", "Only from this device")
-            .answers::<Waves>(),
+        span(Route::new(
+            Method::GET,
+            "/patients/{id}/trends",
+            read,
+            "Vitals over a range, thinned so that extremes survive",
+            trends,
+        ))
+        .query("vital", "Names of vitals, separated by commas")
+        .query("points", "About how many points of each, 2 to 20,000")
+        .answers::<Trends>(),
+        span(Route::new(
+            Method::GET,
+            "/patients/{id}/waves",
+            read,
+            "Waveforms over a range, as counts of their source",
+            waves,
+        ))
+        .query("channel", "Which channel; needed")
+        .query("device", "Only from this device")
+        .answers::<Waves>(),
     ]
 }
 
@@ -70,7 +88,10 @@ impl Range {
             return Err(Problem::bad_request("from is not before to"));
         }
         if to.since(from) > max {
-            return Err(Problem::bad_request(format!("the range is longer than {} h", max.as_secs() / 3_600)));
+            return Err(Problem::bad_request(format!(
+                "the range is longer than {} h",
+                max.as_secs() / 3_600
+            )));
         }
         Ok(Span { from, to })
     }
@@ -80,9 +101,9 @@ impl Range {
 fn not_read(error: DatabaseError) -> Problem {
     match error {
         DatabaseError::TooMuch { .. } => Problem::bad_request(error),
-        DatabaseError::Sqlite { .. } | DatabaseError::UnknownSchema { .. } | DatabaseError::Damaged { .. } => {
-            Problem::fault(error)
-        }
+        DatabaseError::Sqlite { .. }
+        | DatabaseError::UnknownSchema { .. }
+        | DatabaseError::Damaged { .. } => Problem::fault(error),
     }
 }
 
@@ -96,7 +117,12 @@ struct Source {
 }
 
 /// The sources of a vital, the best first: medical grade, then whatever comes more often.
-fn sources(api: &Api, directory: &Directory, worn: &[(DeviceId, Vec<Span>)], vital: Vital) -> Vec<Source> {
+fn sources(
+    api: &Api,
+    directory: &Directory,
+    worn: &[(DeviceId, Vec<Span>)],
+    vital: Vital,
+) -> Vec<Source> {
     let mut sources = Vec::new();
     for (device, spans) in worn {
         let profile = directory.devices.get(device).and_then(|it| api.profiles.get(&it.profile));
@@ -110,11 +136,17 @@ fn sources(api: &Api, directory: &Directory, worn: &[(DeviceId, Vec<Span>)], vit
     sources
 }
 
-fn read_dots(series: &Series, org: OrgId, source: &Source, vital: Vital) -> Result<Vec<Dot>, DatabaseError> {
+fn read_dots(
+    series: &Series,
+    org: OrgId,
+    source: &Source,
+    vital: Vital,
+) -> Result<Vec<Dot>, DatabaseError> {
     let reach = source.cadence.saturating_mul(MISSED);
     let mut dots = Vec::new();
     for Span { from, to } in source.spans.iter().copied() {
-        let question = Question { org, device: source.device, channel: source.spec.channel(), from, to };
+        let question =
+            Question { org, device: source.device, channel: source.spec.channel(), from, to };
         for stretch in series.query(&question)? {
             let kind = stretch.kind.unwrap_or(source.spec.code);
             let value = |(mantissa, exp10)| {
@@ -122,8 +154,10 @@ fn read_dots(series: &Series, org: OrgId, source: &Source, vital: Vital) -> Resu
                 // A unit that this vital does not know is stored and never drawn as if it were known.
                 vital.thousandths(&measure).map_err(|_| model::MissingReason::Implausible)
             };
-            dots.extend(stretch.items.iter().map(|point| {
-                Dot { at: point.at, value: point.value.and_then(value), reach }
+            dots.extend(stretch.items.iter().map(|point| Dot {
+                at: point.at,
+                value: point.value.and_then(value),
+                reach,
             }));
         }
     }
@@ -133,7 +167,9 @@ fn read_dots(series: &Series, org: OrgId, source: &Source, vital: Vital) -> Resu
 
 fn gap(vital: Option<Vital>, hole: &Hole) -> Gap {
     let reason = match hole.why {
-        Nothing::Said(reason) => view::missing_words(vital.unwrap_or(Vital::HeartRate), reason).to_owned(),
+        Nothing::Said(reason) => {
+            view::missing_words(vital.unwrap_or(Vital::HeartRate), reason).to_owned()
+        }
         Nothing::NoData => "no_data".to_owned(),
         Nothing::NoDevice => "no_device".to_owned(),
     };
@@ -148,16 +184,23 @@ async fn trends(
     let patient = caller.patient()?;
     let span = range.span(caller.at, TRENDS_SPAN_MAX)?;
     let vitals: Vec<Vital> = match range.vital.as_deref() {
-        Some(names) => names.split(',').map(|name| Vital::read(name.trim())).collect::<Result<_, _>>()?,
+        Some(names) => {
+            names.split(',').map(|name| Vital::read(name.trim())).collect::<Result<_, _>>()?
+        }
         None => USUAL.to_vec(),
     };
     let points = match range.points.unwrap_or(TREND_POINTS) {
         points @ 2..=TREND_POINTS_MAX => points,
-        other => return Err(Problem::bad_request(format!("points is {other}; use 2 to {TREND_POINTS_MAX}"))),
+        other => {
+            return Err(Problem::bad_request(format!(
+                "points is {other}; use 2 to {TREND_POINTS_MAX}"
+            )));
+        }
     };
     let directory = api.engine.directory();
     let worn = worn(&directory, patient, span, caller.at);
-    let asked: Vec<_> = vitals.into_iter().map(|vital| (vital, sources(&api, &directory, &worn, vital))).collect();
+    let asked: Vec<_> =
+        vitals.into_iter().map(|vital| (vital, sources(&api, &directory, &worn, vital))).collect();
     let (series, org, now) = (api.series.clone(), caller.resource.org, caller.at);
     let read = move || {
         let lines = asked.into_iter().map(|(vital, sources)| {
@@ -167,21 +210,37 @@ async fn trends(
         });
         lines.collect::<Result<Vec<Trend>, DatabaseError>>()
     };
-    let series = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
+    let series =
+        tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
     Ok(Json(Trends { from: time(span.from), to: time(span.to), series }))
 }
 
-fn trend(vital: Vital, line: &[Dot], span: Span, now: Timestamp, points: usize, has_device: bool) -> Trend {
-    let values: Vec<(i64, i64)> =
-        line.iter().filter_map(|dot| dot.value.ok().map(|value| (dot.at.unix_millis(), value))).collect();
+fn trend(
+    vital: Vital,
+    line: &[Dot],
+    span: Span,
+    now: Timestamp,
+    points: usize,
+    has_device: bool,
+) -> Trend {
+    let values: Vec<(i64, i64)> = line
+        .iter()
+        .filter_map(|dot| dot.value.ok().map(|value| (dot.at.unix_millis(), value)))
+        .collect();
     // Nothing is missing from the future.
     let until_now = Span { from: span.from, to: span.to.min(now) };
     Trend {
         vital: vital.word(),
         label: label(vital),
         unit: unit(vital),
-        points: thinned(&values, points).into_iter().map(|(at, value)| (at, number(value))).collect(),
-        gaps: holes(line, until_now, has_device).iter().map(|hole| gap(Some(vital), hole)).collect(),
+        points: thinned(&values, points)
+            .into_iter()
+            .map(|(at, value)| (at, number(value)))
+            .collect(),
+        gaps: holes(line, until_now, has_device)
+            .iter()
+            .map(|hole| gap(Some(vital), hole))
+            .collect(),
         count: values.len(),
     }
 }
@@ -193,12 +252,14 @@ async fn waves(
 ) -> Result<Json<Waves>, Problem> {
     let patient = caller.patient()?;
     let span = range.span(caller.at, WAVES_SPAN_MAX)?;
-    let channel = range.channel.clone().ok_or_else(|| Problem::bad_request("channel is missing"))?;
+    let channel =
+        range.channel.clone().ok_or_else(|| Problem::bad_request("channel is missing"))?;
     let only: Option<DeviceId> = range.device.as_deref().map(parse).transpose()?;
     let directory = api.engine.directory();
     let mut worn = worn(&directory, patient, span, caller.at);
     worn.retain(|(device, _)| only.is_none_or(|only| only == *device));
-    let (series, org, name) = (api.series.clone(), caller.resource.org, Channel::from(channel.as_str()));
+    let (series, org, name) =
+        (api.series.clone(), caller.resource.org, Channel::from(channel.as_str()));
     let has_device = !worn.is_empty();
     let read = move || {
         let mut traces = Vec::new();
@@ -215,9 +276,11 @@ async fn waves(
         }
         Ok(joined(traces))
     };
-    let traces = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
+    let traces =
+        tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
     let until_now = Span { from: span.from, to: span.to.min(caller.at) };
-    let gaps = trace_holes(&traces, until_now, has_device).iter().map(|hole| gap(None, hole)).collect();
+    let gaps =
+        trace_holes(&traces, until_now, has_device).iter().map(|hole| gap(None, hole)).collect();
     Ok(Json(Waves { channel, spans: traces.iter().map(wave_span).collect(), gaps }))
 }
 

@@ -19,7 +19,9 @@ use crate::{
     Api,
     command::new_id,
     dto::{
-        patient::{Chart, ChartOxygen, Limits, NewPatient, Patient, PatientPage, SetLimits, SetScale, Side},
+        patient::{
+            Chart, ChartOxygen, Limits, NewPatient, Patient, PatientPage, SetLimits, SetScale, Side,
+        },
         words::{Spelt as _, read_day, read_time, thousandths},
     },
     extract::{Asked, Given, Named},
@@ -47,18 +49,42 @@ pub(crate) fn routes() -> Vec<Route> {
             .takes::<NewPatient>()
             .answers::<Patient>()
             .status(201),
-        Route::new(Method::GET, "/patients/{id}", at(Action::ReadPatient), "One patient with everything but the past of the signals", page)
-            .answers::<PatientPage>(),
-        Route::new(Method::POST, "/patients/{id}/chart", at(Action::ChartPatient), "Charts what a person observed", chart)
-            .takes::<Chart>()
-            .answers::<PatientPage>()
-            .status(201),
-        Route::new(Method::PUT, "/patients/{id}/limits/{vital}", at(Action::SetLimits), "Sets the alarm limits of a vital", set_limits)
-            .takes::<SetLimits>()
-            .answers::<Limits>(),
-        Route::new(Method::PUT, "/patients/{id}/spo2-scale", at(Action::SetSpO2Scale), "Orders the SpO₂ scale of NEWS2", set_scale)
-            .takes::<SetScale>()
-            .answers::<Patient>(),
+        Route::new(
+            Method::GET,
+            "/patients/{id}",
+            at(Action::ReadPatient),
+            "One patient with everything but the past of the signals",
+            page,
+        )
+        .answers::<PatientPage>(),
+        Route::new(
+            Method::POST,
+            "/patients/{id}/chart",
+            at(Action::ChartPatient),
+            "Charts what a person observed",
+            chart,
+        )
+        .takes::<Chart>()
+        .answers::<PatientPage>()
+        .status(201),
+        Route::new(
+            Method::PUT,
+            "/patients/{id}/limits/{vital}",
+            at(Action::SetLimits),
+            "Sets the alarm limits of a vital",
+            set_limits,
+        )
+        .takes::<SetLimits>()
+        .answers::<Limits>(),
+        Route::new(
+            Method::PUT,
+            "/patients/{id}/spo2-scale",
+            at(Action::SetSpO2Scale),
+            "Orders the SpO₂ scale of NEWS2",
+            set_scale,
+        )
+        .takes::<SetScale>()
+        .answers::<Patient>(),
     ]
 }
 
@@ -76,7 +102,9 @@ async fn list(
         None => directory.patients.values().filter(|it| it.org == caller.who.org).collect(),
     };
     let mut found = found;
-    found.sort_by(|a, b| (&a.family_name, &a.given_name, a.id).cmp(&(&b.family_name, &b.given_name, b.id)));
+    found.sort_by(|a, b| {
+        (&a.family_name, &a.given_name, a.id).cmp(&(&b.family_name, &b.given_name, b.id))
+    });
     page.cut(found.into_iter().map(|it| Patient::of(it, &directory, caller.at))).map(Json)
 }
 
@@ -86,7 +114,8 @@ async fn register_patient(
     Given(given): Given<NewPatient>,
 ) -> Result<(StatusCode, Json<Patient>), Problem> {
     let id = new_id(caller.at)?;
-    let birth_date = given.birth_date.as_deref().map(|text| read_day("birth_date", text)).transpose()?;
+    let birth_date =
+        given.birth_date.as_deref().map(|text| read_day("birth_date", text)).transpose()?;
     let patient = model::Patient {
         id,
         org: caller.who.org,
@@ -118,7 +147,8 @@ async fn chart(
     caller: Caller,
     Given(given): Given<Chart>,
 ) -> Result<(StatusCode, Json<PatientPage>), Problem> {
-    let observed_at = given.observed_at.as_deref().map(|text| read_time("observed_at", text)).transpose()?;
+    let observed_at =
+        given.observed_at.as_deref().map(|text| read_time("observed_at", text)).transpose()?;
     let charting = Charting {
         patient: caller.patient()?,
         observed_at: observed_at.unwrap_or(caller.at),
@@ -138,7 +168,9 @@ fn oxygen(given: ChartOxygen) -> Result<Oxygen, Problem> {
         if (0.0..=FLOW_L_PER_MIN_MAX).contains(&flow) {
             Ok((flow * 1_000.0).round() as u32)
         } else {
-            let words = format!("flow_l_per_min is {flow}; it lies between 0 and {FLOW_L_PER_MIN_MAX} L/min");
+            let words = format!(
+                "flow_l_per_min is {flow}; it lies between 0 and {FLOW_L_PER_MIN_MAX} L/min"
+            );
             Err(Problem::bad_request(words))
         }
     };

@@ -33,17 +33,35 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/users", org(Action::ReadUsers), "Logins", users)
             .answers::<Page<people::User>>()
             .paged(),
-        Route::new(Method::POST, "/users", org(Action::WriteUsers), "Adds a login; the answer has its one-time link", add_user)
-            .takes::<NewUser>()
-            .answers::<InvitedUser>()
-            .status(201),
-        Route::new(Method::GET, "/staff", org(Action::ReadStaff), "The people who work here", staff)
-            .answers::<Page<people::Staff>>()
-            .paged(),
-        Route::new(Method::POST, "/staff", org(Action::WriteStaff), "Adds a member of staff", add_staff)
-            .takes::<NewStaff>()
-            .answers::<people::Staff>()
-            .status(201),
+        Route::new(
+            Method::POST,
+            "/users",
+            org(Action::WriteUsers),
+            "Adds a login; the answer has its one-time link",
+            add_user,
+        )
+        .takes::<NewUser>()
+        .answers::<InvitedUser>()
+        .status(201),
+        Route::new(
+            Method::GET,
+            "/staff",
+            org(Action::ReadStaff),
+            "The people who work here",
+            staff,
+        )
+        .answers::<Page<people::Staff>>()
+        .paged(),
+        Route::new(
+            Method::POST,
+            "/staff",
+            org(Action::WriteStaff),
+            "Adds a member of staff",
+            add_staff,
+        )
+        .takes::<NewStaff>()
+        .answers::<people::Staff>()
+        .status(201),
     ]
 }
 
@@ -53,7 +71,8 @@ async fn users(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<people::User>>, Problem> {
     let directory = api.engine.directory();
-    let mut own: Vec<&User> = directory.users.values().filter(|user| user.org == caller.who.org).collect();
+    let mut own: Vec<&User> =
+        directory.users.values().filter(|user| user.org == caller.who.org).collect();
     own.sort_by(|a, b| a.login.cmp(&b.login));
     page.cut(own.into_iter().map(|user| people::User::of(user, &directory))).map(Json)
 }
@@ -73,7 +92,9 @@ async fn add_user(
     }
     let staff = match (known, &given.name, given.site_id.as_deref()) {
         (Some(staff), _, _) => Some(staff),
-        (None, Some(name), Some(site)) => Some(put_staff(&api, &caller, name, parse(site)?).await?.id),
+        (None, Some(name), Some(site)) => {
+            Some(put_staff(&api, &caller, name, parse(site)?).await?.id)
+        }
         (None, Some(_), None) => {
             let words = "a name makes a new member of staff, who needs a site_id; or give the staff_id of one who is here";
             return Err(Problem::bad_request(words));
@@ -81,9 +102,19 @@ async fn add_user(
         (None, None, _) => None,
     };
     if staff.is_none() && role != Role::It {
-        return Err(Problem::bad_request("staff_id is missing; those who care for patients have a name"));
+        return Err(Problem::bad_request(
+            "staff_id is missing; those who care for patients have a name",
+        ));
     }
-    let user = User { id: new_id(caller.at)?, org, login, role, staff, password_hash: None, disabled: false };
+    let user = User {
+        id: new_id(caller.at)?,
+        org,
+        login,
+        role,
+        staff,
+        password_hash: None,
+        disabled: false,
+    };
     api.ask(&caller, Wish::PutUser(user.clone())).await?;
     let (token, expires_at) = (token()?, caller.at.after(INVITATION_LASTS));
     let invite = Wish::Invite { user: user.id, token_hash: sha256(token.as_bytes()), expires_at };
@@ -98,7 +129,8 @@ async fn staff(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<people::Staff>>, Problem> {
     let directory = api.engine.directory();
-    let mut own: Vec<&Staff> = directory.staff.values().filter(|staff| staff.org == caller.who.org).collect();
+    let mut own: Vec<&Staff> =
+        directory.staff.values().filter(|staff| staff.org == caller.who.org).collect();
     own.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     page.cut(own.into_iter().map(|staff| people::Staff::of(staff, &directory))).map(Json)
 }

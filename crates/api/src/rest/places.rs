@@ -38,13 +38,22 @@ pub(crate) fn routes() -> Vec<Route> {
         list(Route::new(Method::GET, "/sites", read, "Sites", sites)),
         post(Route::new(Method::POST, "/sites", write, "Adds a site", add_site).takes::<NewSite>()),
         list(Route::new(Method::GET, "/care-units", read, "Care units", care_units)),
-        post(Route::new(Method::POST, "/care-units", write, "Adds a care unit", add_care_unit).takes::<NewCareUnit>()),
+        post(
+            Route::new(Method::POST, "/care-units", write, "Adds a care unit", add_care_unit)
+                .takes::<NewCareUnit>(),
+        ),
         of_unit(list(Route::new(Method::GET, "/rooms", read_unit, "Rooms", rooms))),
         post(Route::new(Method::POST, "/rooms", write, "Adds a room", add_room).takes::<NewRoom>()),
         of_unit(list(Route::new(Method::GET, "/beds", read_unit, "Beds", beds))),
         post(Route::new(Method::POST, "/beds", write, "Adds a bed", add_bed).takes::<NewBed>()),
-        Route::new(Method::GET, "/care-units/{id}/board", board, "The ward board, with the cursor to follow it from", show_board)
-            .answers::<Board>(),
+        Route::new(
+            Method::GET,
+            "/care-units/{id}/board",
+            board,
+            "The ward board, with the cursor to follow it from",
+            show_board,
+        )
+        .answers::<Board>(),
     ]
 }
 
@@ -55,21 +64,31 @@ const fn added(place: Place) -> (StatusCode, Json<Place>) {
     (StatusCode::CREATED, Json(place))
 }
 
-async fn sites(State(api): State<Arc<Api>>, caller: Caller, Asked(page): Asked<PageQuery>) -> Listed {
+async fn sites(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Listed {
     let directory = api.engine.directory();
-    let mut own: Vec<&Site> = directory.sites.values().filter(|site| site.org == caller.who.org).collect();
+    let mut own: Vec<&Site> =
+        directory.sites.values().filter(|site| site.org == caller.who.org).collect();
     own.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     page.cut(own.into_iter().map(|site| Place::new(site.id, &site.name))).map(Json)
 }
 
-async fn care_units(State(api): State<Arc<Api>>, caller: Caller, Asked(page): Asked<PageQuery>) -> Listed {
+async fn care_units(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Listed {
     let directory = api.engine.directory();
     page.cut(units_of(&directory, caller.who.org).into_iter().map(care_unit)).map(Json)
 }
 
 fn units_of(directory: &Directory, org: OrgId) -> Vec<&CareUnit> {
     let all = directory.care_units.values();
-    let mut units: Vec<&CareUnit> = all.filter(|unit| directory.org_of_site(unit.site) == Some(org)).collect();
+    let mut units: Vec<&CareUnit> =
+        all.filter(|unit| directory.org_of_site(unit.site) == Some(org)).collect();
     units.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     units
 }
@@ -90,13 +109,21 @@ fn room(room: &Room) -> Place {
     Place { care_unit_id: Some(room.care_unit.to_string()), ..Place::new(room.id, &room.name) }
 }
 
-async fn rooms(State(api): State<Arc<Api>>, caller: Caller, Asked(page): Asked<PageQuery>) -> Listed {
+async fn rooms(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Listed {
     let directory = api.engine.directory();
     let units = asked_units(&directory, &caller);
     page.cut(units.into_iter().flat_map(|unit| directory.rooms_of(unit)).map(room)).map(Json)
 }
 
-async fn beds(State(api): State<Arc<Api>>, caller: Caller, Asked(page): Asked<PageQuery>) -> Listed {
+async fn beds(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Listed {
     let directory = api.engine.directory();
     let units = asked_units(&directory, &caller);
     // Those who look after machines do not learn who lies where.
@@ -104,20 +131,31 @@ async fn beds(State(api): State<Arc<Api>>, caller: Caller, Asked(page): Asked<Pa
     let bed = |bed: &Bed| Place {
         room_id: Some(bed.room.to_string()),
         care_unit_id: directory.care_unit_of_bed(bed.id).map(|unit| unit.to_string()),
-        patient: directory.patient_in(bed.id).filter(|_| may_know).map(|patient| patient.to_string()),
+        patient: directory
+            .patient_in(bed.id)
+            .filter(|_| may_know)
+            .map(|patient| patient.to_string()),
         ..Place::new(bed.id, &bed.name)
     };
     page.cut(units.into_iter().flat_map(|unit| directory.beds_of(unit)).map(bed)).map(Json)
 }
 
-async fn add_site(State(api): State<Arc<Api>>, caller: Caller, Given(given): Given<NewSite>) -> Added {
+async fn add_site(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewSite>,
+) -> Added {
     let site = Site { id: new_id(caller.at)?, org: caller.who.org, name: given.name };
     let place = Place::new(site.id, &site.name);
     api.ask(&caller, Wish::PutSite(site)).await?;
     Ok(added(place))
 }
 
-async fn add_care_unit(State(api): State<Arc<Api>>, caller: Caller, Given(given): Given<NewCareUnit>) -> Added {
+async fn add_care_unit(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewCareUnit>,
+) -> Added {
     let site: SiteId = parse(&given.site_id)?;
     let unit = CareUnit { id: new_id(caller.at)?, site, name: given.name };
     let place = care_unit(&unit);
@@ -125,14 +163,23 @@ async fn add_care_unit(State(api): State<Arc<Api>>, caller: Caller, Given(given)
     Ok(added(place))
 }
 
-async fn add_room(State(api): State<Arc<Api>>, caller: Caller, Given(given): Given<NewRoom>) -> Added {
-    let new = Room { id: new_id(caller.at)?, care_unit: parse(&given.care_unit_id)?, name: given.name };
+async fn add_room(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewRoom>,
+) -> Added {
+    let new =
+        Room { id: new_id(caller.at)?, care_unit: parse(&given.care_unit_id)?, name: given.name };
     let place = room(&new);
     api.ask(&caller, Wish::PutRoom(new)).await?;
     Ok(added(place))
 }
 
-async fn add_bed(State(api): State<Arc<Api>>, caller: Caller, Given(given): Given<NewBed>) -> Added {
+async fn add_bed(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Given(given): Given<NewBed>,
+) -> Added {
     let bed = Bed { id: new_id(caller.at)?, room: parse(&given.room_id)?, name: given.name };
     let place = Place { room_id: Some(bed.room.to_string()), ..Place::new(bed.id, &bed.name) };
     api.ask(&caller, Wish::PutBed(bed)).await?;

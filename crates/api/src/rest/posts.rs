@@ -42,15 +42,33 @@ pub(crate) fn routes() -> Vec<Route> {
     let assign = Access::Permitted(Action::Assign, Scope::Bed);
     let charge = Access::Permitted(Action::AssignCharge, Scope::ChargePost);
     vec![
-        Route::new(Method::POST, "/beds/{id}/patient", moves, "Puts a patient into a bed, or empties it", occupy)
-            .takes::<PutPatient>()
-            .answers::<BedNow>(),
-        Route::new(Method::POST, "/posts/bed/{id}", assign, "Says who is the nurse of a bed", assign_bed)
-            .takes::<PutStaff>()
-            .answers::<BedNow>(),
-        Route::new(Method::POST, "/posts/charge/{id}", charge, "Says who runs a care unit", assign_charge)
-            .takes::<PutStaff>()
-            .answers::<ChargeNow>(),
+        Route::new(
+            Method::POST,
+            "/beds/{id}/patient",
+            moves,
+            "Puts a patient into a bed, or empties it",
+            occupy,
+        )
+        .takes::<PutPatient>()
+        .answers::<BedNow>(),
+        Route::new(
+            Method::POST,
+            "/posts/bed/{id}",
+            assign,
+            "Says who is the nurse of a bed",
+            assign_bed,
+        )
+        .takes::<PutStaff>()
+        .answers::<BedNow>(),
+        Route::new(
+            Method::POST,
+            "/posts/charge/{id}",
+            charge,
+            "Says who runs a care unit",
+            assign_charge,
+        )
+        .takes::<PutStaff>()
+        .answers::<ChargeNow>(),
     ]
 }
 
@@ -60,7 +78,8 @@ pub(crate) fn since(given: Option<&String>, now: Timestamp) -> Result<Timestamp,
 }
 
 fn bed_now(directory: &Directory, bed: BedId, now: Timestamp) -> Result<Json<BedNow>, Problem> {
-    let found = directory.beds.get(&bed).ok_or_else(|| Problem::not_found("there is no such bed"))?;
+    let found =
+        directory.beds.get(&bed).ok_or_else(|| Problem::not_found("there is no such bed"))?;
     let patient = directory.patient_in(bed).and_then(|id| directory.patients.get(&id));
     Ok(Json(BedNow {
         bed: Named { id: bed.to_string(), name: found.name.clone() },
@@ -85,7 +104,8 @@ async fn occupy(
         api.permit_also(&caller, Action::MovePatient, resource, path).await?;
     }
     let from = since(given.from.as_ref(), caller.at)?;
-    api.ask(&caller, Wish::Occupy(Encounter { key: bed, value, from, known_at: caller.at })).await?;
+    api.ask(&caller, Wish::Occupy(Encounter { key: bed, value, from, known_at: caller.at }))
+        .await?;
     bed_now(&api.engine.directory(), bed, caller.at)
 }
 

@@ -28,31 +28,61 @@ use crate::{
 };
 
 /// What every screen says of the program.
-const INTENDED_USE: &str = "Wardline is not a certified medical device. Do not rely on it for care.";
+const INTENDED_USE: &str =
+    "Wardline is not a certified medical device. Do not rely on it for care.";
 
 pub(crate) fn routes() -> Vec<Route> {
     let everybody = Access::Public("whoever signs in is not signed in yet");
     let link = Access::Public("the link itself is the secret");
     let demo = Access::Public("exists only in the demo, whose people are made up");
     vec![
-        Route::new(Method::POST, "/session", everybody, "Signs in; the session is a cookie", sign_in)
-            .takes::<SignIn>()
-            .status(204),
-        Route::new(Method::GET, "/session", Access::SignedIn, "Who is signed in", me).answers::<Me>(),
+        Route::new(
+            Method::POST,
+            "/session",
+            everybody,
+            "Signs in; the session is a cookie",
+            sign_in,
+        )
+        .takes::<SignIn>()
+        .status(204),
+        Route::new(Method::GET, "/session", Access::SignedIn, "Who is signed in", me)
+            .answers::<Me>(),
         Route::new(Method::DELETE, "/session", Access::SignedIn, "Signs out", sign_out).status(204),
-        Route::new(Method::POST, "/invitations/{token}", link, "Uses a one-time link: sets the password and signs in", accept)
-            .takes::<NewPassword>()
-            .status(204),
-        Route::new(Method::GET, "/demo-sign-ins", demo, "Whom one may be in the demo", demo_sign_ins)
-            .answers::<Page<DemoSignIn>>(),
-        Route::new(Method::POST, "/demo-sign-in/{login}", demo, "Signs in to the demo with one click", demo_sign_in)
-            .status(204),
+        Route::new(
+            Method::POST,
+            "/invitations/{token}",
+            link,
+            "Uses a one-time link: sets the password and signs in",
+            accept,
+        )
+        .takes::<NewPassword>()
+        .status(204),
+        Route::new(
+            Method::GET,
+            "/demo-sign-ins",
+            demo,
+            "Whom one may be in the demo",
+            demo_sign_ins,
+        )
+        .answers::<Page<DemoSignIn>>(),
+        Route::new(
+            Method::POST,
+            "/demo-sign-in/{login}",
+            demo,
+            "Signs in to the demo with one click",
+            demo_sign_in,
+        )
+        .status(204),
     ]
 }
 
 type Entered = Result<(StatusCode, HeaderMap), Problem>;
 
-async fn sign_in(State(api): State<Arc<Api>>, remote: Remote, Given(given): Given<SignIn>) -> Entered {
+async fn sign_in(
+    State(api): State<Arc<Api>>,
+    remote: Remote,
+    Given(given): Given<SignIn>,
+) -> Entered {
     let login = given.login.trim().to_lowercase();
     let wait = api.auth.watched().wait(&login, remote.address(), api.clock.now());
     if !wait.is_zero() {
@@ -61,7 +91,8 @@ async fn sign_in(State(api): State<Arc<Api>>, remote: Remote, Given(given): Give
     }
     let directory = api.engine.directory();
     // A login is unique in an organization; an installation for several asks each of them.
-    let found: Vec<&User> = directory.users_by_login(&login).filter(|user| !user.disabled).collect();
+    let found: Vec<&User> =
+        directory.users_by_login(&login).filter(|user| !user.disabled).collect();
     if found.is_empty() {
         api.auth.verify(&given.password, None).await?;
     }
@@ -92,7 +123,8 @@ async fn accept(
     remote: Remote,
     Given(given): Given<NewPassword>,
 ) -> Entered {
-    let used = || Problem::not_found("this link was used or is too old; ask hospital IT for a new one");
+    let used =
+        || Problem::not_found("this link was used or is too old; ask hospital IT for a new one");
     let token_hash = sha256(token.as_bytes());
     let _in_use = api.auth.take_link(token_hash).ok_or_else(used)?;
     let directory = api.engine.directory();
@@ -140,10 +172,16 @@ pub(crate) fn name_of(directory: &Directory, user: &User) -> String {
 
 async fn me(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Me>, Problem> {
     let directory = api.engine.directory();
-    let user = directory.users.get(&caller.who.user).ok_or_else(|| Problem::signed_out("sign in first"))?;
+    let user = directory
+        .users
+        .get(&caller.who.user)
+        .ok_or_else(|| Problem::signed_out("sign in first"))?;
     let org = directory.orgs.get(&user.org).map_or_else(String::new, |org| org.name.clone());
     let mine = user.staff.map(|staff| units_of(&directory, staff)).unwrap_or_default();
-    let own = directory.care_units.values().filter(|unit| directory.org_of_site(unit.site) == Some(user.org));
+    let own = directory
+        .care_units
+        .values()
+        .filter(|unit| directory.org_of_site(unit.site) == Some(user.org));
     let mut care_units: Vec<UnitOfMine> = own
         .map(|unit| UnitOfMine {
             id: unit.id.to_string(),
@@ -158,20 +196,35 @@ async fn me(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Me>, Pro
         org: Named { id: user.org.to_string(), name: org },
         care_units,
         shift: shift(&directory, user),
-        product: Product { name: "Wardline", version: api.config.version, intended_use: INTENDED_USE },
+        product: Product {
+            name: "Wardline",
+            version: api.config.version,
+            intended_use: INTENDED_USE,
+        },
     }))
 }
 
 /// The posts that a person holds now, if any.
 fn shift(directory: &Directory, user: &User) -> Option<Shift> {
     let staff = user.staff?;
-    let held = directory.assignments.keys().filter(|post| directory.holder_of(**post) == Some(staff));
+    let held =
+        directory.assignments.keys().filter(|post| directory.holder_of(**post) == Some(staff));
     let (mut beds, mut charge_of) = (Vec::new(), Vec::new());
     for post in held {
         match post {
-            Post::Bed(id) => beds.extend(directory.beds.get(id).map(|bed| Named { id: id.to_string(), name: bed.name.clone() })),
+            Post::Bed(id) => beds.extend(
+                directory
+                    .beds
+                    .get(id)
+                    .map(|bed| Named { id: id.to_string(), name: bed.name.clone() }),
+            ),
             Post::Charge(id) => {
-                charge_of.extend(directory.care_units.get(id).map(|it| Named { id: id.to_string(), name: it.name.clone() }));
+                charge_of.extend(
+                    directory
+                        .care_units
+                        .get(id)
+                        .map(|it| Named { id: id.to_string(), name: it.name.clone() }),
+                );
             }
         }
     }

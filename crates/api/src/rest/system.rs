@@ -27,7 +27,8 @@ pub(crate) fn routes() -> Vec<Route> {
     let read = Access::Permitted(Action::ReadSystem, Scope::Org);
     let public = Access::Public("the interface's description names no patient");
     vec![
-        Route::new(Method::GET, "/system", read, "How the server is doing", system).answers::<System>(),
+        Route::new(Method::GET, "/system", read, "How the server is doing", system)
+            .answers::<System>(),
         Route::new(Method::GET, "/openapi.json", public, "This description", description),
     ]
 }
@@ -58,7 +59,10 @@ async fn system(State(api): State<Arc<Api>>, _caller: Caller) -> Json<System> {
             fsync_us_p50: journal.fsync_p50_us,
             fsync_us_p99: journal.fsync_p99_us,
         },
-        rates: Rates { messages_per_s: engine.messages_per_s, readings_per_s: engine.readings_per_s },
+        rates: Rates {
+            messages_per_s: engine.messages_per_s,
+            readings_per_s: engine.readings_per_s,
+        },
         counters: Counters {
             stored: door.stored,
             duplicates: door.duplicates,

@@ -10,7 +10,9 @@ use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::client::IntoClientRequest as _};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, tungstenite::client::IntoClientRequest as _,
+};
 
 /// What came back.
 #[derive(Debug)]
@@ -32,7 +34,12 @@ impl Answer {
 
     /// The JSON of a good answer.
     pub(super) fn good(self) -> Value {
-        assert!(self.status.is_success(), "{} {}", self.status, String::from_utf8_lossy(&self.bytes));
+        assert!(
+            self.status.is_success(),
+            "{} {}",
+            self.status,
+            String::from_utf8_lossy(&self.bytes)
+        );
         self.json()
     }
 
@@ -72,7 +79,10 @@ impl Browser {
 
     /// A request with the cookie, and the header of our own pages where it changes something.
     pub(super) fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {
-        let mut request = Request::builder().method(&method).uri(path).header(header::HOST, self.address.to_string());
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string());
         if method != Method::GET {
             request = request.header("x-wardline", "1");
         }
@@ -105,7 +115,12 @@ impl Browser {
 
     /// Takes the session of an answer.
     pub(super) fn signed_in_by(&self, answer: &Answer) -> Self {
-        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", String::from_utf8_lossy(&answer.bytes));
+        assert_eq!(
+            answer.status,
+            StatusCode::NO_CONTENT,
+            "{}",
+            String::from_utf8_lossy(&answer.bytes)
+        );
         let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
         Self { cookie: Some(cookie), ..self.clone() }
     }
@@ -113,7 +128,12 @@ impl Browser {
     /// Adds a noun and gives its id.
     pub(super) async fn add(&self, path: &str, body: Value) -> String {
         let answer = self.post(path, body).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{path} {}", String::from_utf8_lossy(&answer.bytes));
+        assert_eq!(
+            answer.status,
+            StatusCode::CREATED,
+            "{path} {}",
+            String::from_utf8_lossy(&answer.bytes)
+        );
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
@@ -129,7 +149,9 @@ impl Browser {
         }
         match tokio_tungstenite::connect_async(request).await {
             Ok((socket, _)) => Ok(Feed { socket }),
-            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
+                Err(answer.status().as_u16())
+            }
             Err(error) => panic!("{error}"),
         }
     }

@@ -13,7 +13,8 @@ async fn tight(ward: &Ward) {
 
 fn alarm_in(frame: &Value, state: &str) -> bool {
     let alarms = frame["alarms"].as_array().into_iter().flatten();
-    frame["t"] == "delta" && alarms.into_iter().any(|alarm| alarm["state"] == state && alarm["vital"] == "heart_rate")
+    frame["t"] == "delta"
+        && alarms.into_iter().any(|alarm| alarm["state"] == state && alarm["vital"] == "heart_rate")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,37 +23,78 @@ async fn an_alarm_reaches_the_page_is_answered_once_and_ends_with_a_reason() {
     let ward = house.ward().await;
     let device = house.monitor(&ward).await;
     tight(&ward).await;
-    let mut feed = ward.nurse.feed(&format!("care_unit={}&waves=board", ward.unit), None).await.unwrap();
+    let mut feed =
+        ward.nurse.feed(&format!("care_unit={}&waves=board", ward.unit), None).await.unwrap();
     let hello = feed.next().await;
     assert_eq!((&hello["t"], &hello["resumed"]), (&json!("hello"), &json!(false)));
     house.measure(&ward, &device, 150).await;
     let raised = feed.until(|frame| alarm_in(frame, "active")).await;
     assert!(raised["cursor"].is_string() && raised["recording"] == true);
-    let alarm = raised["alarms"].as_array().unwrap().iter().find(|it| it["vital"] == "heart_rate").unwrap().clone();
-    assert_eq!((&alarm["priority"], &alarm["patient_name"], &alarm["bed_name"]), (&json!("high"), &json!("Ilse Brandt"), &json!("01")));
+    let alarm = raised["alarms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["vital"] == "heart_rate")
+        .unwrap()
+        .clone();
+    assert_eq!(
+        (&alarm["priority"], &alarm["patient_name"], &alarm["bed_name"]),
+        (&json!("high"), &json!("Ilse Brandt"), &json!("01"))
+    );
     assert_eq!((&alarm["mine"], &alarm["told"][0]["name"]), (&json!(true), &json!("PRIYA")));
     let path = format!("/alarms/{}", alarm["id"].as_str().unwrap());
 
     let standing = ward.nurse.get("/alarms?scope=mine&state=standing").await.good();
     assert_eq!(standing["items"][0]["id"], alarm["id"]);
-    let of_unit = ward.nurse.get(&format!("/alarms?scope=care_unit&care_unit={}", ward.unit)).await.good();
+    let of_unit =
+        ward.nurse.get(&format!("/alarms?scope=care_unit&care_unit={}", ward.unit)).await.good();
     assert_eq!(of_unit["items"][0]["id"], alarm["id"]);
-    assert_eq!(ward.admin.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.problem().0, 403);
-    assert_eq!(ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 0 })).await.problem().0, 400);
-    let answered = ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.good();
-    assert_eq!((&answered["state"], &answered["acknowledged_by"]["name"]), (&json!("acknowledged"), &json!("PRIYA")));
+    assert_eq!(
+        ward.admin
+            .post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 }))
+            .await
+            .problem()
+            .0,
+        403
+    );
+    assert_eq!(
+        ward.nurse
+            .post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 0 }))
+            .await
+            .problem()
+            .0,
+        400
+    );
+    let answered =
+        ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.good();
+    assert_eq!(
+        (&answered["state"], &answered["acknowledged_by"]["name"]),
+        (&json!("acknowledged"), &json!("PRIYA"))
+    );
     feed.until(|frame| alarm_in(frame, "acknowledged")).await;
 
-    assert_eq!(ward.nurse.post(&format!("{path}/end"), json!({ "reason": "other" })).await.problem().0, 400);
-    let ended = ward.nurse.post(&format!("{path}/end"), json!({ "reason": "artefact" })).await.good();
-    assert_eq!((&ended["state"], &ended["end"]), (&json!("ended"), &json!("ended by PRIYA, artefact")));
+    assert_eq!(
+        ward.nurse.post(&format!("{path}/end"), json!({ "reason": "other" })).await.problem().0,
+        400
+    );
+    let ended =
+        ward.nurse.post(&format!("{path}/end"), json!({ "reason": "artefact" })).await.good();
+    assert_eq!(
+        (&ended["state"], &ended["end"]),
+        (&json!("ended"), &json!("ended by PRIYA, artefact"))
+    );
     feed.until(|frame| alarm_in(frame, "ended")).await;
     // Nothing is raised any more.
-    let late = ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.problem();
+    let late = ward
+        .nurse
+        .post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 }))
+        .await
+        .problem();
     assert_eq!((late.0, late.1.as_str()), (409, "conflict"));
 
     let past = house.until(async || {
-        let list = ward.nurse.get(&format!("/alarms?care_unit={}&state=ended", ward.unit)).await.good();
+        let list =
+            ward.nurse.get(&format!("/alarms?care_unit={}&state=ended", ward.unit)).await.good();
         list["items"].as_array().unwrap().iter().find(|it| it["id"] == alarm["id"]).cloned()
     });
     assert_eq!(past.await["state"], "ended");
@@ -131,7 +173,12 @@ async fn a_feed_hears_wishes_and_ends_with_its_session() {
     // Opening, the look at the traces, and the close have left their traces.
     let trail = async || {
         let list = ward.admin.get("/audit?limit=200").await.good();
-        list["items"].as_array().unwrap().iter().map(|it| it["resource"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["resource"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let closed = format!("CLOSED /api/v1/feed?care_unit={}", ward.unit);
     house.until(async || trail().await.contains(&closed).then_some(())).await;

@@ -142,14 +142,19 @@ impl House {
         }
         let mut staff = Vec::new();
         for (login, role) in [("priya", "nurse"), ("tom", "charge_nurse"), ("mara", "physician")] {
-            let id = admin.add("/staff", json!({ "site_id": site, "name": login.to_uppercase() })).await;
+            let id =
+                admin.add("/staff", json!({ "site_id": site, "name": login.to_uppercase() })).await;
             admin.add("/users", json!({ "login": login, "role": role, "staff_id": id })).await;
             staff.push(id);
         }
-        let [nurse, charge, physician] = [self.click("priya").await, self.click("tom").await, self.click("mara").await];
+        let [nurse, charge, physician] =
+            [self.click("priya").await, self.click("tom").await, self.click("mara").await];
         charge.post(&format!("/posts/charge/{unit}"), json!({ "staff": staff[1] })).await.good();
         let patient = charge.add("/patients", someone("BR 001", "Ilse", "Brandt")).await;
-        charge.post(&format!("/beds/{}/patient", beds[0]), json!({ "patient": patient })).await.good();
+        charge
+            .post(&format!("/beds/{}/patient", beds[0]), json!({ "patient": patient }))
+            .await
+            .good();
         charge.post(&format!("/posts/bed/{}", beds[0]), json!({ "staff": staff[0] })).await.good();
         let (beds, staff) = (beds.try_into().unwrap(), staff.try_into().unwrap());
         Ward { site, unit, room, beds, patient, staff, admin, nurse, charge, physician }
@@ -159,7 +164,10 @@ impl House {
     pub(super) async fn monitor(&self, ward: &Ward) -> String {
         let body = json!({ "profile": "monitor", "serial": "M-1", "label": "Monitor 1", "care_unit": ward.unit });
         let id = ward.admin.add("/devices", body).await;
-        ward.admin.put(&format!("/devices/{id}/lifecycle"), json!({ "state": "in_service" })).await.good();
+        ward.admin
+            .put(&format!("/devices/{id}/lifecycle"), json!({ "state": "in_service" }))
+            .await
+            .good();
         let on = json!({ "patient": ward.patient });
         ward.charge.post(&format!("/devices/{id}/association"), on).await.good();
         id
@@ -167,7 +175,13 @@ impl House {
 
     /// A heart rate from the monitor, durable when this returns.
     pub(super) async fn measure(&self, ward: &Ward, device: &str, per_min: u32) {
-        self.say(ward, device, &format!(r#"[{{"n":"MDC_ECG_HEART_RATE","u":"/min","v":{per_min}}}]"#)).await.unwrap();
+        self.say(
+            ward,
+            device,
+            &format!(r#"[{{"n":"MDC_ECG_HEART_RATE","u":"/min","v":{per_min}}}]"#),
+        )
+        .await
+        .unwrap();
     }
 
     /// Any message from the monitor.

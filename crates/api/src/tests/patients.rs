@@ -26,14 +26,20 @@ async fn what_is_charted_counts_in_the_score_of_the_page() {
         let parts = after["news2"]["parts"].as_array().unwrap();
         parts.iter().find(|part| part["input"] == input).unwrap().clone()
     };
-    assert_eq!((&part("consciousness")["points"], &part("consciousness")["state"]), (&json!(3), &json!("charted")));
+    assert_eq!(
+        (&part("consciousness")["points"], &part("consciousness")["state"]),
+        (&json!(3), &json!("charted"))
+    );
     assert_eq!(part("oxygen")["points"], 2);
     assert_eq!(part("respiratory_rate")["points"], 3);
     assert_eq!(after["news2"]["complete"], false);
     assert_eq!(after["news2"]["total"], Value::Null);
     let charted = &after["charting"][0];
     assert_eq!((&charted["by"]["name"], &charted["note"]), (&json!("PRIYA"), &json!("sleepy")));
-    assert_eq!(charted["oxygen"], json!({ "kind": "added", "flow_l_per_min": 2.5, "by": "nasal_cannula" }));
+    assert_eq!(
+        charted["oxygen"],
+        json!({ "kind": "added", "flow_l_per_min": 2.5, "by": "nasal_cannula" })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,8 +50,14 @@ async fn nonsense_is_not_charted_limited_or_ordered() {
     let chart = async |body: Value| ward.nurse.post(&format!("{path}/chart"), body).await.problem();
     assert_eq!(chart(json!({})).await.2, "nothing is charted: no consciousness, oxygen or breaths");
     assert_eq!(chart(json!({ "consciousness": "asleep" })).await.0, 400);
-    assert_eq!(chart(json!({ "breaths_per_min": 12, "observed_at": "2199-01-01T00:00:00Z" })).await.0, 400);
-    assert_eq!(chart(json!({ "breaths_per_min": 12, "observed_at": "2001-01-01T00:00:00Z" })).await.0, 400);
+    assert_eq!(
+        chart(json!({ "breaths_per_min": 12, "observed_at": "2199-01-01T00:00:00Z" })).await.0,
+        400
+    );
+    assert_eq!(
+        chart(json!({ "breaths_per_min": 12, "observed_at": "2001-01-01T00:00:00Z" })).await.0,
+        400
+    );
     let flow = json!({ "oxygen": { "kind": "added", "flow_l_per_min": -1, "by": "other" } });
     assert!(chart(flow).await.2.starts_with("flow_l_per_min is -1"));
     assert_eq!(chart(json!({ "oxygen": { "kind": "helium" } })).await.0, 400);
@@ -55,11 +67,15 @@ async fn nonsense_is_not_charted_limited_or_ordered() {
     };
     let side = |limit: f64, clears_at: f64| json!({ "limit": limit, "clears_at": clears_at, "delay_s": 5, "priority": "medium" });
     let set = limits("heart_rate", side(45.0, 48.0), side(130.0, 125.0)).await.good();
-    assert_eq!((&set["low"]["limit"], &set["high"]["delay_s"], &set["is_default"]), (&json!(45.0), &json!(5.0), &json!(false)));
+    assert_eq!(
+        (&set["low"]["limit"], &set["high"]["delay_s"], &set["is_default"]),
+        (&json!(45.0), &json!(5.0), &json!(false))
+    );
     assert_eq!(limits("heart_rate", side(140.0, 142.0), side(130.0, 125.0)).await.problem().0, 400);
     assert_eq!(limits("mood", Value::Null, Value::Null).await.problem().0, 400);
     let page = ward.nurse.get(&path).await.good();
-    let heart = page["limits"].as_array().unwrap().iter().find(|it| it["vital"] == "heart_rate").unwrap();
+    let heart =
+        page["limits"].as_array().unwrap().iter().find(|it| it["vital"] == "heart_rate").unwrap();
     assert_eq!(heart["high"]["limit"], 130.0);
 
     let scale = |scale: u8| json!({ "scale": scale });
@@ -83,20 +99,43 @@ async fn a_number_is_on_the_page_in_the_trend_and_gone_with_the_device() {
         page["numerics"].as_array().unwrap().iter().find(|it| it["value"] == 72.0).cloned()
     });
     let number = number.await;
-    assert_eq!((&number["vital"], &number["text"], &number["state"]), (&json!("heart_rate"), &json!("72"), &json!("live")));
+    assert_eq!(
+        (&number["vital"], &number["text"], &number["state"]),
+        (&json!("heart_rate"), &json!("72"), &json!("live"))
+    );
     assert_eq!(number["device"], json!(device));
-    let trend = async || ward.nurse.get(&format!("{path}/trends?vital=heart_rate,saturation")).await.good();
-    let line = house.until(async || Some(trend().await).filter(|it| it["series"][0]["count"] == 3)).await;
-    let values: Vec<_> = line["series"][0]["points"].as_array().unwrap().iter().map(|point| point[1].as_f64().unwrap()).collect();
+    let trend =
+        async || ward.nurse.get(&format!("{path}/trends?vital=heart_rate,saturation")).await.good();
+    let line =
+        house.until(async || Some(trend().await).filter(|it| it["series"][0]["count"] == 3)).await;
+    let values: Vec<_> = line["series"][0]["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| point[1].as_f64().unwrap())
+        .collect();
     assert_eq!(values, [70.0, 71.0, 72.0]);
     assert_eq!(line["series"][0]["gaps"][0]["reason"], "no_data");
-    assert_eq!((&line["series"][1]["points"], &line["series"][1]["gaps"][0]["reason"]), (&json!([]), &json!("no_device")));
+    assert_eq!(
+        (&line["series"][1]["points"], &line["series"][1]["gaps"][0]["reason"]),
+        (&json!([]), &json!("no_device"))
+    );
     // Another patient's chart has nothing of it.
     let other = ward.charge.add("/patients", super::house::someone("BR 007", "Eva", "Other")).await;
     let none = ward.nurse.get(&format!("/patients/{other}/trends?vital=heart_rate")).await.good();
     assert_eq!(none["series"][0]["count"], 0);
-    for wrong in ["from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from=0", "points=1", "vital=mood", "from=yesterday"] {
-        assert_eq!(ward.nurse.get(&format!("{path}/trends?{wrong}")).await.problem().0, 400, "{wrong}");
+    for wrong in [
+        "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+        "from=0",
+        "points=1",
+        "vital=mood",
+        "from=yesterday",
+    ] {
+        assert_eq!(
+            ward.nurse.get(&format!("{path}/trends?{wrong}")).await.problem().0,
+            400,
+            "{wrong}"
+        );
     }
     assert_eq!(ward.nurse.get(&format!("{path}/waves")).await.problem().0, 400);
     let waves = ward.nurse.get(&format!("{path}/waves?channel=MDC_ECG_ELEC_POTL_II")).await.good();
@@ -111,11 +150,17 @@ async fn a_look_at_a_patient_leaves_a_trace_and_so_does_a_refusal() {
     ward.nurse.get(&path).await.good();
     ward.admin.get(&path).await.problem();
     let trail = async || {
-        let list = ward.admin.get(&format!("/audit?patient={}&limit=200", ward.patient)).await.good();
+        let list =
+            ward.admin.get(&format!("/audit?patient={}&limit=200", ward.patient)).await.good();
         let lines = list["items"].as_array().unwrap().iter().map(|it| {
             let text = |key: &str| it[key].as_str().unwrap().to_owned();
             let sign = if it["allowed"] == true { '+' } else { '-' };
-            format!("{sign}{} {} {}", it["actor"]["name"].as_str().unwrap(), text("action"), text("resource"))
+            format!(
+                "{sign}{} {} {}",
+                it["actor"]["name"].as_str().unwrap(),
+                text("action"),
+                text("resource")
+            )
         });
         lines.collect::<Vec<_>>()
     };
@@ -133,7 +178,11 @@ async fn a_look_at_a_patient_leaves_a_trace_and_so_does_a_refusal() {
     let whole = trail().await;
     let first = ward.admin.get(&format!("/audit?patient={}&limit=1", ward.patient)).await.good();
     assert!(first["next"].is_string());
-    let second = format!("/audit?patient={}&limit=1&cursor={}", ward.patient, first["next"].as_str().unwrap());
+    let second = format!(
+        "/audit?patient={}&limit=1&cursor={}",
+        ward.patient,
+        first["next"].as_str().unwrap()
+    );
     assert_eq!(ward.admin.get(&second).await.good()["items"].as_array().unwrap().len(), 1);
     assert!(whole.len() >= 3);
 }
@@ -146,10 +195,15 @@ async fn a_message_that_nobody_can_read_is_kept_whole_for_hospital_it() {
     let refused = house.say(&ward, &device, "not SenML").await.unwrap_err();
     assert!(refused.contains("kept as dead letter"), "{refused}");
     let letters = async || ward.admin.get("/dead-letters").await.good();
-    let list = house.until(async || Some(letters().await).filter(|it| it["items"][0].is_object())).await;
+    let list =
+        house.until(async || Some(letters().await).filter(|it| it["items"][0].is_object())).await;
     let letter = &list["items"][0];
-    assert_eq!((&letter["device_label"], &letter["size"], &letter["payload"]), (&json!("Monitor 1"), &json!(9), &Value::Null));
-    let whole = ward.admin.get(&format!("/dead-letters/{}", letter["id"].as_str().unwrap())).await.good();
+    assert_eq!(
+        (&letter["device_label"], &letter["size"], &letter["payload"]),
+        (&json!("Monitor 1"), &json!(9), &Value::Null)
+    );
+    let whole =
+        ward.admin.get(&format!("/dead-letters/{}", letter["id"].as_str().unwrap())).await.good();
     assert_eq!(whole["payload"], "bm90IFNlbk1M");
     assert_eq!(ward.nurse.get("/dead-letters").await.problem().0, 403);
 }

@@ -13,11 +13,17 @@ async fn the_first_link_makes_the_administrator_once() {
     let house = House::open_as(false).await;
     let stranger = house.stranger();
     let link = house.invitation.replace("/invite/", "/invitations/");
-    assert_eq!(stranger.post(&link, json!({ "password": "short" })).await.problem().1, "bad-request");
+    assert_eq!(
+        stranger.post(&link, json!({ "password": "short" })).await.problem().1,
+        "bad-request"
+    );
     let password = json!({ "password": "correct horse battery" });
     let admin = stranger.signed_in_by(&stranger.post(&link, password.clone()).await);
     let me = admin.get("/session").await.good();
-    assert_eq!((me["user"]["login"].as_str(), me["user"]["role"].as_str()), (Some("admin"), Some("it")));
+    assert_eq!(
+        (me["user"]["login"].as_str(), me["user"]["role"].as_str()),
+        (Some("admin"), Some("it"))
+    );
     assert_eq!(me["org"]["name"], "North");
     assert_eq!(stranger.post(&link, password).await.problem().0, 404);
 
@@ -57,7 +63,10 @@ async fn wrong_passwords_are_refused_alike_and_then_have_to_wait() {
         stranger.post("/session", json!({ "login": login, "password": password })).await.problem()
     };
     let wrong = attempt("admin", "wrong").await;
-    assert_eq!(wrong, (401, "signed-out".to_owned(), "the login or the password is wrong".to_owned()));
+    assert_eq!(
+        wrong,
+        (401, "signed-out".to_owned(), "the login or the password is wrong".to_owned())
+    );
     assert_eq!(attempt("nobody", "wrong").await, wrong);
     for _ in 0..4 {
         assert_eq!(attempt("admin", "wrong").await.0, 401);
@@ -83,7 +92,8 @@ async fn one_click_sign_in_exists_in_the_demo_only() {
 async fn a_change_needs_the_header_that_other_sites_cannot_send() {
     let house = House::open().await;
     let admin = house.click("admin").await;
-    let mut request = admin.request(Method::POST, "/api/v1/sites", Body::from(r#"{"name":"North"}"#));
+    let mut request =
+        admin.request(Method::POST, "/api/v1/sites", Body::from(r#"{"name":"North"}"#));
     request.headers_mut().remove("x-wardline");
     assert_eq!(admin.send(request).await.problem().0, 403);
     let mut forged = admin.request(Method::GET, "/api/v1/session", Body::empty());

@@ -17,7 +17,10 @@ async fn what_is_not_understood_is_a_problem_by_name() {
     let (admin, charge) = (&ward.admin, &ward.charge);
     let huge = Body::from(vec![b' '; BODY_LEN_MAX + 1]);
     let request = admin.request(Method::POST, "/api/v1/session", huge);
-    assert_eq!(admin.send(request).await.problem(), (413, "too-large".to_owned(), "a body has at most 262144 bytes".to_owned()));
+    assert_eq!(
+        admin.send(request).await.problem(),
+        (413, "too-large".to_owned(), "a body has at most 262144 bytes".to_owned())
+    );
     let full = Body::from(vec![b' '; BODY_LEN_MAX]);
     let request = admin.request(Method::POST, "/api/v1/session", full);
     assert_eq!(admin.send(request).await.problem().0, 400);
@@ -45,7 +48,15 @@ async fn what_is_not_understood_is_a_problem_by_name() {
 async fn every_answer_carries_the_headers_that_keep_pages_safe() {
     let house = House::open().await;
     let stranger = house.stranger();
-    for path in ["/", "/sign-in", "/api/v1/session", "/assets/app.js", "/nowhere", "/healthz", "/assets/nothing.js"] {
+    for path in [
+        "/",
+        "/sign-in",
+        "/api/v1/session",
+        "/assets/app.js",
+        "/nowhere",
+        "/healthz",
+        "/assets/nothing.js",
+    ] {
         let answer = stranger.send(stranger.request(Method::GET, path, Body::empty())).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{path}: {policy}");
@@ -62,10 +73,17 @@ async fn every_answer_carries_the_headers_that_keep_pages_safe() {
 async fn the_shell_stands_at_every_page_and_files_are_known_by_their_content() {
     let house = House::open().await;
     let stranger = house.stranger();
-    let get = async |path: &str| stranger.send(stranger.request(Method::GET, path, Body::empty())).await;
-    for path in ["/sign-in", "/ward/x", "/patients/x", "/alarms", "/devices", "/system", "/invite/x"] {
+    let get =
+        async |path: &str| stranger.send(stranger.request(Method::GET, path, Body::empty())).await;
+    for path in
+        ["/sign-in", "/ward/x", "/patients/x", "/alarms", "/devices", "/system", "/invite/x"]
+    {
         let page = get(path).await;
-        assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"), "{path}");
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (StatusCode::OK, "text/html; charset=utf-8"),
+            "{path}"
+        );
         let text = String::from_utf8(page.bytes).unwrap();
         assert!(text.contains("/assets/app.js") && !text.contains("<script>"), "{path}");
     }
@@ -83,7 +101,12 @@ async fn the_shell_stands_at_every_page_and_files_are_known_by_their_content() {
     let named = get(&format!("/assets/app.js?v={version}")).await;
     assert!(named.header("cache-control").contains("immutable"));
     assert_eq!(get("/assets/app.js?v=00000000").await.header("cache-control"), "no-cache");
-    for outside in ["/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/vendor/README.md", "/assets//etc/passwd"] {
+    for outside in [
+        "/assets/../Cargo.toml",
+        "/assets/%2e%2e/Cargo.toml",
+        "/assets/vendor/README.md",
+        "/assets//etc/passwd",
+    ] {
         assert_eq!(get(outside).await.status, StatusCode::NOT_FOUND, "{outside}");
     }
 }
@@ -105,7 +128,8 @@ async fn the_first_screen_is_the_one_of_the_role() {
 async fn health_and_metrics_say_how_it_is() {
     let house = House::open().await;
     let stranger = house.stranger();
-    let get = async |path: &str| stranger.send(stranger.request(Method::GET, path, Body::empty())).await;
+    let get =
+        async |path: &str| stranger.send(stranger.request(Method::GET, path, Body::empty())).await;
     assert_eq!(get("/healthz").await.bytes, b"ok\n");
     let ready = get("/readyz").await.good();
     assert_eq!((&ready["ready"], &ready["recording"]), (&json!(true), &json!(true)));
@@ -114,11 +138,17 @@ async fn health_and_metrics_say_how_it_is() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let other = Browser::new(listener.local_addr().unwrap());
     tokio::spawn(serve_metrics(house.api.clone(), listener));
-    let request = Request::get("/metrics").header(header::HOST, "localhost").body(Body::empty()).unwrap();
+    let request =
+        Request::get("/metrics").header(header::HOST, "localhost").body(Body::empty()).unwrap();
     let answer = other.send(request).await;
     assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
     let text = String::from_utf8(answer.bytes).unwrap();
-    for line in ["wardline_journal_recording 1", "# TYPE wardline_http_requests counter", "# UNIT wardline_uptime_seconds seconds", "# EOF"] {
+    for line in [
+        "wardline_journal_recording 1",
+        "# TYPE wardline_http_requests counter",
+        "# UNIT wardline_uptime_seconds seconds",
+        "# EOF",
+    ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert_eq!(other.get("/session").await.status, StatusCode::NOT_FOUND);
@@ -141,7 +171,12 @@ async fn the_system_page_has_what_the_screens_show() {
     let ward = house.ward().await;
     let system = ward.nurse.get("/system").await.good();
     assert_eq!(system["journal"]["status"], "recording");
-    for (group, key) in [("journal", "fsync_us_p99"), ("rates", "readings_per_s"), ("counters", "dead_letters"), ("latencies", "receive_to_durable_ms_p50")] {
+    for (group, key) in [
+        ("journal", "fsync_us_p99"),
+        ("rates", "readings_per_s"),
+        ("counters", "dead_letters"),
+        ("latencies", "receive_to_durable_ms_p50"),
+    ] {
         assert!(system[group][key].is_number(), "{group}.{key}: {system}");
     }
     assert_ne!(system["journal"]["bytes"], Value::from(0));

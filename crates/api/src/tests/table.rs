@@ -14,10 +14,17 @@ fn address(route: &Route, ids: &[(Scope, String)]) -> String {
         Access::Permitted(_, scope) => Some(scope),
         Access::Public(_) | Access::SignedIn => None,
     };
-    let id = ids.iter().find(|(of, _)| Some(*of) == scope).map_or("0192f0c1-2b3a-7c4d-8e5f-00000000002a", |(_, id)| id);
+    let id = ids
+        .iter()
+        .find(|(of, _)| Some(*of) == scope)
+        .map_or("0192f0c1-2b3a-7c4d-8e5f-00000000002a", |(_, id)| id);
     let path = route.path.replace("{id}", id).replace("{vital}", "heart_rate");
     let path = path.replace("{certificate}", "0192f0c1-2b3a-7c4d-8e5f-00000000002a");
-    let query = if scope == Some(Scope::CareUnitOfQuery) { format!("?care_unit={}", ids[0].1) } else { String::new() };
+    let query = if scope == Some(Scope::CareUnitOfQuery) {
+        format!("?care_unit={}", ids[0].1)
+    } else {
+        String::new()
+    };
     format!("{BASE}{}{query}", path.replace("{token}", "x").replace("{login}", "x"))
 }
 
@@ -34,15 +41,29 @@ async fn every_route_is_shut_without_a_session_and_for_roles_that_lack_its_actio
         (Scope::Device, device),
     ];
     let (mut shut, mut forbidden) = (0, 0);
-    let people = [("priya", &ward.nurse), ("tom", &ward.charge), ("mara", &ward.physician), ("admin", &ward.admin)];
+    let people = [
+        ("priya", &ward.nurse),
+        ("tom", &ward.charge),
+        ("mara", &ward.physician),
+        ("admin", &ward.admin),
+    ];
     for route in table() {
         let Access::Permitted(action, scope) = route.access else {
-            assert!(!route.path.contains("{id}"), "{} is about something and asks nobody", route.path);
+            assert!(
+                !route.path.contains("{id}"),
+                "{} is about something and asks nobody",
+                route.path
+            );
             continue;
         };
         let path = address(&route, &ids);
         let request = house.stranger().request(route.method.clone(), &path, Body::from("{}"));
-        assert_eq!(house.stranger().send(request).await.problem().0, 401, "{} {path}", route.method);
+        assert_eq!(
+            house.stranger().send(request).await.problem().0,
+            401,
+            "{} {path}",
+            route.method
+        );
         shut += 1;
         // Alarms are made by readings; the feed's tests have one.
         if scope == Scope::Alarm {
@@ -59,7 +80,12 @@ async fn every_route_is_shut_without_a_session_and_for_roles_that_lack_its_actio
             }
             let request = browser.request(route.method.clone(), &path, Body::from("{}"));
             let (status, kind, detail) = browser.send(request).await.problem();
-            assert_eq!((status, kind.as_str()), (403, "forbidden"), "{login} {} {path}: {detail}", route.method);
+            assert_eq!(
+                (status, kind.as_str()),
+                (403, "forbidden"),
+                "{login} {} {path}: {detail}",
+                route.method
+            );
             assert!(detail.contains(action.word()), "{detail}");
             forbidden += 1;
         }
@@ -84,8 +110,17 @@ fn every_action_of_the_policy_has_a_route() {
 fn no_two_rows_have_one_address_and_public_ones_say_why() {
     let mut seen = BTreeSet::new();
     for route in table() {
-        assert!(seen.insert((route.method.to_string(), route.path)), "{} {}", route.method, route.path);
-        assert!(route.path.starts_with('/') && !route.summary.is_empty() && !route.summary.ends_with('.'));
+        assert!(
+            seen.insert((route.method.to_string(), route.path)),
+            "{} {}",
+            route.method,
+            route.path
+        );
+        assert!(
+            route.path.starts_with('/')
+                && !route.summary.is_empty()
+                && !route.summary.ends_with('.')
+        );
         if let Access::Public(why) = route.access {
             assert!(why.len() > 10, "{}", route.path);
         }
@@ -102,17 +137,30 @@ fn the_committed_description_is_that_of_the_table() {
         std::fs::write(&file, &fresh).unwrap();
     }
     let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(committed == fresh, "docs/openapi.json is not what the code says; run the test with UPDATE=1 and read the diff");
+    assert!(
+        committed == fresh,
+        "docs/openapi.json is not what the code says; run the test with UPDATE=1 and read the diff"
+    );
     let document: serde_json::Value = serde_json::from_str(&fresh).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    let described: BTreeSet<String> = document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
-        item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
-    }).collect();
-    let routed: BTreeSet<String> = table().iter().map(|it| format!("{} {BASE}{}", it.method, it.path)).collect();
+    let described: BTreeSet<String> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .unwrap()
+                .keys()
+                .map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let routed: BTreeSet<String> =
+        table().iter().map(|it| format!("{} {BASE}{}", it.method, it.path)).collect();
     assert_eq!(described, routed);
     // Each reference leads somewhere.
     let schemas = document["components"]["schemas"].as_object().unwrap();
-    let text = fresh.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let text =
+        fresh.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap());
     let dangling: BTreeSet<&str> = text.filter(|name| !schemas.contains_key(*name)).collect();
     assert!(dangling.is_empty(), "{dangling:?}");
 }

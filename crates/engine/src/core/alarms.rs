@@ -507,6 +507,10 @@ impl Core {
     ) {
         let key = changed.key;
         if !self.alarms.slots.contains_key(&key) {
+            if matches!(changed.step.change, Change::SignalLost | Change::SignalFound) {
+                // The slot was forgotten with the command that led to this.
+                return;
+            }
             let rule = self.rule_of(key, None);
             self.alarms.slots.insert(key, Slot::new(rule));
         }
@@ -594,6 +598,11 @@ impl Core {
         }
     }
 
+    /// Whether what the alarm is about is gone.
+    pub(crate) fn is_retired(&self, key: AlarmKey) -> bool {
+        self.alarms.slots.get(&key).is_some_and(|slot| slot.retired)
+    }
+
     /// Forgets a slot that nothing weighs any more, at once or when its alarm is over.
     pub(super) fn forget_when_quiet(&mut self, key: AlarmKey) {
         let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
@@ -623,7 +632,9 @@ impl Core {
     /// Takes in what one alarm says to another.
     pub(super) fn weighed(&mut self, turn: &mut Turn<'_>, weighed: &Weighed) {
         let known = Evidence::known(weighed.verdict, weighed.at, weighed.device);
+        let now = std::mem::replace(&mut turn.now, weighed.at);
         self.take_evidence(turn, weighed.key, known);
+        turn.now = now;
     }
 
     /// Ends every alarm for which `concerns` is true, because its subject is gone, and forgets the slots.

@@ -235,16 +235,23 @@ impl Core {
         latest: Latest,
         is_late: bool,
     ) {
+        if self.directory.subject_of(latest.device) != Subject::Patient(patient) {
+            // What a device had kept of whom it left behind fills that chart.
+            return;
+        }
         let run = self.patients.entry(patient).or_default();
         if run.latest.get(&vital).is_some_and(|before| !replaces(before, &latest)) {
             return;
         }
         run.latest.insert(vital, latest);
         self.changes.numerics.insert((patient, vital));
-        if !latest.decides || is_late {
+        if !latest.decides {
             return;
         }
-        self.weigh_vital(turn, patient, vital, &latest);
+        if !is_late {
+            self.weigh_vital(turn, patient, vital, &latest);
+        }
+        // The score has ages of its own, which are longer.
         if super::news::is_input(vital) {
             self.rescore(turn, patient);
         }

@@ -206,8 +206,9 @@ impl Ward {
     /// Lets time pass and looks at every deadline on the way, as the loop does.
     fn wait_until(&mut self, to: Timestamp) {
         while let Some(due) = self.core.next_deadline().filter(|due| *due <= to) {
+            // After a crash what was due before it is looked at first.
             self.now = self.now.max(due);
-            self.core.tick(self.now, &mut self.out);
+            self.core.tick(due.max(self.core.now()), &mut self.out);
             self.tell();
         }
         self.now = self.now.max(to);

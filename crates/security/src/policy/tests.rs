@@ -95,9 +95,7 @@ fn words_are_unique_and_every_action_is_for_somebody() {
 #[test]
 fn a_refusal_says_who_could() {
     let refused = permit(&who(Role::Nurse, 1), Action::ChartPatient, &patient(2));
-    let Decision::Denied { explanation, .. } = refused else {
-        unreachable!("allowed")
-    };
+    let Decision::Denied { explanation, .. } = refused else { unreachable!("allowed") };
     let text =
         "`patient.chart` is for nurses of the care unit; ask there, or be posted to it first";
     assert_eq!(explanation, text);

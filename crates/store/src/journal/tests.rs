@@ -293,3 +293,33 @@ fn the_head_of_a_log_with_all_its_partitions_is_one_frame_and_is_read_back() {
     assert_eq!(durable.positions()[0].seq, 2);
     assert_eq!(numbers(&all_of(&journal)), Vec::from_iter(0..count + 5));
 }
+
+#[test]
+fn a_segment_without_its_head_is_never_acknowledged() {
+    let disk = FaultyDisk::new();
+    // A bound that is wrong: the head of so many partitions is longer than a frame.
+    let limits =
+        JournalLimits { segment_len: 8 << 20, partitions_max: 80_000, ..JournalLimits::default() };
+    let open = || Journal::open(disk.clone(), clock(), limits).unwrap();
+    let (journal, _) = open();
+    for first in [0, 40_000] {
+        let group = (first..first + 40_000).map(|number| entry(number, number, 8)).collect();
+        journal.append(group).wait().unwrap();
+    }
+    let mut acknowledged = Vec::from_iter(0..80_000);
+    // Twenty of these need three segments.
+    let mut refused = None;
+    for number in 80_000..80_020 {
+        match journal.append(vec![entry(number, 0, 900_000)]).wait() {
+            Ok(_) => acknowledged.push(number),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+    }
+    let Some(error) = refused else { panic!("a segment without a head was acknowledged") };
+    assert!(matches!(error, AppendError::Fault(_)), "{error}");
+    journal.close();
+    assert_eq!(numbers(&all_of(&open().0)), acknowledged);
+}

@@ -82,7 +82,10 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<(), Rec
         Noun::Audit(entry) => (AUDIT, audit_values(row, entry)),
         Noun::DeadLetter(letter) => (DEAD_LETTER, letter_values(row, letter)),
         other => {
-            let (sql, own) = place_or_person(other).or_else(|| history(other)).unwrap_or_default();
+            let (sql, own) = place(other)
+                .or_else(|| person(other))
+                .or_else(|| history(other))
+                .unwrap_or_default();
             let mut values = vec![
                 blob(row.org),
                 int(number(row.offset.bytes())),
@@ -164,7 +167,7 @@ fn letter_values(row: &Row, it: &DeadLetter) -> Vec<Value> {
 
 type Statement = (&'static str, Vec<Value>);
 
-fn place_or_person(noun: &Noun) -> Option<Statement> {
+fn place(noun: &Noun) -> Option<Statement> {
     Some(match noun {
         Noun::Org(it) => (
             "INSERT OR IGNORE INTO organization VALUES (?,?,?,?,?,?)",
@@ -185,6 +188,25 @@ fn place_or_person(noun: &Noun) -> Option<Statement> {
             "INSERT OR IGNORE INTO bed VALUES (?,?,?,?,?,?,?)",
             vec![blob(it.id), blob(it.room), text(&it.name)],
         ),
+        Noun::Patient(_)
+        | Noun::Staff(_)
+        | Noun::User(_)
+        | Noun::Device(_)
+        | Noun::Certificate(_)
+        | Noun::Association(_)
+        | Noun::Encounter(_)
+        | Noun::Assignment(_)
+        | Noun::Limits { .. }
+        | Noun::Charting { .. }
+        | Noun::Alarm(_)
+        | Noun::AlarmLife(_)
+        | Noun::Audit(_)
+        | Noun::DeadLetter(_) => return None,
+    })
+}
+
+fn person(noun: &Noun) -> Option<Statement> {
+    Some(match noun {
         Noun::Patient(it) => (
             "INSERT OR IGNORE INTO patient VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             vec![
@@ -239,7 +261,12 @@ fn place_or_person(noun: &Noun) -> Option<Statement> {
                 it.revoked_at.map_or(Value::Null, time),
             ],
         ),
-        Noun::Association(_)
+        Noun::Org(_)
+        | Noun::Site(_)
+        | Noun::CareUnit(_)
+        | Noun::Room(_)
+        | Noun::Bed(_)
+        | Noun::Association(_)
         | Noun::Encounter(_)
         | Noun::Assignment(_)
         | Noun::Limits { .. }

@@ -72,13 +72,13 @@ fn alarm(offset: u64, state: &str, ended_at: Option<i64>) -> Row {
 fn an_alarm_stands_in_its_latest_form_whatever_the_order_of_applying() {
     let (_dir, records) = records();
     let (raised, ended) = (alarm(10, "active", None), alarm(30, "ended", Some(40)));
-    records.apply(&[ended.clone()]).unwrap();
+    records.apply(std::slice::from_ref(&ended)).unwrap();
     records.apply(&[raised]).unwrap();
     let Noun::Alarm(want) = ended.noun else { unreachable!() };
     assert_eq!(records.alarm(named(1), named(50)).unwrap(), Some(want.clone()));
     assert_eq!(records.alarm(named(2), named(50)).unwrap(), None, "another organization's");
     let found = |filter: AlarmFilter| records.alarms(named(1), &filter, 9).unwrap();
-    assert_eq!(found(AlarmFilter::default()), [want.clone()]);
+    assert_eq!(found(AlarmFilter::default()), std::slice::from_ref(&want));
     assert_eq!(
         found(AlarmFilter {
             patient: Some(named(100)),

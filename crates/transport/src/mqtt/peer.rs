@@ -24,13 +24,13 @@ use crate::{NackReason, desk::Answer};
 /// What a client did.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It wants to come in; [`Peer::accept`] or [`Peer::refuse`] answers.
+    /// It wants to come in; [`Peer::accept_plainly`] or [`Peer::refuse`] answers.
     Connect(Box<Connecting>),
-    /// It sent a message; with QoS 1 [`Peer::acknowledge`] answers.
+    /// It sent a message; with QoS 1 it waits for an answer.
     Publish(Publication),
-    /// It wants to hear; [`Peer::subscribed`] answers.
+    /// It wants to hear, and waits for an answer.
     Subscribe(Subscribing),
-    /// It no longer wants to hear; [`Peer::unsubscribed`] answers.
+    /// It no longer wants to hear, and waits for an answer.
     Unsubscribe {
         /// The packet id of the answer.
         id: u16,

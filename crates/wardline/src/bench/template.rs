@@ -36,12 +36,16 @@ pub(super) struct Template {
     seq_at: usize,
     now_at: usize,
     rate_at: usize,
+    /// Where the thousandths of the other nine values stand.
+    fractions_at: Vec<usize>,
 }
 
 impl Template {
     /// The message of one device in this boot.
     pub(super) fn new(boot: u64) -> Self {
-        let mut template = Self { bytes: Vec::new(), base_at: 0, seq_at: 0, now_at: 0, rate_at: 0 };
+        let (bytes, fractions_at) = (Vec::new(), Vec::new());
+        let mut template =
+            Self { bytes, base_at: 0, seq_at: 0, now_at: 0, rate_at: 0, fractions_at };
         template.push("[{\"bt\":");
         template.base_at = template.push("1700000000.000");
         template.push(&format!("}},{{\"n\":\"wl:boot\",\"vs\":\"{boot:016x}\"}}"));
@@ -61,10 +65,13 @@ impl Template {
             ("MDC_PRESS_BLD_NONINV_SYS", "mm[Hg]", "", "124"),
             ("MDC_PRESS_BLD_NONINV_DIA", "mm[Hg]", "", "76"),
             ("MDC_PRESS_BLD_NONINV_MEAN", "mm[Hg]", "", "92"),
-            ("MDC_TEMP", "Cel", "", "36.8"),
+            ("MDC_TEMP", "Cel", "", "36"),
             ("MDC_ATTR_VAL_BATT_CHARGE", "%", "", "88"),
         ] {
-            template.push(&format!(",{{\"n\":\"{channel}\",\"u\":\"{unit}\",{at}\"v\":{value}}}"));
+            template.push(&format!(",{{\"n\":\"{channel}\",\"u\":\"{unit}\",{at}\"v\":{value}."));
+            let fraction_at = template.push("000");
+            template.fractions_at.push(fraction_at);
+            template.push("}");
         }
         template.push("]");
         template
@@ -95,6 +102,10 @@ impl Template {
         stamp(self.base_at, format_args!("{seconds:010}.{rest:03}"));
         stamp(self.now_at, format_args!("{seconds:010}.{rest:03}"));
         stamp(self.seq_at, format_args!("{}", SEQ_FROM + seq % SEQ_FROM));
+        // No two messages say the same, so that a reading that is lost cannot hide behind another.
+        for fraction_at in &self.fractions_at {
+            stamp(*fraction_at, format_args!("{:03}", seq % 1_000));
+        }
         let (whole, part) = (rate_thousandths / 1_000, rate_thousandths % 1_000);
         if whole >= 100 {
             stamp(self.rate_at, format_args!("{whole:3}.{part:03}"));
@@ -129,6 +140,10 @@ mod tests {
         assert_eq!(pack.notes, []);
         let Sample::Measured(rate) = &pack.samples[0].sample else { panic!("no heart rate") };
         assert_eq!(rate.to_string(), want);
+        for sample in &pack.samples[1..] {
+            let Sample::Measured(value) = &sample.sample else { panic!("no value") };
+            assert_eq!((value.mantissa.unsigned_abs() % 1_000, value.exp10), (seq % 1_000, -3));
+        }
         let mut counts = BTreeMap::<&str, u64>::new();
         for sample in &pack.samples {
             *counts.entry(&sample.channel.0).or_default() += 1;

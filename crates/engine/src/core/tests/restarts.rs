@@ -209,7 +209,9 @@ proptest! {
     ) {
         let crash = crash.index(script.len());
         let (mut spared, mut crashed) = (Ward::with_two_beds(0), Ward::with_two_beds(lag));
-        for (place, (millis, step)) in script.into_iter().enumerate() {
+        // Whether the journal records is asked anew at each start.
+        let script = script.into_iter().filter(|(_, step)| !matches!(step, Step::Record(_)));
+        for (place, (millis, step)) in script.enumerate() {
             if place == crash {
                 // The last decisions never reached the journal; the records did.
                 crashed.killed_and_started(None);

@@ -95,13 +95,17 @@ impl Doorkeeper {
                 Some(ended) = self.tasks.join_next() => {
                     if ended.is_err_and(|error| error.is_panic()) {
                         shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+                        tracing::error!("mqtt_connection_panicked");
                     }
                 }
                 accepted = accept(&shared, &self.handshakes, &self.arrivals, &socket) => {
                     match accepted {
                         Ok((stream, remote)) => self.take(stream, remote),
                         // Out of file descriptors, mostly: others must end first.
-                        Err(_) => rest(&shared, SOCKET_PAUSE).await,
+                        Err(error) => {
+                            tracing::warn!(%error, "mqtt_accept_failed");
+                            rest(&shared, SOCKET_PAUSE).await;
+                        }
                     }
                 }
             }
