@@ -4,6 +4,7 @@ import { Segments } from "../components/segments.js";
 import { countdown } from "../format/time.js";
 import { t } from "../i18n/words.js";
 import { allow, allowed, hear, hearing, pause, pauseLeft, resume, test } from "../sound/sound.js";
+import { Icon } from "./icon.js";
 import { Popover } from "./popover.js";
 
 /** One phrase for the state of the sound. */
@@ -19,7 +20,7 @@ export function SoundControl() {
   if (!allowed.value) return html`<button type="button" class="sound-ask" onClick=${allow}><span class="dot" data-sound="off"></span>${t("sound.tap")}</button>`;
   const paused = pauseLeft.value > 0;
   return html`<${Popover} className="sound" label=${t("sound.label", { state: soundText() })}
-    button=${html`<span class="dot" data-sound=${state()}></span><span class="sound-text">${soundText()}</span>`}>
+    button=${html`<span class="dot" data-sound=${state()}></span><span class="sound-icon"><${Icon} name="sound" size=${18} /></span><span class="sound-text" data-sound=${state()}>${soundText()}</span>`}>
     ${() => html`
       <h2>${t("sound.title")}</h2>
       ${paused

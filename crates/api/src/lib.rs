@@ -13,6 +13,7 @@ mod dto;
 mod extract;
 mod first_start;
 mod guard;
+mod heard;
 pub mod limits;
 mod listener;
 mod metrics;

@@ -49,12 +49,16 @@ fn build() -> OpenApi {
     schemas
         .push((ProblemBody::name().into_owned(), <ProblemBody as utoipa::PartialSchema>::schema()));
     // What the feed says and hears has no route of its own.
-    feed::Told::schemas(&mut schemas);
-    schemas
-        .push((feed::Told::name().into_owned(), <feed::Told as utoipa::PartialSchema>::schema()));
-    feed::Wish::schemas(&mut schemas);
-    schemas
-        .push((feed::Wish::name().into_owned(), <feed::Wish as utoipa::PartialSchema>::schema()));
+    feed::FeedSays::schemas(&mut schemas);
+    schemas.push((
+        feed::FeedSays::name().into_owned(),
+        <feed::FeedSays as utoipa::PartialSchema>::schema(),
+    ));
+    feed::PageSays::schemas(&mut schemas);
+    schemas.push((
+        feed::PageSays::name().into_owned(),
+        <feed::PageSays as utoipa::PartialSchema>::schema(),
+    ));
     let mut components = Components::new();
     components.schemas.extend(schemas);
     let cookie = ApiKey::Cookie(ApiKeyValue::new(crate::guard::COOKIE));

@@ -1,7 +1,6 @@
 //! Lists come in pages; the cursor is opaque and says where the next one begins.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{
     limits::{PAGE_LEN, PAGE_LEN_MAX},
@@ -16,8 +15,8 @@ pub(crate) struct PageQuery {
 }
 
 /// One page of a list; `next` is the cursor of the following one.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Page<T: ToSchema> {
+#[derive(Clone, Debug, Serialize)]
+pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
     /// Given as `cursor`, it asks for what follows; null at the end.
@@ -45,10 +44,7 @@ impl PageQuery {
     }
 
     /// Cuts a page out of a whole list that is short enough to be held.
-    pub(crate) fn cut<T: ToSchema>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-    ) -> Result<Page<T>, Problem> {
+    pub(crate) fn cut<T>(&self, items: impl IntoIterator<Item = T>) -> Result<Page<T>, Problem> {
         let (after, len) = (self.after()?.unwrap_or(0), self.len()?);
         let start = usize::try_from(after).unwrap_or(usize::MAX);
         let mut items: Vec<T> = items.into_iter().skip(start).take(len + 1).collect();

@@ -212,20 +212,23 @@ pub(crate) fn cut(it: &WaveSpan, span: Span) -> Option<WaveSpan> {
 const CLOCK_JITTER: Duration = Duration::from_millis(10);
 
 /// Stretches in the order of time; those that follow each other without a gap are one.
-/// One that lies mostly under those before it in the list is left out: they are from the
-/// better source. A small overlap is a clock that was better known one block later.
-pub(crate) fn joined(traces: Vec<Trace>) -> Vec<Trace> {
+///
+/// Everything of the first source is kept: its blocks may overlap a little, where its
+/// clock was better known one block later. Of a lesser source only what lies mostly where
+/// the better ones are silent.
+pub(crate) fn joined(sources: Vec<Vec<Trace>>) -> Vec<Trace> {
     let mut kept: Vec<Trace> = Vec::new();
-    for trace in traces {
-        let shared = |it: &Trace| {
-            let from = trace.span.at.max(it.span.at);
-            trace.span.end().min(it.span.end()).since(from)
+    for source in sources {
+        let fresh = |trace: &Trace| {
+            let shared = |it: &Trace| {
+                let from = trace.span.at.max(it.span.at);
+                trace.span.end().min(it.span.end()).since(from)
+            };
+            let covered: Duration = kept.iter().map(shared).sum();
+            covered * 2 <= trace.span.end().since(trace.span.at)
         };
-        // Blocks come in order, so only the newest few can overlap.
-        let covered: Duration = kept.iter().rev().take(64).map(shared).sum();
-        if covered * 2 <= trace.span.end().since(trace.span.at) {
-            kept.push(trace);
-        }
+        let fresh: Vec<Trace> = source.into_iter().filter(fresh).collect();
+        kept.extend(fresh);
     }
     kept.sort_by_key(|trace| trace.span.at);
     let mut whole: Vec<Vec<Trace>> = Vec::new();

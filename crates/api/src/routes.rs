@@ -13,7 +13,10 @@ use axum::{
 use security::Action;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{RefOr, Schema},
+    openapi::{
+        RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type},
+    },
 };
 
 use crate::{Api, guard};
@@ -81,6 +84,22 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// A page of a list.
+    fn page_of<T: ToSchema>() -> Self {
+        let Self { schema, schemas } = Self::of::<T>();
+        let text =
+            ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+        let next = text.description(Some("The `cursor` of the following page; null at the end"));
+        let page = ObjectBuilder::new()
+            .property("items", ArrayBuilder::new().items(schema))
+            .required("items")
+            .property("next", next)
+            .required("next");
+        Self { schema: RefOr::T(Schema::Object(page.build())), schemas }
+    }
+}
+
 impl Route {
     pub(crate) fn new<H, T>(
         method: Method,
@@ -111,6 +130,13 @@ impl Route {
         self
     }
 
+    /// The list that it answers with, page by page.
+    pub(crate) fn lists<T: ToSchema + PartialSchema>(mut self) -> Self {
+        self.answers = Some(Shape::page_of::<T>());
+        self.query("cursor", "`next` of the page before")
+            .query("limit", "Items on a page, 1 to 200")
+    }
+
     /// The status of a good answer, if it is not 200.
     pub(crate) const fn status(mut self, status: u16) -> Self {
         self.status = status;
@@ -121,12 +147,6 @@ impl Route {
     pub(crate) fn query(mut self, name: &'static str, meaning: &'static str) -> Self {
         self.query.push((name, meaning));
         self
-    }
-
-    /// The parameters of a list.
-    pub(crate) fn paged(self) -> Self {
-        self.query("cursor", "`next` of the page before")
-            .query("limit", "Items on a page, 1 to 200")
     }
 }
 

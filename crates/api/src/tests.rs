@@ -8,3 +8,4 @@ mod people;
 mod sign_in;
 mod surface;
 mod table;
+mod waves;

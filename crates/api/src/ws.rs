@@ -31,7 +31,7 @@ use tokio::{
 use crate::{
     Api,
     dto::{
-        feed::{Beat, Delta, Told, Wish, hello, wave_frame},
+        feed::{Beat, Delta, FeedSays, PageSays, hello, wave_frame},
         words::read_time,
     },
     extract::Asked,
@@ -153,7 +153,7 @@ enum End {
     /// The page went, or does not read.
     Gone,
     /// It is told why, and closed with this code.
-    Told(Problem, u16),
+    FeedSays(Problem, u16),
     /// The server or the engine stops.
     Stopping,
 }
@@ -187,9 +187,9 @@ impl Feed {
         };
         let close = match end {
             End::Gone => None,
-            End::Told(problem, code) => {
+            End::FeedSays(problem, code) => {
                 let Problem { status, kind, for_caller, .. } = problem;
-                let told = Told::Problem { status: status.as_u16(), kind, detail: for_caller };
+                let told = FeedSays::Problem { status: status.as_u16(), kind, detail: for_caller };
                 let _ = tell(&mut socket, &told).await;
                 Some(code)
             }
@@ -245,15 +245,15 @@ impl Feed {
         self.look_again()?;
         let told = match item {
             FeedItem::Delta(delta) => {
-                Told::Delta(Box::new(Delta::of(&delta, &self.directory, self.caller.who.staff)))
+                FeedSays::Delta(Box::new(Delta::of(&delta, &self.directory, self.caller.who.staff)))
             }
-            FeedItem::Beat(beat) => Told::Beat(Beat::of(&beat)),
-            FeedItem::WaveGap { patient, device, channel } => Told::Gap {
+            FeedItem::Beat(beat) => FeedSays::Beat(Beat::of(&beat)),
+            FeedItem::WaveGap { patient, device, channel } => FeedSays::Gap {
                 patient: patient.to_string(),
                 device: device.to_string(),
                 channel: channel.to_string(),
             },
-            FeedItem::Gone => Told::Gone { reason: "what was missed is no longer kept" },
+            FeedItem::Gone => FeedSays::Gone { reason: "what was missed is no longer kept" },
             FeedItem::Wave(wave) => {
                 let frame = Message::Binary(Bytes::from(wave_frame(&wave)));
                 return send(socket, frame).await;
@@ -269,12 +269,12 @@ impl Feed {
             Message::Close(_) => return Err(End::Gone),
             Message::Binary(_) => {
                 let problem = Problem::bad_request("a page speaks text on the feed");
-                return Err(End::Told(problem, 1003));
+                return Err(End::FeedSays(problem, 1003));
             }
         };
         let answered = match serde_json::from_str(&text) {
-            Ok(Wish::Want { waves, patient }) => self.want(&waves, patient.as_deref()),
-            Ok(Wish::Painted { alarm, at }) => self.painted(&alarm, &at),
+            Ok(PageSays::Want { waves, patient }) => self.want(&waves, patient.as_deref()),
+            Ok(PageSays::Painted { alarm, at }) => self.painted(&alarm, &at),
             Err(error) => {
                 Err(Problem::bad_request(format!("this is not understood on the feed: {error}")))
             }
@@ -282,7 +282,7 @@ impl Feed {
         match answered {
             Ok(()) => Ok(()),
             Err(Problem { status, kind, for_caller, .. }) => {
-                let told = Told::Problem { status: status.as_u16(), kind, detail: for_caller };
+                let told = FeedSays::Problem { status: status.as_u16(), kind, detail: for_caller };
                 tell(socket, &told).await
             }
         }
@@ -312,7 +312,7 @@ impl Feed {
             .and_then(|session| directory.users.get(&session.user))
             .filter(|user| !user.disabled);
         let Some(user) = user else {
-            return Err(End::Told(
+            return Err(End::FeedSays(
                 Problem::signed_out("the session has ended; sign in again"),
                 4401,
             ));
@@ -334,17 +334,17 @@ impl Feed {
             if let Decision::Denied { explanation, .. } =
                 permit(&self.caller.who, action, &resource)
             {
-                return Err(End::Told(Problem::forbidden(explanation), 4403));
+                return Err(End::FeedSays(Problem::forbidden(explanation), 4403));
             }
         }
         Ok(())
     }
 }
 
-async fn tell(socket: &mut WebSocket, told: &Told) -> Result<(), End> {
+async fn tell(socket: &mut WebSocket, told: &FeedSays) -> Result<(), End> {
     match serde_json::to_string(told) {
         Ok(text) => send(socket, Message::text(text)).await,
-        Err(error) => Err(End::Told(Problem::fault(error), 1011)),
+        Err(error) => Err(End::FeedSays(Problem::fault(error), 1011)),
     }
 }
 

@@ -29,8 +29,11 @@ use crate::{
 mod alarms;
 mod changes;
 mod commands;
+mod covers;
 mod deadlines;
+mod ecg;
 mod facts;
+mod machine;
 mod news;
 mod out;
 mod readings;

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::record::Session;
 use model::{
     Assignment, Association, Bed, BedId, CareUnit, CareUnitId, Certificate, CertificateId, Device,
     DeviceId, Encounter, LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Room, RoomId,
     SessionId, Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
 };
-use ::record::Session;
 
 mod apply;
 mod check;
@@ -119,12 +119,7 @@ impl Directory {
     }
 
     /// Whom a device measured at `taken_at`, by what was known at `as_known_at`.
-    pub fn who(
-        &self,
-        device: DeviceId,
-        taken_at: Timestamp,
-        as_known_at: Timestamp,
-    ) -> Subject {
+    pub fn who(&self, device: DeviceId, taken_at: Timestamp, as_known_at: Timestamp) -> Subject {
         let history = self.associations.get(&device).map_or(&[][..], Vec::as_slice);
         model::who(history, device, taken_at, as_known_at)
     }

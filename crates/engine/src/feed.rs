@@ -292,11 +292,7 @@ impl Publisher {
         self.readers.len()
     }
 
-    fn tell(
-        &mut self,
-        concerns: impl Fn(CareUnitId, SiteId) -> bool,
-        change: impl Fn(&mut Inner),
-    ) {
+    fn tell(&mut self, concerns: impl Fn(CareUnitId, SiteId) -> bool, change: impl Fn(&mut Inner)) {
         self.readers.retain(|(unit, site, queue)| {
             let Some(queue) = queue.upgrade() else { return false };
             if concerns(*unit, *site) {

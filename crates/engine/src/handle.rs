@@ -5,8 +5,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use model::{AlarmId, CareUnitId, PatientId};
 use ::record::Position;
+use model::{AlarmId, CareUnitId, PatientId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{

@@ -24,10 +24,10 @@ pub use crate::core::{
     About, AlarmKey, Core, Counters, Cut, Out, OutcomeOf, PointOf, RestoreError, Setup, WaveOf,
 };
 pub use directory::{Directory, Invitation};
-pub use replay::Ahead;
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};
 pub use record::{Reason, Refusal};
+pub use replay::Ahead;
 pub use shell::{Engine, EngineEnd, EngineParts, StartError};
 pub use status::{EngineStatus, Spread};
 pub use view::{AlarmScope, Cursor};

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
+use ::record::{BodyError, DECISIONS_FROM, Position};
+use care::alarm::Verdict;
 use model::{
     AlarmId, CareUnitId, DeviceId, PatientId, Priority, Redacted, SiteId, StaffId, Timestamp,
     UserId,
 };
-use ::record::{BodyError, DECISIONS_FROM, Position};
-use care::alarm::Verdict;
 use store::LogOffset;
 
 use crate::{
@@ -50,7 +50,7 @@ pub enum Decision {
     /// The command at the cause is not granted.
     Refused(Refusal),
     /// An alarm changed.
-    Alarm(AlarmChanged),
+    Alarm(Box<AlarmChanged>),
     /// Somebody was called, or nobody could be.
     Called(Called),
     /// Evidence that one alarm gives to another: a loss of signal.

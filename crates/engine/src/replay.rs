@@ -69,9 +69,10 @@ impl Ahead {
 
     /// The frame of what a record itself led to; what time or the program led to stands apart.
     fn own(&mut self, end: LogOffset) -> Vec<Decided> {
-        let is_own = self.frames.get(&(end, 0)).and_then(|frame| frame.first()).is_some_and(
-            |first| !matches!(first.decision, Decision::TimePassed(_) | Decision::Noticed(_)),
-        );
+        let is_own =
+            self.frames.get(&(end, 0)).and_then(|frame| frame.first()).is_some_and(|first| {
+                !matches!(first.decision, Decision::TimePassed(_) | Decision::Noticed(_))
+            });
         let own = is_own.then(|| self.frames.remove(&(end, 0)));
         own.flatten().unwrap_or_default()
     }

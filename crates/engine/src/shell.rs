@@ -40,7 +40,7 @@ pub use start::StartError;
 use answers::Answers;
 use appends::Appends;
 use gauges::Gauges;
-use writer::{Job, Wrote, WriterHandle};
+use writer::{Job, WriterHandle, Wrote};
 
 /// What the engine works with.
 #[derive(Debug)]
@@ -170,8 +170,7 @@ impl Engine {
 
     async fn run(mut self) -> EngineEnd {
         let second = self.clock.wall_duration(std::time::Duration::from_secs(1));
-        let mut seconds =
-            tokio::time::interval(second.max(std::time::Duration::from_millis(100)));
+        let mut seconds = tokio::time::interval(second.max(std::time::Duration::from_millis(100)));
         seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let wake = self.core.next_deadline().map(|due| due.max(self.ticked_at.after(TICK_MIN)));
@@ -330,13 +329,13 @@ impl Engine {
         let counters = self.core.counters();
         let mut status = self.gauges.status(&counters, now);
         status.recording = self.core.recording();
-        status.behind_bytes = self.journal.end().bytes().saturating_sub(self.core.came_to().bytes());
+        status.behind_bytes =
+            self.journal.end().bytes().saturating_sub(self.core.came_to().bytes());
         status.alarms_standing = u64::try_from(self.core.standing()).unwrap_or(u64::MAX);
         status.feed_readers = u64::try_from(self.publisher.readers()).unwrap_or(u64::MAX);
         status.checkpoint_bytes = self.checkpoint.at.bytes();
         status.derived_behind = self.writer.has_given_up();
-        let mut shown =
-            self.shown.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shown = self.shown.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *shown = status;
     }
 

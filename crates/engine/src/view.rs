@@ -249,9 +249,7 @@ pub fn text_of(vital: Vital, thousandths: i64) -> String {
         | Vital::PulseRate
         | Vital::RespiratoryRate
         | Vital::Saturation
-        | Vital::SystolicPressure => {
-            thousandths.saturating_add(500).div_euclid(1_000).to_string()
-        }
+        | Vital::SystolicPressure => thousandths.saturating_add(500).div_euclid(1_000).to_string(),
     }
 }
 

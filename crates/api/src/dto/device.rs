@@ -1,7 +1,7 @@
 //! Devices, their certificates and dead letters on a screen.
 
 use engine::Directory;
-use model::Subject;
+use model::{Subject, Timestamp};
 use protocols::profile;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -30,7 +30,10 @@ pub struct Device {
     care_unit: Option<Named>,
     patient: Option<Named>,
     bed: Option<Named>,
-    pub(crate) connected: bool,
+    connected: bool,
+    /// When its newest sample of the last day reached us, or since when it is connected.
+    last_heard_at: Option<String>,
+    battery_percent: Option<f64>,
     certificates: Vec<Certificate>,
     /// What its topics begin with.
     topic_prefix: String,
@@ -87,9 +90,22 @@ impl Device {
             }),
             bed: bed.map(|bed| named(bed.id.to_string(), bed.name.clone())),
             connected,
+            last_heard_at: None,
+            battery_percent: None,
             certificates: directory.certificates_of(it.id).map(certificate).collect(),
             topic_prefix: format!("wl/1/{}/{}/up", it.site, it.id),
         }
+    }
+
+    /// With what it said last.
+    pub(crate) fn with_last_words(
+        mut self,
+        at: Option<Timestamp>,
+        battery_percent: Option<f64>,
+    ) -> Self {
+        self.last_heard_at = at.map(time);
+        self.battery_percent = battery_percent;
+        self
     }
 
     /// Without the patient, for those who manage devices and not patients.

@@ -11,7 +11,7 @@ use super::{alarm::Alarm, bed::BoardBed, news::News2, numeric::Numeric, words::t
 /// A text frame from the server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "t", rename_all = "snake_case")]
-pub enum Told {
+pub enum FeedSays {
     /// The first frame.
     Hello {
         /// The feed begins behind this cursor.
@@ -109,7 +109,7 @@ pub struct Beat {
 /// A text frame from a page.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(tag = "t", rename_all = "snake_case")]
-pub enum Wish {
+pub enum PageSays {
     /// Which traces it draws from now on.
     Want {
         /// `board`, `patient` or `none`.
@@ -185,8 +185,8 @@ impl Beat {
 }
 
 /// A frame without a body: the server's time and place.
-pub(crate) fn hello(cursor: engine::Cursor, now: Timestamp, resumed: bool) -> Told {
-    Told::Hello { cursor: cursor.to_string(), now: time(now), resumed }
+pub(crate) fn hello(cursor: engine::Cursor, now: Timestamp, resumed: bool) -> FeedSays {
+    FeedSays::Hello { cursor: cursor.to_string(), now: time(now), resumed }
 }
 
 /// A trace block as a binary frame: a CBOR map by small keys, its samples 16 bit little-endian.

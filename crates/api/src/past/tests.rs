@@ -124,15 +124,15 @@ fn a_trace_is_cut_at_samples() {
 
 #[test]
 fn blocks_that_follow_each_other_are_one_stretch_and_gaps_stay() {
-    let traces = joined(vec![
+    let better = vec![
         trace(0, 0..10, &[]),
         trace(1_000, 10..20, &[(1, 2)]),
         // A tenth of a sample late, as clocks drift.
         trace(2_010, 20..30, &[]),
-        // The same block of a lesser source.
-        trace(2_000, 90..99, &[]),
         trace(5_000, 50..60, &[]),
-    ]);
+    ];
+    // The same second from a lesser source.
+    let traces = joined(vec![better, vec![trace(2_000, 90..99, &[])]]);
     let lens: Vec<_> =
         traces.iter().map(|it| (it.span.at.unix_millis(), it.span.samples.len())).collect();
     assert_eq!(lens, [(0, 30), (5_000, 10)]);
@@ -150,4 +150,11 @@ fn blocks_that_follow_each_other_are_one_stretch_and_gaps_stay() {
         (ms(6_000, 7_000), Nothing::NoData),
     ];
     assert_eq!(found, want);
+}
+
+#[test]
+fn no_sample_of_a_source_is_left_out_when_its_clock_jitters() {
+    let jittery = vec![trace(0, 0..10, &[]), trace(400, 10..20, &[]), trace(1_300, 20..30, &[])];
+    let kept: usize = joined(vec![jittery]).iter().map(|it| it.span.samples.len()).sum();
+    assert_eq!(kept, 30);
 }

@@ -32,8 +32,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .query("care_unit", "Which, with `scope=care_unit`")
             .query("patient", "Only about this patient")
             .query("state", "`standing`, `ended` or `any`")
-            .paged()
-            .answers::<Page<Alarm>>(),
+            .lists::<Alarm>(),
         Route::new(Method::GET, "/alarms/{id}", at(Action::ReadAlarms), "One alarm with its whole life", show).answers::<AlarmWithLife>(),
         Route::new(Method::POST, "/alarms/{id}/acknowledge", at(Action::AcknowledgeAlarm), "«I have it»: quiet for a while", acknowledge)
             .takes::<Acknowledge>()

@@ -30,8 +30,7 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .query("patient", "Only about this patient")
         .query("actor", "Only by this user")
-        .paged()
-        .answers::<Page<AuditRecord>>(),
+        .lists::<AuditRecord>(),
         Route::new(
             Method::GET,
             "/dead-letters",
@@ -39,8 +38,7 @@ pub(crate) fn routes() -> Vec<Route> {
             "Messages that could not be taken in, the latest first",
             list,
         )
-        .paged()
-        .answers::<Page<DeadLetter>>(),
+        .lists::<DeadLetter>(),
         Route::new(Method::GET, "/dead-letters/{id}", letters, "One such message, whole", show)
             .answers::<DeadLetter>(),
     ]

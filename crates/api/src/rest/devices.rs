@@ -10,8 +10,7 @@ use axum::{
     extract::State,
     http::{Method, StatusCode},
 };
-use engine::Directory;
-use model::{Association, CertificateId, Device, DeviceId, Lifecycle, Role, Subject};
+use model::{Association, CertificateId, Device, DeviceId, Lifecycle, Role, Subject, Timestamp};
 use record::Wish;
 use security::{Action, Resource};
 use transport::mqtt::Reason;
@@ -26,6 +25,7 @@ use crate::{
     },
     extract::{Asked, Given, Named},
     guard::{Caller, parse, patient_resource},
+    heard::{Heard, heard},
     limits::CERTIFICATE_LASTS,
     paging::{Page, PageQuery},
     problem::Problem,
@@ -39,9 +39,8 @@ pub(crate) fn routes() -> Vec<Route> {
     let at = |action| Access::Permitted(action, Scope::Device);
     vec![
         Route::new(Method::GET, "/devices", of_unit, "Devices, by what people call them", list)
-            .answers::<Page<device::Device>>()
-            .query("care_unit", "Only those of this care unit")
-            .paged(),
+            .lists::<device::Device>()
+            .query("care_unit", "Only those of this care unit"),
         Route::new(
             Method::POST,
             "/devices",
@@ -96,41 +95,56 @@ pub(crate) fn routes() -> Vec<Route> {
             "The kinds of devices that are understood",
             profiles,
         )
-        .answers::<Page<Profile>>()
-        .paged(),
+        .lists::<Profile>(),
     ]
 }
 
-/// What is known of connections at this moment.
-pub(crate) struct Connected(BTreeSet<DeviceId>);
-
 impl Api {
-    /// The devices that are connected now.
-    pub(crate) fn connected(&self) -> Connected {
+    /// The devices that are connected now, and since when.
+    fn connected(&self) -> BTreeMap<DeviceId, Timestamp> {
         let connections = self.mqtt.iter().flat_map(|mqtt| mqtt.connections());
-        Connected(connections.map(|connection| connection.device).collect())
+        connections.map(|connection| (connection.device, connection.since)).collect()
     }
 
-    fn device(
+    /// Devices as this caller may see them, with what they said last.
+    async fn devices(
         &self,
         caller: &Caller,
-        it: &Device,
-        directory: &Directory,
-        connected: &Connected,
-    ) -> device::Device {
-        let is_connected = connected.0.contains(&it.id);
-        let shown = device::Device::of(it, directory, self.profiles.get(&it.profile), is_connected);
-        if caller.who.role == Role::It { shown.without_patient() } else { shown }
+        found: Vec<Device>,
+    ) -> Result<Vec<device::Device>, Problem> {
+        let (series, profiles, now) = (self.series.clone(), Arc::clone(&self.profiles), caller.at);
+        let look = move || {
+            let heard = |it: Device| {
+                let profile = profiles.get(&it.profile);
+                let known = profile.map(|profile| heard(&series, it.org, it.id, profile, now));
+                known.transpose().map(|known| (it, known.unwrap_or_default()))
+            };
+            found.into_iter().map(heard).collect::<Result<Vec<_>, _>>()
+        };
+        let found = tokio::task::spawn_blocking(look)
+            .await
+            .map_err(Problem::fault)?
+            .map_err(Problem::fault)?;
+        let (directory, connected) = (self.engine.directory(), self.connected());
+        let show = |(it, heard): (Device, Heard)| {
+            let since = connected.get(&it.id).copied();
+            let shown = device::Device::of(
+                &it,
+                &directory,
+                self.profiles.get(&it.profile),
+                since.is_some(),
+            );
+            let shown = shown.with_last_words(heard.at.max(since), heard.battery_percent);
+            if caller.who.role == Role::It { shown.without_patient() } else { shown }
+        };
+        Ok(found.into_iter().map(show).collect())
     }
 
     /// The device of the path, as it is now.
-    fn show_device(&self, caller: &Caller, id: DeviceId) -> Result<device::Device, Problem> {
-        let directory = self.engine.directory();
-        let found = directory
-            .devices
-            .get(&id)
-            .ok_or_else(|| Problem::not_found("there is no such device"))?;
-        Ok(self.device(caller, found, &directory, &self.connected()))
+    async fn show_device(&self, caller: &Caller, id: DeviceId) -> Result<device::Device, Problem> {
+        let nothing = || Problem::not_found("there is no such device");
+        let found = self.engine.directory().devices.get(&id).cloned().ok_or_else(nothing)?;
+        self.devices(caller, vec![found]).await?.pop().ok_or_else(nothing)
     }
 
     fn put_out(&self, device: DeviceId) {
@@ -145,7 +159,7 @@ async fn list(
     caller: Caller,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<device::Device>>, Problem> {
-    let (directory, connected) = (api.engine.directory(), api.connected());
+    let directory = api.engine.directory();
     let unit = caller.resource.care_unit;
     let is_asked = |it: &&Device| {
         it.org == caller.who.org
@@ -155,7 +169,8 @@ async fn list(
     };
     let mut found: Vec<&Device> = directory.devices.values().filter(is_asked).collect();
     found.sort_by(|a, b| (&a.label, a.id).cmp(&(&b.label, b.id)));
-    page.cut(found.into_iter().map(|it| api.device(&caller, it, &directory, &connected))).map(Json)
+    let Page { items, next } = page.cut(found.into_iter().cloned())?;
+    Ok(Json(Page { items: api.devices(&caller, items).await?, next }))
 }
 
 async fn show(
@@ -163,7 +178,7 @@ async fn show(
     caller: Caller,
     Named(id): Named<String>,
 ) -> Result<Json<device::Device>, Problem> {
-    api.show_device(&caller, parse(&id)?).map(Json)
+    api.show_device(&caller, parse(&id)?).await.map(Json)
 }
 
 async fn add(
@@ -197,7 +212,7 @@ async fn add(
     };
     let id = device.id;
     api.ask(&caller, Wish::PutDevice(device)).await?;
-    Ok((StatusCode::CREATED, Json(api.show_device(&caller, id)?)))
+    Ok((StatusCode::CREATED, Json(api.show_device(&caller, id).await?)))
 }
 
 async fn issue(
@@ -251,7 +266,7 @@ async fn revoke(
     api.ask(&caller, Wish::RevokeCertificate(certificate)).await?;
     api.revocations.revoke(&found.serial);
     api.put_out(id);
-    api.show_device(&caller, id).map(Json)
+    api.show_device(&caller, id).await.map(Json)
 }
 
 async fn associate(
@@ -280,7 +295,7 @@ async fn associate(
     let from = since(given.from.as_ref(), caller.at)?;
     api.ask(&caller, Wish::Associate(Association { key: id, value, from, known_at: caller.at }))
         .await?;
-    api.show_device(&caller, id).map(Json)
+    api.show_device(&caller, id).await.map(Json)
 }
 
 async fn set_lifecycle(
@@ -296,7 +311,7 @@ async fn set_lifecycle(
         Lifecycle::Quarantined | Lifecycle::Retired => api.put_out(device),
         Lifecycle::Ordered | Lifecycle::Provisioned | Lifecycle::InService => {}
     }
-    api.show_device(&caller, device).map(Json)
+    api.show_device(&caller, device).await.map(Json)
 }
 
 async fn profiles(

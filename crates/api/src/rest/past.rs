@@ -262,8 +262,9 @@ async fn waves(
         (api.series.clone(), caller.resource.org, Channel::from(channel.as_str()));
     let has_device = !worn.is_empty();
     let read = move || {
-        let mut traces = Vec::new();
+        let mut sources = Vec::new();
         for (device, spans) in worn {
+            let mut traces = Vec::new();
             for within in spans {
                 let Span { from, to } = within;
                 let question = Question { org, device, channel: name.clone(), from, to };
@@ -273,8 +274,9 @@ async fn waves(
                     traces.extend(parts.map(|span| Trace { unit: unit.to_owned(), span }));
                 }
             }
+            sources.push(traces);
         }
-        Ok(joined(traces))
+        Ok(joined(sources))
     };
     let traces =
         tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;

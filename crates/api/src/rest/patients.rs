@@ -42,9 +42,8 @@ pub(crate) fn routes() -> Vec<Route> {
     let register = Access::Permitted(Action::RegisterPatient, Scope::Org);
     vec![
         Route::new(Method::GET, "/patients", of_unit, "Patients, by name", list)
-            .answers::<Page<Patient>>()
-            .query("care_unit", "Only those who lie in this care unit")
-            .paged(),
+            .lists::<Patient>()
+            .query("care_unit", "Only those who lie in this care unit"),
         Route::new(Method::POST, "/patients", register, "Adds a patient", register_patient)
             .takes::<NewPatient>()
             .answers::<Patient>()

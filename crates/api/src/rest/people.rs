@@ -31,8 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let org = |action| Access::Permitted(action, Scope::Org);
     vec![
         Route::new(Method::GET, "/users", org(Action::ReadUsers), "Logins", users)
-            .answers::<Page<people::User>>()
-            .paged(),
+            .lists::<people::User>(),
         Route::new(
             Method::POST,
             "/users",
@@ -50,8 +49,7 @@ pub(crate) fn routes() -> Vec<Route> {
             "The people who work here",
             staff,
         )
-        .answers::<Page<people::Staff>>()
-        .paged(),
+        .lists::<people::Staff>(),
         Route::new(
             Method::POST,
             "/staff",

@@ -31,7 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let read_unit = Access::Permitted(Action::ReadPlaces, Scope::CareUnitOfQuery);
     let write = Access::Permitted(Action::WritePlaces, Scope::Org);
     let board = Access::Permitted(Action::ReadBoard, Scope::CareUnit);
-    let list = |route: Route| route.answers::<Page<Place>>().paged();
+    let list = |route: Route| route.lists::<Place>();
     let of_unit = |route: Route| route.query("care_unit", "Only those of this care unit");
     let post = |route: Route| route.answers::<Place>().status(201);
     vec![

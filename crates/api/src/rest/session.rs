@@ -64,7 +64,7 @@ pub(crate) fn routes() -> Vec<Route> {
             "Whom one may be in the demo",
             demo_sign_ins,
         )
-        .answers::<Page<DemoSignIn>>(),
+        .lists::<DemoSignIn>(),
         Route::new(
             Method::POST,
             "/demo-sign-in/{login}",

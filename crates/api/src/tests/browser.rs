@@ -152,7 +152,7 @@ impl Browser {
             Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
                 Err(answer.status().as_u16())
             }
-            Err(error) => panic!("{error}"),
+            Err(error) => Err(error).unwrap(),
         }
     }
 }
@@ -186,6 +186,34 @@ impl Feed {
             assert!(!next.is_null(), "the feed was closed");
             if is_it(&next) {
                 return next;
+            }
+        }
+    }
+
+    /// The next binary frame.
+    pub(super) async fn next_binary(&mut self) -> Vec<u8> {
+        use futures_util::StreamExt as _;
+        use tokio_tungstenite::tungstenite::Message;
+        loop {
+            if let Message::Binary(bytes) = self.socket.next().await.unwrap().unwrap() {
+                return bytes.to_vec();
+            }
+        }
+    }
+
+    /// The first text frame for which `is_it` holds, while no binary one may come.
+    pub(super) async fn until_without_binary(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        use futures_util::StreamExt as _;
+        use tokio_tungstenite::tungstenite::Message;
+        loop {
+            match self.socket.next().await.unwrap().unwrap() {
+                Message::Text(text) => {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    if is_it(&frame) {
+                        return frame;
+                    }
+                }
+                other => assert!(!other.is_binary(), "a trace that nobody wants"),
             }
         }
     }

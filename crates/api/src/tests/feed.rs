@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::house::{House, Ward};
+use super::{
+    browser::{Browser, Feed},
+    house::{House, Ward},
+};
 
 /// Limits with no delay, so that one reading raises an alarm.
 async fn tight(ward: &Ward) {
@@ -17,8 +20,8 @@ fn alarm_in(frame: &Value, state: &str) -> bool {
         && alarms.into_iter().any(|alarm| alarm["state"] == state && alarm["vital"] == "heart_rate")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_alarm_reaches_the_page_is_answered_once_and_ends_with_a_reason() {
+/// A house with a raised alarm, the nurse's feed, and the alarm as the feed told it.
+async fn raised() -> (House, Ward, Feed, Value) {
     let house = House::open().await;
     let ward = house.ward().await;
     let device = house.monitor(&ward).await;
@@ -42,59 +45,61 @@ async fn an_alarm_reaches_the_page_is_answered_once_and_ends_with_a_reason() {
         (&json!("high"), &json!("Ilse Brandt"), &json!("01"))
     );
     assert_eq!((&alarm["mine"], &alarm["told"][0]["name"]), (&json!(true), &json!("PRIYA")));
+    (house, ward, feed, alarm)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_is_listed_and_answered_only_by_those_who_may() {
+    let (house, ward, _feed, alarm) = raised().await;
+    let id = alarm["id"].as_str().unwrap();
+    let first = async |query: &str| {
+        let list = ward.nurse.get(&format!("/alarms?{query}")).await.good();
+        list["items"][0]["id"].as_str().map(str::to_owned)
+    };
+    let found = Some(id.to_owned());
+    assert_eq!(first("scope=mine&state=standing").await, found);
+    assert_eq!(first(&format!("scope=care_unit&care_unit={}", ward.unit)).await, found);
+    assert_eq!(first(&format!("patient={}", ward.patient)).await, found);
+    assert_eq!(first("scope=all").await, found);
+    assert_eq!(first("scope=all&state=ended").await, None);
+    let answer = async |who: &Browser, quiet_for_s: u32| {
+        let path = format!("/alarms/{id}/acknowledge");
+        who.post(&path, json!({ "quiet_for_s": quiet_for_s })).await.problem().0
+    };
+    assert_eq!(answer(&house.stranger(), 60).await, 401);
+    assert_eq!(answer(&ward.admin, 60).await, 403);
+    assert_eq!(answer(&ward.nurse, 0).await, 400);
+    assert_eq!(answer(&ward.nurse, 3_601).await, 400);
+    let end =
+        async |body: Value| ward.nurse.post(&format!("/alarms/{id}/end"), body).await.problem().0;
+    assert_eq!(end(json!({ "reason": "other", "words": " " })).await, 400);
+    assert_eq!(end(json!({ "reason": "boredom" })).await, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_reaches_the_page_is_answered_and_ends_with_a_reason() {
+    let (house, ward, mut feed, alarm) = raised().await;
     let path = format!("/alarms/{}", alarm["id"].as_str().unwrap());
-
-    let standing = ward.nurse.get("/alarms?scope=mine&state=standing").await.good();
-    assert_eq!(standing["items"][0]["id"], alarm["id"]);
-    let of_unit =
-        ward.nurse.get(&format!("/alarms?scope=care_unit&care_unit={}", ward.unit)).await.good();
-    assert_eq!(of_unit["items"][0]["id"], alarm["id"]);
-    assert_eq!(
-        ward.admin
-            .post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 }))
-            .await
-            .problem()
-            .0,
-        403
-    );
-    assert_eq!(
-        ward.nurse
-            .post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 0 }))
-            .await
-            .problem()
-            .0,
-        400
-    );
-    let answered =
-        ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await.good();
-    assert_eq!(
-        (&answered["state"], &answered["acknowledged_by"]["name"]),
-        (&json!("acknowledged"), &json!("PRIYA"))
-    );
+    let acknowledge = async || {
+        ward.nurse.post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 })).await
+    };
+    let answered = acknowledge().await.good();
+    assert_eq!(answered["state"], "acknowledged");
+    assert_eq!(answered["acknowledged_by"]["name"], "PRIYA");
     feed.until(|frame| alarm_in(frame, "acknowledged")).await;
-
-    assert_eq!(
-        ward.nurse.post(&format!("{path}/end"), json!({ "reason": "other" })).await.problem().0,
-        400
-    );
-    let ended =
-        ward.nurse.post(&format!("{path}/end"), json!({ "reason": "artefact" })).await.good();
+    let ended = ward.nurse.post(&format!("{path}/end"), json!({ "reason": "artefact" })).await;
+    let ended = ended.good();
     assert_eq!(
         (&ended["state"], &ended["end"]),
         (&json!("ended"), &json!("ended by PRIYA, artefact"))
     );
     feed.until(|frame| alarm_in(frame, "ended")).await;
     // Nothing is raised any more.
-    let late = ward
-        .nurse
-        .post(&format!("{path}/acknowledge"), json!({ "quiet_for_s": 60 }))
-        .await
-        .problem();
-    assert_eq!((late.0, late.1.as_str()), (409, "conflict"));
-
+    let (status, kind, _) = acknowledge().await.problem();
+    assert_eq!((status, kind.as_str()), (409, "conflict"));
     let past = house.until(async || {
-        let list =
-            ward.nurse.get(&format!("/alarms?care_unit={}&state=ended", ward.unit)).await.good();
+        let query = format!("/alarms?care_unit={}&state=ended", ward.unit);
+        let list = ward.nurse.get(&query).await.good();
         list["items"].as_array().unwrap().iter().find(|it| it["id"] == alarm["id"]).cloned()
     });
     assert_eq!(past.await["state"], "ended");
@@ -140,7 +145,7 @@ async fn a_feed_opens_only_for_those_who_may_look_and_for_our_own_pages() {
     let ward = house.ward().await;
     let unit = format!("care_unit={}", ward.unit);
     let ours = format!("http://{}", house.address);
-    let status = async |browser: &super::browser::Browser, query: &str, origin: Option<&str>| {
+    let status = async |browser: &Browser, query: &str, origin: Option<&str>| {
         browser.feed(query, origin).await.err()
     };
     assert_eq!(status(&ward.nurse, &unit, Some(&ours)).await, None);

@@ -65,6 +65,16 @@ ucum = "/min"
 min = 0
 max = 350
 cadence_s = 1
+[[channel]]
+name = "MDC_ECG_ELEC_POTL_II"
+words = "ECG II"
+kind = "wave"
+code = 131330
+ucum = "mV"
+rate_hz = 250
+lead = "II"
+gain = [5, -3]
+bits = 16
 "#;
 
 impl House {
@@ -184,12 +194,23 @@ impl House {
         .unwrap();
     }
 
-    /// Any message from the monitor.
+    /// Any message of numerics from the monitor.
     pub(super) async fn say(&self, ward: &Ward, device: &str, text: &str) -> Result<(), String> {
+        self.publish(ward, device, "num", text.as_bytes()).await
+    }
+
+    /// Any message from the monitor, durable when this returns.
+    pub(super) async fn publish(
+        &self,
+        ward: &Ward,
+        device: &str,
+        leaf: &str,
+        payload: &[u8],
+    ) -> Result<(), String> {
         let message = Message {
-            topic: &format!("wl/1/{}/{device}/up/num", ward.site),
+            topic: &format!("wl/1/{}/{device}/up/{leaf}", ward.site),
             content_type: None,
-            payload: text.as_bytes(),
+            payload,
             received_at: self.clock.now(),
         };
         let taken = self.door.take(self.org, device.parse().unwrap(), "test", &message).await;

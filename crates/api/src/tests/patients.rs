@@ -104,6 +104,8 @@ async fn a_number_is_on_the_page_in_the_trend_and_gone_with_the_device() {
         (&json!("heart_rate"), &json!("72"), &json!("live"))
     );
     assert_eq!(number["device"], json!(device));
+    let heard = ward.admin.get(&format!("/devices/{device}")).await.good();
+    assert!(heard["last_heard_at"].is_string(), "{heard}");
     let trend =
         async || ward.nurse.get(&format!("{path}/trends?vital=heart_rate,saturation")).await.good();
     let line =

@@ -130,6 +130,19 @@ fn no_two_rows_have_one_address_and_public_ones_say_why() {
 }
 
 #[test]
+fn no_two_shapes_have_one_name() {
+    let mut seen = std::collections::BTreeMap::new();
+    for route in table() {
+        let shapes = [route.takes, route.answers].into_iter().flatten();
+        for (name, schema) in shapes.flat_map(|shape| shape.schemas) {
+            let text = serde_json::to_string(&schema).unwrap();
+            let first = seen.entry(name.clone()).or_insert_with(|| text.clone());
+            assert_eq!(*first, text, "{name} is two different shapes");
+        }
+    }
+}
+
+#[test]
 fn the_committed_description_is_that_of_the_table() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
     let fresh = crate::document().unwrap();

@@ -14,7 +14,7 @@ pub(super) struct Changes {
     pub(super) beds: BTreeSet<BedId>,
     /// Care units whose nurse in charge changed.
     pub(super) posts: BTreeSet<CareUnitId>,
-        /// In the order of their changes; one that changed twice is told twice only if it ended between.
+    /// In the order of their changes; one that changed twice is told twice only if it ended between.
     pub(super) alarms: Vec<AlarmId>,
     /// Alarms that ended belong to a care unit that they may no longer name.
     pub(super) ended_in: BTreeMap<AlarmId, CareUnitId>,

@@ -37,12 +37,8 @@ impl Core {
     fn judge(&self, asked: &Asked) -> Result<(), Refusal> {
         let org = self.org_now().ok_or_else(nothing_raised)?;
         let knows_profile = |name: &str| self.facts.contains_key(name);
-        let check = Check {
-            directory: &self.directory,
-            org,
-            at: asked.at,
-            knows_profile: &knows_profile,
-        };
+        let check =
+            Check { directory: &self.directory, org, at: asked.at, knows_profile: &knows_profile };
         check.wish(asked.actor, &asked.wish)?;
         match &*asked.wish {
             Wish::Acknowledge { alarm, .. } | Wish::EndAlarm { alarm, .. } => {
@@ -214,7 +210,8 @@ impl Core {
             let leaves = Encounter { key: left, value: None, from: line.from, known_at: asked.at };
             self.vacated_row(turn, leaves);
         }
-        if let Some(patient) = was_there.filter(|patient| self.directory.bed_of(*patient).is_none()) {
+        if let Some(patient) = was_there.filter(|patient| self.directory.bed_of(*patient).is_none())
+        {
             self.retire(turn, About::Patient(patient), EndReason::PatientLeft, |_, _| true);
         }
     }

@@ -14,10 +14,7 @@ use model::{
 };
 
 use super::{
-    About, AlarmKey, Core, Cut, Turn,
-    alarms::Evidence,
-    deadlines::Timer,
-    readings::Latest,
+    About, AlarmKey, Core, Cut, Turn, alarms::Evidence, deadlines::Timer, readings::Latest,
 };
 use crate::{
     record::{Decision, Scored},
@@ -119,7 +116,11 @@ fn newer(first: Known<i64>, second: Known<i64>) -> Known<i64> {
 impl Core {
     /// The present score of a patient, with its inputs.
     pub(super) fn score_of(&self, patient: PatientId, now: Timestamp) -> (Inputs, Score) {
-        let scale = self.directory.patients.get(&patient).map_or_else(SpO2Scale::default, |it| it.spo2_scale);
+        let scale = self
+            .directory
+            .patients
+            .get(&patient)
+            .map_or_else(SpO2Scale::default, |it| it.spo2_scale);
         let run = self.patients.get(&patient);
         let inputs = run.map_or_else(|| Inputs::nothing(scale), |run| run.inputs(scale));
         let score = news2::score(&inputs, &AgeLimits::default(), now);

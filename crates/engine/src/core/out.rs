@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use ::record::Position;
-use model::{
-    AlarmId, Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum,
-};
+use model::{AlarmId, Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum};
 
 use super::Cause;
 use crate::{

@@ -2,7 +2,7 @@
 
 use ::record::{Actor, AuditEntry, DeadLetter, Wish};
 use care::alarm::{Change, End, EndedBy};
-use model::{EndReason, Encounter, Line, StaffId, Timestamp};
+use model::{Encounter, EndReason, Line, StaffId, Timestamp};
 use store::{AlarmRow, LifeRow, Noun, Row};
 
 use super::{Core, Turn};
@@ -42,9 +42,13 @@ impl Core {
             Wish::PutStaff(staff) => Some(Noun::Staff(staff.clone())),
             Wish::PutUser(user) => Some(Noun::User(user.clone())),
             Wish::PutDevice(device) => Some(Noun::Device(device.clone())),
-            Wish::SetLifecycle { device, .. } => known.devices.get(device).cloned().map(Noun::Device),
+            Wish::SetLifecycle { device, .. } => {
+                known.devices.get(device).cloned().map(Noun::Device)
+            }
             Wish::PutCertificate(certificate) => Some(Noun::Certificate(certificate.clone())),
-            Wish::RevokeCertificate(id) => known.certificates.get(id).cloned().map(Noun::Certificate),
+            Wish::RevokeCertificate(id) => {
+                known.certificates.get(id).cloned().map(Noun::Certificate)
+            }
             Wish::Associate(line) => Some(Noun::Association(Line { known_at: at, ..*line })),
             Wish::Occupy(line) => Some(Noun::Encounter(Line { known_at: at, ..*line })),
             Wish::Assign(line) => Some(Noun::Assignment(Line { known_at: at, ..*line })),
@@ -54,9 +58,7 @@ impl Core {
             Wish::SetSpO2Scale { patient, .. } => {
                 known.patients.get(patient).cloned().map(Noun::Patient)
             }
-            Wish::Chart(charting) => {
-                Some(Noun::Charting { charting: charting.clone(), by: actor })
-            }
+            Wish::Chart(charting) => Some(Noun::Charting { charting: charting.clone(), by: actor }),
             Wish::SetPassword { user, .. } => known.users.get(user).cloned().map(Noun::User),
             // Answers to alarms are rows of the alarms; links and sessions are short-lived.
             Wish::Acknowledge { .. }
@@ -120,7 +122,8 @@ impl Core {
             };
             self.row(turn, index, alarm.since, Noun::AlarmLife(life));
         }
-        let detail = if changed.step.change == Change::Raised { alarm.title.clone() } else { detail };
+        let detail =
+            if changed.step.change == Change::Raised { alarm.title.clone() } else { detail };
         let life = LifeRow { alarm: alarm.id, at, what: what.to_owned(), detail, by };
         self.row(turn, index.saturating_add(1), at, Noun::AlarmLife(life));
     }

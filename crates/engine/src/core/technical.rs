@@ -78,7 +78,13 @@ impl Core {
         }
     }
 
-    fn silent(&mut self, turn: &mut Turn<'_>, device: DeviceId, is_silent: bool, lasting: Duration) {
+    fn silent(
+        &mut self,
+        turn: &mut Turn<'_>,
+        device: DeviceId,
+        is_silent: bool,
+        lasting: Duration,
+    ) {
         self.devices.entry(device).or_default().is_silent = is_silent;
         if let Subject::Patient(patient) = self.directory.subject_of(device)
             && let Some(bed) = self.directory.bed_of(patient)
@@ -106,7 +112,10 @@ impl Core {
                 run.is_connected = false;
                 let (heard_at, was_silent) = (run.heard_at, run.is_silent);
                 let expected = self.directory.subject_of(device) != Subject::Nobody;
-                if expected && !was_silent && let Some(heard_at) = heard_at {
+                if expected
+                    && !was_silent
+                    && let Some(heard_at) = heard_at
+                {
                     self.silent(turn, device, true, now.since(heard_at));
                 }
             }
@@ -114,7 +123,12 @@ impl Core {
     }
 
     /// A message that is neither numerics nor a waveform; the watchdog's is its beat.
-    pub(super) fn take_upward(&mut self, upward: &Upward, received_at: Timestamp, turn: &mut Turn<'_>) {
+    pub(super) fn take_upward(
+        &mut self,
+        upward: &Upward,
+        received_at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) {
         self.counters.stored += 1;
         self.heard(upward.device, turn);
         let Some(device) = self.directory.devices.get(&upward.device) else { return };
@@ -173,8 +187,7 @@ impl Core {
             let key = AlarmKey::new(About::CareUnit(unit), kind);
             // A care unit that never had the trouble has no alarm to end.
             if verdict == Verdict::Holds || self.alarms.slots.contains_key(&key) {
-                let facts =
-                    if lasting.is_zero() { Facts::Bare } else { Facts::Lasting(lasting) };
+                let facts = if lasting.is_zero() { Facts::Bare } else { Facts::Lasting(lasting) };
                 let known = Evidence::known(verdict, turn.now, None);
                 self.weigh(turn, key, Evidence { facts, ..known });
             }
@@ -188,8 +201,11 @@ impl Core {
             Notice::Recording { recording, at } => {
                 self.advance(turn, at.max(self.now));
                 self.recording = recording;
-                let is_on =
-                    if recording.is_on() { technical::Recording::On } else { technical::Recording::Off };
+                let is_on = if recording.is_on() {
+                    technical::Recording::On
+                } else {
+                    technical::Recording::Off
+                };
                 let verdict = technical::not_recording(is_on);
                 self.weigh_in_site(turn, None, AlarmKind::NotRecording, verdict, Duration::ZERO);
             }

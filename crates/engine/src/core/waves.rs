@@ -1,8 +1,5 @@
 //! Waveforms: every block to the series and the screens, the ECG through the detector
 //! to the rhythm's conditions. One ECG channel of a patient decides.
-//!
-//! Time inside a channel is counted in samples from an anchor, so that a jitter of
-//! the network is not taken for one of the heart; a gap sets a new anchor.
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
@@ -11,16 +8,20 @@ use care::{
     alarm::Verdict,
     kind::{AlarmKind, Facts},
     limit::{self, Side},
-    rhythm::{ASYSTOLE_AFTER, Rhythm, Seen},
+    rhythm::ASYSTOLE_AFTER,
     technical::{self, Continuity},
 };
 use model::{
     Channel, DeviceId, LimitSet, MissingReason, PatientId, Subject, Times, Timestamp, Vital,
 };
 use protocols::wave::{self, Block, Counts, Doubt};
-use signal::{HeartRateFilter, QrsDetector, SampleRate};
 
-use super::{About, AlarmKey, Core, Turn, alarms::Evidence, out::WaveOf};
+use super::{
+    About, AlarmKey, Core, Turn,
+    alarms::Evidence,
+    ecg::{Ecg, Scale, plus, samples_in},
+    out::WaveOf,
+};
 use crate::view::{self, Sent, WaveSpanMark};
 
 /// What is remembered of one waveform channel between its blocks.
@@ -42,146 +43,10 @@ pub(super) struct WaveRun {
     pub(super) ecg: Option<Box<Ecg>>,
 }
 
-/// The detector of one ECG channel and what its beats mean.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ecg {
-    pub(super) detector: QrsDetector,
-    pub(super) filter: HeartRateFilter,
-    pub(super) rhythm: Rhythm,
-    /// When the detector's sample 0 would have been taken.
-    pub(super) anchor: Timestamp,
-    /// Up to where the rhythm was told of the signal.
-    pub(super) told_until: Option<Timestamp>,
-}
-
-/// A detector's beats are told this long after they were, at the latest.
-const LATENCY: Duration = Duration::from_millis(QrsDetector::LATENCY_MS);
 /// A channel whose newest block is older does not decide while another has a newer one.
 const FRESH_FOR: Duration = Duration::from_secs(10);
 /// A step of the device's own time between two blocks beyond this is a gap.
 const STEP_MAX_NS: u64 = 250_000_000;
-/// No gap is told to a detector as longer than this; it has relearned long before.
-const LOST_MAX: u64 = 1 << 20;
-
-fn nanos_of(samples: u64, (numerator, denominator): (u32, u32)) -> i64 {
-    let nanos = u128::from(samples) * u128::from(denominator) * 1_000_000_000;
-    let nanos = nanos.checked_div(u128::from(numerator)).unwrap_or(0);
-    i64::try_from(nanos).unwrap_or(i64::MAX)
-}
-
-fn plus(at: Timestamp, nanos: i64) -> Timestamp {
-    Timestamp::from_unix_nanos(at.unix_nanos().saturating_add(nanos))
-}
-
-impl Ecg {
-    fn new(rate_hz: (u32, u32)) -> Option<Self> {
-        let rate = SampleRate::new(rate_hz.0, rate_hz.1).ok()?;
-        Some(Self {
-            detector: QrsDetector::new(rate).ok()?,
-            filter: HeartRateFilter::new(rate),
-            rhythm: Rhythm::default(),
-            anchor: Timestamp::default(),
-            told_until: None,
-        })
-    }
-
-    fn at(&self, sample: u64) -> Timestamp {
-        let rate = self.detector.rate();
-        plus(self.anchor, nanos_of(sample, (rate.numerator(), rate.denominator())))
-    }
-
-    /// Passes over samples that are missing or worthless.
-    fn lost(&mut self, samples: u64) {
-        self.detector.lost(samples.clamp(1, LOST_MAX));
-        self.filter.gap();
-        self.rhythm.observe(Seen::Lost);
-        self.told_until = None;
-    }
-
-    /// Sets the clock of samples so that the next one was taken at `at`.
-    fn anchor_next(&mut self, at: Timestamp) {
-        let rate = self.detector.rate();
-        let before = nanos_of(self.detector.position(), (rate.numerator(), rate.denominator()));
-        self.anchor = plus(at, before.saturating_neg());
-    }
-
-    /// Takes in a stretch of valid samples.
-    fn push(&mut self, microvolts: impl Iterator<Item = i32>) {
-        let from = self.told_until.unwrap_or_else(|| self.at(self.detector.position()));
-        for value in microvolts {
-            if let Some(beat) = self.detector.push(value) {
-                self.filter.beat(beat.sample);
-                self.rhythm.observe(Seen::Beat(self.at(beat.sample)));
-            }
-        }
-        let until = self.at(self.detector.position()).before(LATENCY).max(from);
-        self.rhythm.observe(Seen::Span { from, until });
-        self.told_until = Some(until);
-    }
-
-    /// Takes in a whole block, valid stretch by valid stretch.
-    fn take(&mut self, counts: &Counts, scale: Scale) {
-        let worthless = |doubt: &Doubt| matches!(doubt, Doubt::LeadOff | Doubt::Gap);
-        let mut spans: Vec<(usize, usize)> = counts
-            .doubts
-            .iter()
-            .filter(|span| worthless(&span.reason))
-            .map(|span| (index(span.start), index(span.start.saturating_add(span.len))))
-            .collect();
-        spans.sort_unstable();
-        let mut at = 0;
-        let end = counts.samples.len();
-        for (start, stop) in spans.into_iter().chain([(end, end)]) {
-            let (start, stop) = (start.min(end), stop.min(end));
-            if let Some(valid) = counts.samples.get(at..start).filter(|valid| !valid.is_empty()) {
-                self.push(valid.iter().map(|count| scale.microvolts(*count)));
-            }
-            let from = at.max(start);
-            if stop > from {
-                self.lost(u64::try_from(stop - from).unwrap_or(1));
-            }
-            at = at.max(stop);
-        }
-    }
-}
-
-fn index(sample: u32) -> usize {
-    usize::try_from(sample).unwrap_or(usize::MAX)
-}
-
-/// How counts become microvolts, in whole numbers.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    offset: i64,
-    times: i128,
-    divided_by: i128,
-}
-
-impl Scale {
-    fn of(counts: &Counts, unit: &str) -> Option<Self> {
-        let to_micro = match unit {
-            "V" => 6,
-            "mV" => 3,
-            "uV" => 0,
-            _ => return None,
-        };
-        let power = i32::from(counts.gain.1) + to_micro;
-        let factor = 10_i128.checked_pow(power.unsigned_abs())?;
-        let mantissa = i128::from(counts.gain.0);
-        let (times, divided_by) =
-            if power < 0 { (mantissa, factor) } else { (mantissa.checked_mul(factor)?, 1) };
-        Some(Self { offset: i64::from(counts.offset), times, divided_by })
-    }
-
-    fn microvolts(self, count: i32) -> i32 {
-        let micro = i128::from(i64::from(count) - self.offset)
-            .saturating_mul(self.times)
-            .checked_div(self.divided_by)
-            .unwrap_or(0);
-        i32::try_from(micro.clamp(i32::MIN.into(), i32::MAX.into())).unwrap_or(0)
-    }
-}
-
 /// One block with everything that its record says of time.
 struct Taken<'a> {
     record: &'a WaveBlock,
@@ -276,7 +141,8 @@ impl Core {
             if let Some(ecg) = &mut run.ecg {
                 if !follows {
                     let same_boot = run.newest.is_some_and(|(old, _)| old == boot);
-                    let missing_ns = if same_boot { u64::try_from(step_ns).unwrap_or(0) } else { 0 };
+                    let missing_ns =
+                        if same_boot { u64::try_from(step_ns).unwrap_or(0) } else { 0 };
                     ecg.lost(samples_in(missing_ns, block.rate_hz));
                     ecg.anchor_next(taken.start);
                 }
@@ -319,7 +185,8 @@ impl Core {
         let sent = Sent { device_at: taken.record.device_at, received_at: taken.received_at };
         self.changes.sent.insert(patient, sent);
         let decides = self.deciding_ecg(patient);
-        let is_it = decides.is_some_and(|(it, channel)| (it, &channel) == (device, &taken.record.channel));
+        let is_it =
+            decides.is_some_and(|(it, channel)| (it, &channel) == (device, &taken.record.channel));
         if !is_ecg || !is_it {
             return;
         }
@@ -355,9 +222,10 @@ impl Core {
         let mut weighed = Vec::with_capacity(3);
         let rate = rhythm.rate_per_min_thousandths();
         // The lesser alarms first, so that the greatest finds them and takes their place.
-        for (kind, side) in
-            [(AlarmKind::ExtremeTachycardia, Side::High), (AlarmKind::ExtremeBradycardia, Side::Low)]
-        {
+        for (kind, side) in [
+            (AlarmKind::ExtremeTachycardia, Side::High),
+            (AlarmKind::ExtremeBradycardia, Side::Low),
+        ] {
             let Some(limit) = limit::extreme_rate(&set, side) else { continue };
             let verdict = match side {
                 Side::High => rhythm.extreme_tachycardia(&limit),
@@ -415,12 +283,7 @@ impl Core {
         Some((device, i64::from(rate), run))
     }
 
-    fn wave_of(
-        &self,
-        taken: &Taken<'_>,
-        samples: &Arc<[i32]>,
-        marks: &[WaveSpanMark],
-    ) -> WaveOf {
+    fn wave_of(&self, taken: &Taken<'_>, samples: &Arc<[i32]>, marks: &[WaveSpanMark]) -> WaveOf {
         let unit = self
             .run_of(taken.record.device, &taken.record.channel)
             .map_or_else(|| taken.block.unit.into(), |run| Arc::clone(&run.unit));
@@ -487,12 +350,6 @@ impl Core {
             })
         })
     }
-}
-
-fn samples_in(nanos: u64, (numerator, denominator): (u32, u32)) -> u64 {
-    let product = u128::from(nanos) * u128::from(numerator);
-    let samples = product.checked_div(u128::from(denominator) * 1_000_000_000).unwrap_or(0);
-    u64::try_from(samples).unwrap_or(LOST_MAX)
 }
 
 const fn mark(span: &wave::Span) -> WaveSpanMark {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ::record::{Session, Wish};
 use model::{
     Association, BedId, DeviceId, Encounter, Line, PatientId, Post, Redacted, StaffId, Subject,
     Timestamp, User, UserId, as_of,
 };
-use ::record::{Session, Wish};
 
 use super::{Current, Directory, Invitation};
 

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use ::record::{Actor, Session, Wish};
 use model::{
     Assignment, Association, Bed, CareUnitId, Certificate, Charting, Device, DeviceId, Encounter,
     Lifecycle, OrgId, Patient, PatientId, Post, Role, Staff, StaffId, Subject, Timestamp, User,
     UserId,
 };
-use ::record::{Actor, Session, Wish};
 
 use super::Directory;
 use crate::{
@@ -183,7 +183,9 @@ impl Check<'_> {
             None => return refuse(Reason::NotFound, "there is no such room"),
         }
         text("name", &bed.name)?;
-        let twin = |other: &Bed| (other.id != bed.id) && (other.room, &other.name) == (bed.room, &bed.name);
+        let twin = |other: &Bed| {
+            (other.id != bed.id) && (other.room, &other.name) == (bed.room, &bed.name)
+        };
         let holds = !self.directory.beds.values().any(twin);
         need(holds, Reason::NotUnique, "the room has a bed of this name already")
     }
@@ -205,7 +207,11 @@ impl Check<'_> {
     }
 
     fn put_staff(&self, staff: &Staff) -> Checked {
-        need(staff.org == self.org, Reason::OtherOrg, "the member of staff names another organization")?;
+        need(
+            staff.org == self.org,
+            Reason::OtherOrg,
+            "the member of staff names another organization",
+        )?;
         self.own(self.directory.org_of_site(staff.site), "site")?;
         self.unmoved(self.directory.staff.get(&staff.id).map(|old| old.org))?;
         text("name", &staff.name.0)
@@ -255,7 +261,11 @@ impl Check<'_> {
         need(holds, Reason::NotUnique, "a device of this profile has this serial number already")?;
         match self.directory.devices.get(&device.id) {
             Some(old) => {
-                need(old.org == self.org, Reason::OtherOrg, "the id belongs to another organization")?;
+                need(
+                    old.org == self.org,
+                    Reason::OtherOrg,
+                    "the id belongs to another organization",
+                )?;
                 moves(old.lifecycle, device.lifecycle)
             }
             None => Ok(()),

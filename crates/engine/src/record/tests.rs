@@ -34,14 +34,14 @@ fn changed(change: Change) -> Decision {
         device: None,
     };
     let is_end = matches!(change, Change::Ended(_));
-    Decision::Alarm(AlarmChanged {
+    Decision::Alarm(Box::new(AlarmChanged {
         alarm: Some(id(9)),
         key: key(AlarmKind::Limit(Vital::Saturation, Side::Low)),
         step: Transition { at: at(1), change },
         raised: (change == Change::Raised).then_some(raised),
         by: is_end.then(|| id(10)),
         words: is_end.then(|| Redacted("cold finger".into())),
-    })
+    }))
 }
 
 /// One of every decision and of every change.

@@ -40,9 +40,8 @@ impl Appends {
 
     /// Appends decisions, all turns of a batch as one group.
     pub(super) fn append(&mut self, decided: Vec<DecidedOf>) {
-        let (held, ready): (Vec<_>, Vec<_>) = decided
-            .into_iter()
-            .partition(|turn| self.unsettled.contains(&turn.cause.position));
+        let (held, ready): (Vec<_>, Vec<_>) =
+            decided.into_iter().partition(|turn| self.unsettled.contains(&turn.cause.position));
         self.held.extend(held);
         let group: Vec<Entry> = ready.into_iter().map(entry).collect();
         if !group.is_empty() {

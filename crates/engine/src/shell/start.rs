@@ -2,9 +2,7 @@
 
 use std::{io, time::Duration};
 
-use store::{
-    DatabaseError, Journal, LogOffset, ReadError, Records, RecordsError, Series,
-};
+use store::{DatabaseError, Journal, LogOffset, ReadError, Records, RecordsError, Series};
 
 use super::writer;
 use crate::{

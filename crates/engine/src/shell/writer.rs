@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     io,
-    sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
 };
 
@@ -172,10 +172,7 @@ impl Writer {
                 }
                 taken += 1;
                 if seal.is_none() && taken < BATCHES_AT_ONCE_MAX {
-                    next = match queue.try_recv() {
-                        Ok(job) => Some(job),
-                        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                    };
+                    next = queue.try_recv().ok();
                 }
             }
             self.write(&mut rows, &mut outcomes);

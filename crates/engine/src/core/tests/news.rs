@@ -58,7 +58,10 @@ fn a_rising_score_says_so_and_raises_one_alarm_for_all_its_triggers() {
         vitals(&mut ward, second, 115.0, 91.0);
     }
     let risen = score(&ward);
-    assert_eq!((risen.total, risen.risk, risen.trend), (Some(8), Some(Risk::High), Some(Trend::Up)));
+    assert_eq!(
+        (risen.total, risen.risk, risen.trend),
+        (Some(8), Some(Risk::High), Some(Trend::Up))
+    );
     let titles = ward.titles();
     assert_eq!(titles.iter().filter(|title| title.starts_with("NEWS2")).count(), 1, "{titles:?}");
     assert_eq!(ward.titled("NEWS2 8").unwrap().priority, Priority::High);

@@ -76,8 +76,7 @@ impl Ward {
                 self.reads_late(MONITOR, 0.0, &samples);
             }
             Step::Chart(alert) => {
-                let level =
-                    if alert { Consciousness::Alert } else { Consciousness::NewConfusion };
+                let level = if alert { Consciousness::Alert } else { Consciousness::NewConfusion };
                 let charting = Charting {
                     patient: id(ILSE),
                     observed_at: self.now,
@@ -100,6 +99,33 @@ impl Ward {
                     let _ = self.asks(Actor::User(id(JONAS)), wish);
                 }
             }
+            Step::Lost => {
+                let (device, remote) = (id(MONITOR), String::new());
+                let change = PresenceChange::Lost;
+                self.happens(&Body::Presence(Presence { device, change, remote }));
+            }
+            Step::Wait(seconds) => {
+                let span = std::time::Duration::from_secs(seconds.into());
+                self.wait_until(self.now.after(span));
+            }
+            Step::TakeOff
+            | Step::PutOn
+            | Step::Leave
+            | Step::Back
+            | Step::Scale(_)
+            | Step::Nurse(_)
+            | Step::Limits(_) => self.arranges(step),
+            Step::Record(on) => {
+                let recording = if on { view::Recording::Yes } else { view::Recording::DiskFull };
+                self.core.notice(Notice::Recording { recording, at: self.now }, &mut self.out);
+                self.tell();
+            }
+        }
+    }
+
+    /// What people arrange: who lies where, what is on whom, which limits hold.
+    fn arranges(&mut self, step: Step) {
+        match step {
             Step::Limits(low) => {
                 let mut limits =
                     care::limit::defaults().find(|it| it.vital == Vital::Saturation).unwrap();
@@ -120,21 +146,7 @@ impl Ward {
                 let _ = self.asks(Actor::System, Wish::SetSpO2Scale { patient: id(ILSE), scale });
             }
             Step::Nurse(there) => self.assign(Post::Bed(id(BED)), there.then_some(PRIYA)),
-            Step::Lost => {
-                let (device, remote) = (id(MONITOR), String::new());
-                let change = PresenceChange::Lost;
-                self.happens(&Body::Presence(Presence { device, change, remote }));
-            }
-            Step::Wait(seconds) => {
-                let span = std::time::Duration::from_secs(seconds.into());
-                self.wait_until(self.now.after(span));
-            }
-            Step::Record(on) => {
-                let recording =
-                    if on { view::Recording::Yes } else { view::Recording::DiskFull };
-                self.core.notice(Notice::Recording { recording, at: self.now }, &mut self.out);
-                self.tell();
-            }
+            _ => {}
         }
     }
 
@@ -248,10 +260,8 @@ fn a_day_with_ten_restarts_ends_in_the_same_state_as_one_without() {
             ];
             ward.reads(f64::from(second), MONITOR, &samples);
             if second % 3_600 == 0 {
-                let samples = [
-                    (Vital::SystolicPressure, Some(120.0)),
-                    (Vital::Temperature, Some(37.0)),
-                ];
+                let samples =
+                    [(Vital::SystolicPressure, Some(120.0)), (Vital::Temperature, Some(37.0))];
                 ward.reads_late(MONITOR, 0.0, &samples);
             }
             if restarts > 0 && second % (day / (restarts + 1) / 10 * 10) == 0 {

@@ -12,9 +12,8 @@ fn ecg(second: f64, beats: &dyn Fn(f64) -> f64) -> Vec<i32> {
         let time = second + f64::from(place) / f64::from(RATE);
         // A narrow R wave and a broad, low T wave behind it.
         let since = beats(time);
-        let bump = |at: f64, width: f64, height: f64| {
-            height * (-((since - at) / width).powi(2)).exp()
-        };
+        let bump =
+            |at: f64, width: f64, height: f64| height * (-((since - at) / width).powi(2)).exp();
         let baseline = 20.0 * (time * 0.7).sin();
         (baseline + bump(0.1, 0.012, 1_100.0) + bump(0.38, 0.05, 180.0)) as i32
     };
