@@ -14,6 +14,7 @@ object a line. A message that was not acknowledged is sent again by paho when it
 """
 
 import json
+import queue
 import ssl
 import sys
 import threading
@@ -41,7 +42,7 @@ class Device:
         self.id, self.site, self.boot = paper["id"], paper["site"], boot
         self.seq, self.acked = 0, 0
         self.numbers = {}
-        self.lock = threading.Lock()
+        self.answers = queue.SimpleQueue()
         self.connected, self.wanted = threading.Event(), threading.Event()
         self.client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2,
@@ -66,10 +67,14 @@ class Device:
         self.connected.clear()
 
     def on_publish(self, client, userdata, mid, code, properties):
-        with self.lock:
-            seq = self.numbers.pop(mid)
+        # paho calls while it holds its own lock, so nothing is waited for here.
+        self.answers.put((mid, 0 if isinstance(code, int) else code.value))
+
+    def hear(self):
+        while not self.answers.empty():
+            mid, code = self.answers.get()
+            tell("acked", device=self.id, seq=self.numbers.pop(mid), code=code)
             self.acked += 1
-        tell("acked", device=self.id, seq=seq, code=0 if isinstance(code, int) else code.value)
 
     def message(self, seq, at_ms):
         at = f"{at_ms // 1000}.{at_ms % 1000:03d}"
@@ -89,17 +94,17 @@ class Device:
 
     def live(self):
         while True:
-            self.wanted.wait()
-            if not self.connected.is_set() or len(self.numbers) >= IN_FLIGHT_MAX:
+            self.hear()
+            is_free = self.connected.is_set() and len(self.numbers) < IN_FLIGHT_MAX
+            if not self.wanted.is_set() or not is_free:
                 time.sleep(0.0005)
                 continue
             at_ms = time.time_ns() // 1_000_000
             topic, value, text = self.message(self.seq, at_ms)
             tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
-            with self.lock:
-                sent = self.client.publish(topic, text, qos=1)
-                self.numbers[sent.mid] = self.seq
-                self.seq += 1
+            sent = self.client.publish(topic, text, qos=1)
+            self.numbers[sent.mid] = self.seq
+            self.seq += 1
 
     def go(self, port):
         self.client.connect("localhost", port, keepalive=30)

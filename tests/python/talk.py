@@ -19,9 +19,9 @@ ANSWER_WITHIN_S = 15
 
 wish = json.load(sys.stdin)
 is_v5 = wish["version"] == "5"
-said = {"connack": None, "suback": [], "puback": [None] * len(wish["messages"])}
+said = {"connack": None, "suback": []}
+answers = {}
 changed = threading.Condition()
-places = {}
 
 
 def number(code):
@@ -49,10 +49,8 @@ def on_subscribe(client, userdata, mid, codes, properties):
 
 
 def on_publish(client, userdata, mid, code, properties):
-    def change():
-        said["puback"][places[mid]] = number(code)
-
-    tell(change)
+    # By paho's own number, as an answer may be here before the number is.
+    tell(lambda: answers.update({mid: number(code)}))
 
 
 client = mqtt.Client(
@@ -68,16 +66,16 @@ wait_for(lambda: said["connack"] is not None, "CONNACK")
 if wish["subscribe"]:
     client.subscribe([(topic, 1) for topic in wish["subscribe"]])
     wait_for(lambda: said["suback"], "SUBACK")
-for index, message in enumerate(wish["messages"]):
+sent = []
+for message in wish["messages"]:
     properties = None
     if is_v5 and message["kind"]:
         properties = Properties(PacketTypes.PUBLISH)
         properties.ContentType = message["kind"]
     payload = base64.b64decode(message["payload"])
-    with changed:
-        sent = client.publish(message["topic"], payload, qos=1, properties=properties)
-        places[sent.mid] = index
-wait_for(lambda: None not in said["puback"], "PUBACK")
+    sent.append(client.publish(message["topic"], payload, qos=1, properties=properties).mid)
+wait_for(lambda: len(answers) == len(sent), "PUBACK")
+said["puback"] = [answers[mid] for mid in sent]
 client.disconnect()
 client.loop_stop()
 print(json.dumps(said))

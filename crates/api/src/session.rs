@@ -30,19 +30,19 @@ impl Api {
         };
         self.ask_as(Actor::User(user.id), user.org, user.org.into(), Wish::OpenSession(session))
             .await?;
-        self.note_sign_in(user, remote, way, true).await?;
+        self.note_sign_in(user, remote, way, true).await.map_err(not_appended)?;
         self.counts.sign_ins.fetch_add(1, Ordering::Relaxed);
         self.cookie(&token, SESSION_LASTS.as_secs())
     }
 
-    /// Leaves a trace of a sign-in that succeeded or did not.
-    pub(crate) async fn note_sign_in(
+    /// Hands the trace of a sign-in that succeeded or did not to the journal.
+    pub(crate) fn note_sign_in(
         &self,
         user: &User,
         remote: &str,
         way: &str,
         allowed: bool,
-    ) -> Result<(), Problem> {
+    ) -> Ticket {
         let entry = AuditEntry {
             actor: Actor::User(user.id),
             action: "session.open".to_owned(),
@@ -52,8 +52,7 @@ impl Api {
             rule: way.to_owned(),
             remote: remote.to_owned(),
         };
-        let trace = self.audit(user.org, self.clock.now(), entry).await;
-        trace.map(drop).map_err(crate::command::not_appended)
+        self.audit(user.org, self.clock.now(), entry)
     }
 
     /// The header that gives the browser its token, or takes it away with an age of 0.

@@ -33,8 +33,8 @@ pub enum IdentityError {
         "the certificate names no device; one SAN URI `urn:wardline:<org>:device:<device>` was expected"
     )]
     NoDevice,
-    #[error("the certificate names {found} devices, one was expected")]
-    MoreThanOne { found: usize },
+    #[error("the certificate names {found_count} devices, one was expected")]
+    MoreThanOne { found_count: usize },
     #[error("the certificate's SAN URI names no device")]
     Id(#[source] IdError),
 }
@@ -61,11 +61,11 @@ pub fn from_certificate(der: &[u8]) -> Result<DeviceIdentity, IdentityError> {
         })
         .collect();
     let [uri] = uris[..] else {
-        let found = uris.len();
-        return Err(if found == 0 {
+        let found_count = uris.len();
+        return Err(if found_count == 0 {
             IdentityError::NoDevice
         } else {
-            IdentityError::MoreThanOne { found }
+            IdentityError::MoreThanOne { found_count }
         });
     };
     let (org, device) = uri.split_once(URI_INFIX).ok_or(IdentityError::NoDevice)?;

@@ -78,9 +78,9 @@ pub enum Outcome {
         /// The detection's sample.
         detected: u64,
     },
-    /// A reference beat that nothing found.
+    /// The sample of a reference beat that nothing found.
     Missed(u64),
-    /// A detection where there is no reference beat.
+    /// The sample of a detection where there is no reference beat.
     Extra(u64),
 }
 

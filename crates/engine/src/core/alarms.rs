@@ -10,21 +10,13 @@ use std::{
 };
 
 use care::{
-    alarm::{self, Change, EndedBy, Input, Rule, State, Transition, Verdict},
+    alarm::{Rule, State, Verdict},
     kind::{AlarmKind, Facts},
-    limit, rules,
+    limit,
 };
-use model::{
-    AlarmId, CareUnitId, DeviceId, EndReason, PatientId, Redacted, Subject, Timestamp, UserId,
-    Vital,
-};
+use model::{AlarmId, CareUnitId, DeviceId, PatientId, Timestamp, UserId, Vital};
 
-use super::{Core, Cut, Turn, alarm_id_of, facts::sensor_words};
-use crate::{
-    limits::ENDED_ALARMS_KEPT_MAX,
-    record::{AlarmChanged, Called, Decided, Decision, EffectId, Raised, Weighed},
-    view::{AlarmPhase, Told},
-};
+use crate::{record::Raised, view::Told};
 
 /// What an alarm is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,9 +102,9 @@ pub(super) struct Alarms {
     pub(super) by_id: BTreeMap<AlarmId, AlarmKey>,
     deadlines: BTreeSet<(Timestamp, AlarmKey)>,
     /// What stood and covers others when the record came.
-    covering: BTreeSet<AlarmKey>,
+    pub(super) covering: BTreeSet<AlarmKey>,
     /// Changes of the above that count from the next record on.
-    unsettled: Vec<(AlarmKey, bool)>,
+    pub(super) unsettled: Vec<(AlarmKey, bool)>,
 }
 
 impl PartialEq for Alarms {
@@ -159,7 +151,7 @@ impl Alarms {
         }
     }
 
-    fn remove(&mut self, key: AlarmKey) {
+    pub(super) fn remove(&mut self, key: AlarmKey) {
         if let Some(slot) = self.slots.remove(&key)
             && let Some(filed) = slot.filed
         {
@@ -167,7 +159,7 @@ impl Alarms {
         }
     }
 
-    fn take_first(&mut self) -> Option<AlarmKey> {
+    pub(super) fn take_first(&mut self) -> Option<AlarmKey> {
         let (_, key) = self.deadlines.pop_first()?;
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.filed = None;

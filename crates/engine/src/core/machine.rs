@@ -9,7 +9,8 @@ use care::{
     limit, rules,
 };
 use model::{
-    AlarmId, CareUnitId, DeviceId, EndReason, PatientId, Redacted, Subject, UserId, Vital,
+    AlarmId, CareUnitId, DeviceId, EndReason, PatientId, Redacted, Subject, Timestamp, UserId,
+    Vital,
 };
 
 use super::{

@@ -283,7 +283,7 @@ impl Ward {
         }
     }
 
-    fn acknowledge(&mut self, user: u128, alarm: AlarmId, seconds: u64) -> Result<(), Reason> {
+    fn answers(&mut self, user: u128, alarm: AlarmId, seconds: u64) -> Result<(), Reason> {
         let quiet_for = std::time::Duration::from_secs(seconds);
         let wish = Wish::Acknowledge { alarm, quiet_for };
         self.asks(Actor::User(id(user)), wish).map(drop).map_err(|refusal| refusal.0)

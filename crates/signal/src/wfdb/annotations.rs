@@ -148,7 +148,7 @@ pub fn annotations(bytes: &[u8]) -> Result<Vec<Annotation>, AnnotationsError> {
     }
 }
 
-/// The stretches of ventricular flutter or fibrillation between `[` and `]`; one left open lasts to the end.
+/// The stretches, from sample to sample, of ventricular flutter or fibrillation between `[` and `]`; one left open lasts to the end.
 pub fn flutter(annotations: &[Annotation]) -> Vec<Range<u64>> {
     let mut stretches = Vec::new();
     let mut since = None;

@@ -53,7 +53,7 @@ fn an_acknowledgement_keeps_it_quiet_and_expires() {
     let mut ward = Ward::new();
     ward.monitor(1, 20, 86.0, 80.0);
     let alarm = ward.alarm();
-    assert_eq!(ward.acknowledge(PRIYA, alarm.id, 60), Ok(()));
+    assert_eq!(ward.answers(PRIYA, alarm.id, 60), Ok(()));
     let held = ward.alarm();
     assert_eq!((held.id, held.phase), (alarm.id, AlarmPhase::Acknowledged));
     assert_eq!((held.acknowledged_by, held.quiet_until), (Some(id(PRIYA)), Some(at(80.0))));
@@ -81,7 +81,7 @@ fn an_alarm_ends_when_the_value_is_back_beyond_its_hysteresis() {
     assert_eq!(told[0].end, Some(view::AlarmEnd::ConditionOver));
     assert_eq!((told[0].raised_at, told[0].ended_at), (alarm.raised_at, Some(at(26.0))));
     assert_eq!(ward.core.alarm(alarm.id).as_ref(), Some(told[0]));
-    assert_eq!(ward.acknowledge(PRIYA, alarm.id, 60), Err(Reason::NothingRaised));
+    assert_eq!(ward.answers(PRIYA, alarm.id, 60), Err(Reason::NothingRaised));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_desaturation_takes_the_place_of_the_low_limit_and_latches() {
     // It is over, and stays until somebody has acknowledged it.
     ward.monitor(31, 60, 97.0, 80.0);
     assert!(ward.alarm().latched);
-    assert_eq!(ward.acknowledge(JONAS, deep.id, 60), Ok(()));
+    assert_eq!(ward.answers(JONAS, deep.id, 60), Ok(()));
     assert_eq!(ward.titles(), Vec::<String>::new());
 }
 

@@ -89,7 +89,7 @@ impl Ward {
             }
             Step::Acknowledge(seconds) => {
                 if let Some(alarm) = first {
-                    let _ = self.acknowledge(PRIYA, alarm, seconds.into());
+                    let _ = self.answers(PRIYA, alarm, seconds.into());
                 }
             }
             Step::End => {

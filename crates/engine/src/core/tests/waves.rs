@@ -118,7 +118,7 @@ fn asystole_is_raised_within_ten_seconds_and_stays_until_it_is_acknowledged() {
     assert_eq!((alarm.priority, alarm.detail.as_str()), (Priority::High, "no beat for 4 s"));
     ward.lead_ii(32, 50, &steady(72.0));
     assert!(ward.titled("Asystole").unwrap().latched);
-    assert_eq!(ward.acknowledge(PRIYA, alarm.id, 60), Ok(()));
+    assert_eq!(ward.answers(PRIYA, alarm.id, 60), Ok(()));
     assert_eq!(ward.titles(), Vec::<String>::new());
 }
 
