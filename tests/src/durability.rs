@@ -44,6 +44,8 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
     let mut publisher = Publisher::start(&python, &home, &devices, None);
     let rounds = if is_long() { ROUNDS_LONG } else { ROUNDS };
     let began = now();
+    // Alone on its patient, so that the trend is this device's.
+    let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
     let mut done = 0;
     while done < rounds && (is_long() || began.elapsed() < SHORT_WITHIN) {
         publisher.go(&server);
@@ -58,7 +60,8 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
         publisher.pause();
         server = Server::start(&home);
         ward = ward.at(&server);
-        are_readable(&ward, &publisher.told(), &devices[0].0);
+        watched.hear(publisher.news());
+        watched.is_readable(&ward);
         done += 1;
     }
     assert!(done >= ROUNDS_MIN, "only {done} rounds in {:?}", began.elapsed());
@@ -80,31 +83,48 @@ fn devices(ward: &Ward) -> Vec<(Device, &'static str)> {
     kinds.into_iter().enumerate().map(enrol).collect()
 }
 
-/// The newest messages that this device, alone on its patient, was told to be safe.
-fn are_readable(ward: &Ward, told: &[Value], device: &Device) {
-    let sent: BTreeMap<u64, &Value> = told
-        .iter()
-        .filter(|it| it["what"] == "sent" && it["device"] == device.id)
-        .map(|it| (it["seq"].as_u64().unwrap(), it))
-        .collect();
-    let acked = told.iter().filter(|it| it["what"] == "acked" && it["device"] == device.id);
-    let acked: Vec<&Value> =
-        acked.rev().take(LOOKED_UP).map(|it| sent[&it["seq"].as_u64().unwrap()]).collect();
-    let first = acked.iter().map(|it| it["at_ms"].as_i64().unwrap()).min();
-    let Some(first) = first else { return };
-    // One that was sent again after a kill may bear the time of its second arrival.
-    let span = Span::since_millis(first - 1);
-    eventually("the acknowledged readings are readable", Duration::from_secs(10), || {
-        let mut found: BTreeMap<String, usize> = BTreeMap::new();
-        for (_, value) in ward.trend(0, "heart_rate", &span) {
-            *found.entry(format!("{:.3}", value.unwrap_or(f64::NAN))).or_default() += 1;
+/// A device whose messages are looked up after each restart.
+#[derive(Default)]
+struct Watched {
+    device: String,
+    /// By number: what was sent and when, in milliseconds.
+    sent: BTreeMap<u64, (String, i64)>,
+    /// Numbers that were acknowledged, newest last.
+    acked: Vec<u64>,
+}
+
+impl Watched {
+    fn hear(&mut self, news: Vec<Value>) {
+        for line in news.iter().filter(|line| line["device"] == *self.device) {
+            let seq = line["seq"].as_u64().unwrap();
+            if line["what"] == "acked" {
+                self.acked.push(seq);
+            } else {
+                let value = line["value"].as_str().unwrap().to_owned();
+                self.sent.insert(seq, (value, line["at_ms"].as_i64().unwrap()));
+            }
         }
-        let wrong = acked.iter().find_map(|it| {
-            let times = found.get(it["value"].as_str()?).copied().unwrap_or(0);
-            (times != 1).then(|| format!("{it} is there {times} times"))
+    }
+
+    /// The newest messages that the device was told to be safe are on the patient's trend, once.
+    fn is_readable(&self, ward: &Ward) {
+        let newest = self.acked.iter().rev().take(LOOKED_UP).map(|seq| &self.sent[seq]);
+        let newest: Vec<&(String, i64)> = newest.collect();
+        let Some(first) = newest.iter().map(|(_, at_ms)| *at_ms).min() else { return };
+        // One that was sent again after a kill may bear the time of its second arrival.
+        let span = Span::since_millis(first - 1);
+        eventually("the acknowledged readings are readable", Duration::from_secs(10), || {
+            let mut found: BTreeMap<String, usize> = BTreeMap::new();
+            for (_, value) in ward.trend(0, "heart_rate", &span) {
+                *found.entry(format!("{:.3}", value.unwrap_or(f64::NAN))).or_default() += 1;
+            }
+            let times = |value: &String| found.get(value).copied().unwrap_or(0);
+            let wrong = newest.iter().find(|(value, _)| times(value) != 1);
+            wrong.map_or(Ok(()), |wrong| {
+                Err(format!("{wrong:?} is there {} times", times(&wrong.0)))
+            })
         });
-        wrong.map_or(Ok(()), Err)
-    });
+    }
 }
 
 /// Asks the checker whether journal and clients tell the same story.

@@ -2,7 +2,8 @@
 //! that publish through restarts of the server.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
@@ -39,7 +40,7 @@ pub(crate) fn talk(
     wish["subscribe"] = json!(filters);
     wish["messages"] = json!(messages);
     let file = crate::tools::file(home.path(), "wish.json", wish.to_string());
-    let stdin = std::fs::File::open(file).unwrap();
+    let stdin = File::open(file).unwrap();
     let printed = run(Command::new(python).arg(script("talk.py")).stdin(stdin));
     serde_json::from_str(&printed).unwrap()
 }
@@ -63,6 +64,8 @@ pub(crate) struct Publisher {
     answers: BufReader<ChildStdout>,
     /// What they sent and what was acknowledged, one JSON object a line.
     pub(crate) told: PathBuf,
+    /// How much of it [`Self::news`] has given.
+    read: usize,
 }
 
 impl Publisher {
@@ -86,7 +89,7 @@ impl Publisher {
         let mut commands = child.stdin.take().unwrap();
         writeln!(commands, "{wish}").unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
-        Self { child, commands, answers, told }
+        Self { child, commands, answers, told, read: 0 }
     }
 
     fn ask(&mut self, command: &str) -> String {
@@ -126,11 +129,16 @@ impl Publisher {
         (sent, acked)
     }
 
-    /// What was told so far.
-    pub(crate) fn told(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(&self.told).unwrap();
+    /// What was told since the last time.
+    pub(crate) fn news(&mut self) -> Vec<Value> {
+        let mut file = File::open(&self.told).unwrap();
+        file.seek(SeekFrom::Start(self.read as u64)).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
         // The last line may be half written.
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        self.read += whole;
+        text[..whole].lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 

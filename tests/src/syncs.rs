@@ -5,14 +5,23 @@
 //! time the order per message is enough: its bytes are written to the journal, the
 //! journal is synced, and only then anything is sent to that client.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command},
+    time::Duration,
+};
+
+use reqwest::Method;
+use serde_json::json;
 
 use crate::{
+    payload::{SENML_JSON, heart_rate},
     server::{Home, Server, strace},
-    tools::not_run,
-    waiting::until,
+    tools::{not_run, output},
+    waiting::{eventually, until},
     ward::Ward,
-    wire::{Version, Wire},
+    wire::{End, Version, Wire},
 };
 
 const MESSAGES: usize = 40;
@@ -43,6 +52,87 @@ fn no_acknowledgement_leaves_before_its_sync() {
     until("the tracer wrote its log", Duration::from_secs(10), || text().contains("killed by"));
     let checked = check(&text(), port, MESSAGES);
     assert_eq!(checked, Ok(()), "the log of calls says otherwise");
+}
+
+#[test]
+fn a_failed_sync_stops_acknowledgements_until_a_restart_and_no_alarm() {
+    let test = "a_failed_sync_stops_acknowledgements_until_a_restart_and_no_alarm";
+    let strace = match strace() {
+        Ok(strace) => strace,
+        Err(why) => return not_run(test, &why),
+    };
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ward = Ward::build(&server);
+    let device = ward.enrol_on("bedside-monitor", "EIO-1", 0);
+    let limits = json!({
+        "low": null,
+        "high": { "limit": 120, "clears_at": 115, "delay_s": 0, "priority": "medium" },
+    });
+    let path = format!("/api/v1/patients/{}/limits/heart_rate", ward.patients[0]);
+    ward.nurse.put(&path, &limits);
+    let mut before = Wire::connect(&server, &device, Version::V5);
+    let num = device.up("num");
+    let good = before.told(&num, Some(SENML_JSON), &heart_rate(1, 1, "71.5"));
+    assert_eq!(good.unwrap().code, 0);
+    let fault = Fault::begin(&strace, &home, &server);
+    let refused = before.told(&num, Some(SENML_JSON), &heart_rate(1, 2, "150"));
+    assert!(matches!(refused, Err(End::PutOut(0x97 | 0x89))), "{refused:?}");
+    is_sounded_all_the_same(&ward);
+    assert_eq!(server.rest().ask(Method::GET, "/readyz", None).status, 503);
+    // The disk is well again; what it lost is not, so nothing is acknowledged before a restart.
+    fault.end();
+    let mut after = Wire::connect(&server, &device, Version::V5);
+    let refused = after.told(&num, Some(SENML_JSON), &heart_rate(1, 3, "151"));
+    assert!(matches!(refused, Err(End::PutOut(0x97 | 0x89))), "{refused:?}");
+    server.stop();
+    let server = Server::start(&home);
+    let mut wire = Wire::connect(&server, &device, Version::V5);
+    for (seq, value) in [(2, "150"), (3, "151")] {
+        let answer = wire.told(&num, Some(SENML_JSON), &heart_rate(1, seq, value));
+        assert_eq!(answer.unwrap().code, 0, "message {seq} after the restart");
+    }
+    ward.at(&server).sees(0, "heart_rate", 151.0);
+}
+
+/// The reading that cannot be kept raises its alarm, and the screen says what is wrong.
+fn is_sounded_all_the_same(ward: &Ward) {
+    eventually("an alarm that cannot be kept sounds", Duration::from_secs(5), || {
+        let board = ward.nurse.get(&format!("/api/v1/care-units/{}/board", ward.unit));
+        let bed = &board["beds"].as_array().unwrap()[0];
+        let alarms = bed["alarms"].as_array().unwrap();
+        let is_there = alarms.iter().any(|alarm| alarm["class"] == "physiological");
+        let is_told = board["recording"] == false;
+        if is_there && is_told { Ok(()) } else { Err(board.to_string()) }
+    });
+}
+
+/// Syncs of the journal fail with EIO while this lasts.
+struct Fault(Child);
+
+impl Fault {
+    fn begin(strace: &Path, home: &Home, server: &Server) -> Self {
+        let segments = fs::read_dir(home.data().join("journal")).unwrap().flatten();
+        let segments = segments.map(|entry| entry.path());
+        let said = home.path().join("fault.log");
+        let mut command = Command::new(strace);
+        command.args(["-f", "-p", &server.ready.pid.to_string(), "-o", "/dev/null"]);
+        command.args(["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]);
+        for segment in segments.filter(|path| path.extension().is_some_and(|it| it == "seg")) {
+            command.arg("-P").arg(segment);
+        }
+        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        until("the tracer holds the program", Duration::from_secs(10), || {
+            fs::read_to_string(&said).unwrap().contains("attached")
+        });
+        Self(child)
+    }
+
+    fn end(mut self) {
+        // It lets go of the program when it is asked to end; killed, it would take it along.
+        output(Command::new("kill").args(["-TERM", &self.0.id().to_string()]));
+        self.0.wait().unwrap();
+    }
 }
 
 fn marker(number: usize) -> String {

@@ -78,7 +78,7 @@ export function prefill(name, spans) {
       factor = Array.isArray(span.gain) ? span.gain[0] * 10 ** span.gain[1] : (span.gain ?? 1);
     const values = Float32Array.from(span.samples, (raw) => (raw === null ? NaN : (raw - (span.offset ?? 0)) * factor));
     for (const [first, stop] of uncovered(channel.blocks, { start, step, count: values.length })) {
-      const fresh = { start: start + first * step, step, end: start + stop * step, values: values.subarray(first, stop), why: null, gapBefore: false };
+      const fresh = { start: start + first * step, step, end: start + stop * step, values: values.subarray(first, stop), why: null, gapBefore: first === 0 };
       insert(channel.blocks, fresh);
       for (const listener of listeners) listener(name, fresh);
     }

@@ -14,6 +14,8 @@ const RESERVE_MS = 300;
 const BEHIND_MAX_MS = 4000;
 const JUMP_MS = 200;
 const PERIOD_STEP_MS = 100;
+/** Blocks in sequence whose times come from their arrival do not meet exactly; so little between them is the clock's, and nothing is missing. */
+const SEAM_MS = 250;
 
 const traces = new Map();
 let behind = 1000;
@@ -121,7 +123,8 @@ function paint(one, blocks, from, until) {
   for (const block of blocks) {
     if (block.end <= from) continue;
     if (block.start >= until) break;
-    if (block.start - covered > block.step * 1.5) {
+    const seam = block.start - covered;
+    if (seam > block.step * 1.5 && (block.gapBefore || seam > SEAM_MS)) {
       holes.push([covered, block.start]);
       last = null;
     }

@@ -59,7 +59,7 @@ pub(crate) fn not_appended(error: AppendError) -> Problem {
         | AppendError::Closed => Problem::not_recording(error)
             .with_hint("nothing was changed; write it on paper and try again in a minute"),
         AppendError::TooLong { .. } => Problem::too_large(error),
-        AppendError::Frame(_) | AppendError::Partitions { .. } => Problem::fault(error),
+        AppendError::Frame(_) | AppendError::Partitions { .. } => Problem::caused_by(&error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the people's listener holds at most; each limit has a test that exceeds it.
+//! Every bound of the people's side, in one place.
 
 use std::time::Duration;
 

@@ -219,18 +219,21 @@ const CLOCK_JITTER: Duration = Duration::from_millis(10);
 pub(crate) fn joined(sources: Vec<Vec<Trace>>) -> Vec<Trace> {
     let mut kept: Vec<Trace> = Vec::new();
     for source in sources {
+        let longest =
+            kept.iter().map(|it| it.span.end().since(it.span.at)).max().unwrap_or_default();
         let fresh = |trace: &Trace| {
-            let shared = |it: &Trace| {
-                let from = trace.span.at.max(it.span.at);
-                trace.span.end().min(it.span.end()).since(from)
-            };
-            let covered: Duration = kept.iter().map(shared).sum();
-            covered * 2 <= trace.span.end().since(trace.span.at)
+            let (from, to) = (trace.span.at, trace.span.end());
+            // What began longer ago than the longest stretch lasts is over.
+            let first = kept.partition_point(|it| it.span.at < from.before(longest));
+            let near = kept.iter().skip(first).take_while(|it| it.span.at < to);
+            let covered: Duration =
+                near.map(|it| to.min(it.span.end()).since(from.max(it.span.at))).sum();
+            covered * 2 <= to.since(from)
         };
         let fresh: Vec<Trace> = source.into_iter().filter(fresh).collect();
         kept.extend(fresh);
+        kept.sort_by_key(|trace| trace.span.at);
     }
-    kept.sort_by_key(|trace| trace.span.at);
     let mut whole: Vec<Vec<Trace>> = Vec::new();
     for trace in kept {
         match whole.last_mut() {

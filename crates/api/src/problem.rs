@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use security::random_u128;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -20,6 +21,8 @@ pub struct ProblemBody {
     pub status: u16,
     /// What was found and what would have been accepted.
     pub detail: String,
+    /// Names this one occurrence; the log has the same.
+    pub instance: String,
     /// What to do next, if there is something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -90,6 +93,12 @@ impl Problem {
         }
     }
 
+    /// A fault of ours with everything that led to it.
+    pub(crate) fn caused_by(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        Self::fault(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    }
+
     /// Adds what to do next.
     pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         self.hint = Some(hint.to_owned());
@@ -99,21 +108,29 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        // Without randomness all occurrences look alike, which is no reason to fail twice.
+        let instance = format!("urn:wardline:problem:{:032x}", random_u128().unwrap_or(0));
         if let Some(for_log) = &self.for_log {
-            tracing::error!(kind = self.kind, what = %for_log, "request_failed");
+            tracing::error!(kind = self.kind, instance, what = %for_log, "request_failed");
         }
         let body = ProblemBody {
             kind: self.kind.to_owned(),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
             detail: self.for_caller,
+            instance,
             hint: self.hint,
         };
         let mut response = (self.status, Json(body)).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let retry_after_s = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("2"),
+            StatusCode::TOO_MANY_REQUESTS => Some("60"),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }

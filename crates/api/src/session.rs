@@ -6,9 +6,15 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use model::User;
 use record::{Actor, AuditEntry, Session, Wish};
 use security::sha256;
+use store::Ticket;
 
 use crate::{
-    Api, auth::token, command::new_id, guard::COOKIE, limits::SESSION_LASTS, problem::Problem,
+    Api,
+    auth::token,
+    command::{new_id, not_appended},
+    guard::COOKIE,
+    limits::SESSION_LASTS,
+    problem::Problem,
 };
 
 impl Api {

@@ -378,6 +378,7 @@ impl AlarmKind {
         let whole = spoken(Duration::from_secs(span.as_secs()));
         match self {
             Self::Asystole => format!("no beat for {whole}"),
+            Self::DeviceSilent if span < Duration::from_secs(1) => "connection lost".to_owned(),
             Self::DeviceSilent => format!("no data for {whole}"),
             Self::DataLate | Self::PipelineSlow => format!("{} behind", spoken(span)),
             Self::Limit(..)

@@ -91,6 +91,8 @@ pub enum RefusedWhy {
     Will,
     #[error("the device has as many sessions as it may")]
     TooManySessions,
+    #[error("the device was put out while it connected")]
+    PutOut,
     #[error("the packets break the protocol: {0}")]
     Protocol(&'static str),
 }

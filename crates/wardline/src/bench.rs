@@ -155,7 +155,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let text = if arguments.json { sheet.json_lines() } else { sheet.table() };
     print!("{text}");
-    Ok(())
+    match sheet.broken() {
+        None => Ok(()),
+        Some(promise) => anyhow::bail!("{promise}"),
+    }
 }
 
 /// Says on stderr how far a benchmark is.

@@ -65,14 +65,12 @@ impl Program {
             Revocations::new(engine.directory().revoked_serials().map(<[u8]>::to_vec));
         let door = Arc::new(door(&kept.journal, &engine, &profiles, first.org)?);
         let sessions = recall(&kept.journal, &door)?;
-        let names = server_names(&config);
-        let server = authority.issue_server(&names, clock.now(), SERVER_VALID_FOR)?;
-        let tls =
-            |clients| server_config(&server.certificate_pem, &server.key_pem.0, &clients, &clock);
+        let tls = OwnCertificate::issue(&authority, &config, &clock)?;
         let ca_pem = authority.certificate_pem().to_owned();
+        let clients = ClientAuth::Required { ca_pem, revocations: revocations.clone() };
         let (listener, mqtt) = listen(MqttConfig {
             addr: config.devices.mqtt,
-            tls: tls(ClientAuth::Required { ca_pem, revocations: revocations.clone() })?,
+            tls: tls.config(&clients)?,
             limits: transport::Limits::default(),
             clock: clock.clone(),
             restored: sessions,
@@ -93,29 +91,19 @@ impl Program {
             mqtt: Some(mqtt.clone()),
             revocations,
             profiles,
-            config: api::Config {
-                demo: mode == Mode::Demo,
-                secure_cookies: config.people.tls,
-                mqtt_host: config.devices.host.clone(),
-                mqtt_port: mqtt_address.port(),
-                version: env!("CARGO_PKG_VERSION"),
-            },
+            config: api_config(&config, mode, mqtt_address.port()),
         });
         let (people, people_address) = bind(config.people.listen, "people.listen").await?;
         let (metrics, metrics_address) = bind(config.metrics, "metrics").await?;
-        let people_tls = if config.people.tls { Some(tls(ClientAuth::None)?) } else { None };
+        let people_tls = config.people.tls.then(|| tls.config(&ClientAuth::None)).transpose()?;
         let listeners = vec![
             tokio::spawn(api::serve(Arc::clone(&api), people, people_tls)),
             tokio::spawn(api::serve_metrics(Arc::clone(&api), metrics)),
         ];
         let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
-        let watchdog = Watchdog {
-            clock: clock.clone(),
-            journal: kept.journal.clone(),
-            engine: engine.clone(),
-            authority,
-            mqtt: (loopback, "localhost".to_owned()),
-        };
+        let mqtt_name = (loopback, "localhost".to_owned());
+        let (journal, beats) = (kept.journal.clone(), engine.clone());
+        let watchdog = Watchdog { clock, journal, engine: beats, authority, mqtt: mqtt_name };
         Ok(Self {
             api,
             engine,
@@ -315,6 +303,35 @@ fn may_connect(engine: EngineHandle) -> MayConnect {
             Lifecycle::Retired => Err(RefusedWhy::Retired),
         }
     })
+}
+
+fn api_config(config: &Config, mode: Mode, mqtt_port: u16) -> api::Config {
+    api::Config {
+        demo: mode == Mode::Demo,
+        secure_cookies: config.people.tls,
+        mqtt_host: config.devices.host.clone(),
+        mqtt_port,
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The server's own certificate, one for every listener of this start.
+struct OwnCertificate {
+    issued: security::Issued,
+    clock: Clock,
+}
+
+impl OwnCertificate {
+    fn issue(authority: &Authority, config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        let issued =
+            authority.issue_server(&server_names(config), clock.now(), SERVER_VALID_FOR)?;
+        Ok(Self { issued, clock: clock.clone() })
+    }
+
+    fn config(&self, clients: &ClientAuth) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+        let (certificate, key) = (&self.issued.certificate_pem, &self.issued.key_pem.0);
+        Ok(server_config(certificate, key, clients, &self.clock)?)
+    }
 }
 
 fn server_names(config: &Config) -> Vec<String> {

@@ -25,12 +25,6 @@ impl Rest {
         Ok(Self { http, base: base.trim_end_matches('/').into(), cookie: None })
     }
 
-    /// Signs in by login and password.
-    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> anyhow::Result<Self> {
-        let body = serde_json::json!({ "login": login, "password": password });
-        self.with_session(&format!("/api/v1/session"), &body).await
-    }
-
     /// Signs in by the demo's one click.
     pub(crate) async fn sign_in_by_click(&self, login: &str) -> anyhow::Result<Self> {
         let path = format!("/api/v1/demo-sign-in/{login}");

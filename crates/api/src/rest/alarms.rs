@@ -69,7 +69,7 @@ impl Api {
     ) -> Result<T, Problem> {
         let records = self.records.clone();
         let answer = tokio::task::spawn_blocking(move || ask(&records)).await;
-        answer.map_err(Problem::fault)?.map_err(Problem::fault)
+        answer.map_err(Problem::fault)?.map_err(|error| Problem::caused_by(&error))
     }
 
     /// An alarm of any age.

@@ -124,7 +124,7 @@ impl Api {
         let found = tokio::task::spawn_blocking(look)
             .await
             .map_err(Problem::fault)?
-            .map_err(Problem::fault)?;
+            .map_err(|error| Problem::caused_by(&error))?;
         let (directory, connected) = (self.engine.directory(), self.connected());
         let show = |(it, heard): (Device, Heard)| {
             let since = connected.get(&it.id).copied();
@@ -227,7 +227,7 @@ async fn issue(
     let issued = api
         .authority
         .issue_device(device.org, id, caller.at, CERTIFICATE_LASTS)
-        .map_err(Problem::fault)?;
+        .map_err(|error| Problem::caused_by(&error))?;
     let certificate = model::Certificate {
         id: new_id(caller.at)?,
         device: id,

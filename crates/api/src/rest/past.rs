@@ -103,7 +103,7 @@ fn not_read(error: DatabaseError) -> Problem {
         DatabaseError::TooMuch { .. } => Problem::bad_request(error),
         DatabaseError::Sqlite { .. }
         | DatabaseError::UnknownSchema { .. }
-        | DatabaseError::Damaged { .. } => Problem::fault(error),
+        | DatabaseError::Damaged { .. } => Problem::caused_by(&error),
     }
 }
 

@@ -9,7 +9,10 @@ use axum::{
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, tungstenite::client::IntoClientRequest as _,
 };
@@ -67,6 +70,14 @@ impl Browser {
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let stream = TcpStream::connect(self.address).await.unwrap();
+        Self::send_over(stream, request).await
+    }
+
+    /// Sends a request over a stream of its own.
+    pub(super) async fn send_over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        request: Request<Body>,
+    ) -> Answer {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
@@ -186,6 +197,16 @@ impl Feed {
             assert!(!next.is_null(), "the feed was closed");
             if is_it(&next) {
                 return next;
+            }
+        }
+    }
+
+    /// Waits until the server has ended the feed.
+    pub(super) async fn until_over(&mut self) {
+        loop {
+            let next = self.next().await;
+            if next.is_null() || next["t"] == "closed" {
+                return;
             }
         }
     }

@@ -4,8 +4,10 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
+use axum::{body::Body, http::Method};
 use engine::{Engine, EngineHandle, EngineParts, Setup};
 use ingest::{DeviceRef, Door, Message, Registry};
 use model::{OrgId, SiteId};
@@ -14,10 +16,11 @@ use security::{Authority, Keys};
 use serde_json::{Value, json};
 use store::{Clock, DataDir, FileStorage, Journal, JournalLimits, Records, Series};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use transport::Revocations;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use transport::{ClientAuth, Revocations, client_config, server_config};
 
-use super::browser::Browser;
+use super::browser::{Answer, Browser};
 use crate::{Api, ApiParts, Config, first_start, serve};
 
 /// What all parts of a running server share; the directory goes with it.
@@ -28,6 +31,7 @@ pub(super) struct House {
     pub(super) org: OrgId,
     pub(super) invitation: String,
     pub(super) address: SocketAddr,
+    ca_pem: String,
     door: Arc<Door>,
     _dir: TempDir,
 }
@@ -77,12 +81,21 @@ gain = [5, -3]
 bits = 16
 "#;
 
+/// For whom a house is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    Demo,
+    DemoOverTls,
+    Hospital,
+}
+
 impl House {
+    /// A demo, whose people sign in with one click.
     pub(super) async fn open() -> Self {
-        Self::open_as(true).await
+        Self::open_for(For::Demo).await
     }
 
-    pub(super) async fn open_as(demo: bool) -> Self {
+    pub(super) async fn open_for(whom: For) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let data = DataDir::open(dir.path().join("data")).unwrap();
@@ -105,6 +118,8 @@ impl House {
         let nowhere = SiteId::v7(clock.now(), 1);
         let door = Arc::new(Door::new(journal.clone(), registry, (first.org, nowhere)));
         let (authority, _) = Authority::create(Keys::system(), first.org, clock.now()).unwrap();
+        let ca_pem = authority.certificate_pem().to_owned();
+        let tls = (whom == For::DemoOverTls).then(|| server_tls(&authority, &clock));
         let api = Api::new(ApiParts {
             clock: clock.clone(),
             journal,
@@ -117,8 +132,8 @@ impl House {
             revocations: Revocations::default(),
             profiles: Arc::new(profiles),
             config: Config {
-                demo,
-                secure_cookies: false,
+                demo: whom != For::Hospital,
+                secure_cookies: whom == For::DemoOverTls,
                 mqtt_host: "ward.test".to_owned(),
                 mqtt_port: 8_883,
                 version: "0.0.0",
@@ -126,9 +141,19 @@ impl House {
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(Arc::clone(&api), listener, None));
+        tokio::spawn(serve(Arc::clone(&api), listener, tls));
         let (org, invitation) = (first.org, first.invitation.unwrap());
-        Self { clock, api, engine, org, invitation, address, door, _dir: dir }
+        Self { clock, api, engine, org, invitation, address, ca_pem, door, _dir: dir }
+    }
+
+    /// A change asked for by a stranger over TLS.
+    pub(super) async fn over_tls(&self, method: Method, path: &str) -> Answer {
+        let config = client_config(&self.ca_pem, None, &self.clock).unwrap();
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let stream = TlsConnector::from(config).connect(name, stream).await.unwrap();
+        let request = self.stranger().request(method, path, Body::empty());
+        Browser::send_over(stream, request).await
     }
 
     pub(super) const fn stranger(&self) -> Browser {
@@ -228,6 +253,13 @@ impl House {
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn server_tls(authority: &Authority, clock: &Clock) -> Arc<rustls::ServerConfig> {
+    let names = ["localhost".to_owned()];
+    let issued = authority.issue_server(&names, clock.now(), Duration::from_secs(3_600)).unwrap();
+    let (certificate, key) = (&issued.certificate_pem, &issued.key_pem.0);
+    server_config(certificate, key, &ClientAuth::None, clock).unwrap()
 }
 
 /// The devices that the engine's directory has.

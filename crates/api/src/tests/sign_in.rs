@@ -6,11 +6,11 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::house::House;
+use super::house::{For, House};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_link_makes_the_administrator_once() {
-    let house = House::open_as(false).await;
+    let house = House::open_for(For::Hospital).await;
     let stranger = house.stranger();
     let link = house.invitation.replace("/invite/", "/invitations/");
     assert_eq!(
@@ -42,7 +42,7 @@ async fn the_first_link_makes_the_administrator_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_uses_of_one_link_at_once_give_one_session() {
-    let house = House::open_as(false).await;
+    let house = House::open_for(For::Hospital).await;
     let stranger = house.stranger();
     let link = house.invitation.replace("/invite/", "/invitations/");
     let attempt = |password: &str| stranger.post(&link, json!({ "password": password }));
@@ -55,7 +55,7 @@ async fn two_uses_of_one_link_at_once_give_one_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_passwords_are_refused_alike_and_then_have_to_wait() {
-    let house = House::open_as(false).await;
+    let house = House::open_for(For::Hospital).await;
     let stranger = house.stranger();
     let link = house.invitation.replace("/invite/", "/invitations/");
     stranger.post(&link, json!({ "password": "correct horse battery" })).await.good();
@@ -77,7 +77,7 @@ async fn wrong_passwords_are_refused_alike_and_then_have_to_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_click_sign_in_exists_in_the_demo_only() {
-    let house = House::open_as(false).await;
+    let house = House::open_for(For::Hospital).await;
     let stranger = house.stranger();
     assert_eq!(stranger.get("/demo-sign-ins").await.problem().0, 404);
     assert_eq!(stranger.post("/demo-sign-in/admin", Value::Null).await.problem().0, 404);

@@ -7,7 +7,10 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{browser::Browser, house::House};
+use super::{
+    browser::Browser,
+    house::{For, House},
+};
 use crate::{limits::BODY_LEN_MAX, serve_metrics};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,4 +185,31 @@ async fn the_system_page_has_what_the_screens_show() {
     assert_ne!(system["journal"]["bytes"], Value::from(0));
     let api = house.stranger().get("/openapi.json").await.good();
     assert_eq!(api["info"]["title"], "Wardline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_and_messages_that_are_too_long_are_cut_off() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let mut request = ward.nurse.request(Method::GET, "/api/v1/session", Body::empty());
+    let long = "x".repeat(crate::limits::HEADERS_LEN_MAX);
+    request.headers_mut().insert("x-long", long.parse().unwrap());
+    let answer = ward.nurse.send(request).await;
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let mut feed = ward.nurse.feed(&format!("care_unit={}", ward.unit), None).await.unwrap();
+    let wish = json!({ "t": "x".repeat(crate::limits::WISH_LEN_MAX) });
+    feed.say(wish).await;
+    feed.until_over().await;
+    // Everybody else goes on.
+    ward.nurse.get("/session").await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_the_cookie_stays_on_tls() {
+    let house = House::open_for(For::DemoOverTls).await;
+    let answer = house.over_tls(Method::POST, "/api/v1/demo-sign-in/admin").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(answer.header("set-cookie").contains("; Secure"), "{answer:?}");
+    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
 }

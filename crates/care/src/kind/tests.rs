@@ -85,6 +85,7 @@ fn a_limit_is_told_by_its_value_against_its_level() {
 fn the_words_are_those_of_the_ward() {
     let lasting = |millis| Facts::Lasting(Duration::from_millis(millis));
     check("asystole", lasting(4_200), "Asystole", "no beat for 4 s");
+    check("device_silent", lasting(0), "Monitor silent", "connection lost");
     check("device_silent", lasting(35_000), "Monitor silent", "no data for 35 s");
     check("device_silent", lasting(197_000), "Monitor silent", "no data for 3 min");
     check("pipeline_slow", lasting(2_300), "Screens behind", "2.3 s behind");

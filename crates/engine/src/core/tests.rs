@@ -75,6 +75,7 @@ struct Ward {
     deltas: Vec<Delta>,
     answers: Vec<OutcomeOf>,
     points: usize,
+    wave_seq: u64,
 }
 
 impl Ward {
@@ -94,6 +95,7 @@ impl Ward {
             deltas: Vec::new(),
             answers: Vec::new(),
             points: 0,
+            wave_seq: 0,
         }
     }
 

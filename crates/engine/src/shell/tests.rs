@@ -436,3 +436,50 @@ async fn the_status_counts_what_was_taken() {
     assert_eq!((status.commands_accepted, status.commands_refused), (12, 0));
     assert!(!status.derived_behind);
 }
+
+#[tokio::test]
+async fn a_disk_that_was_full_records_again_and_forgets_no_decision() {
+    let house = House::new();
+    let run = house.run().await;
+    run.furnish().await;
+    let mut feed = run.feed().await;
+    run.reads_until(&mut feed, 1, 3, 86).await;
+    house.disk.set_room(Some(0));
+    // Fill what is left of the segment, until the disk says no.
+    let big = || {
+        let payload = vec![0; 200_000];
+        let (device, leaf, content_type) = (id(MONITOR), "log".to_owned(), None);
+        Body::Upward(::record::Upward { device, leaf, content_type, payload })
+    };
+    let mut refused = false;
+    for _ in 0..100 {
+        refused = run.append(&big()).await.is_err();
+        if refused {
+            break;
+        }
+    }
+    assert!(refused, "the disk was never full");
+    for second in 4..=12 {
+        run.clock.advance_to(at(second));
+        assert!(run.append(&run.saturation(86)).await.is_err());
+    }
+    let alarm = alarmed(&mut feed, AlarmPhase::Active).await;
+    house.disk.set_room(None);
+    // The journal tries again by itself, a second later by its clock.
+    let mut second = 12;
+    while !run.engine.board(id(UNIT)).await.unwrap().recording.is_on() {
+        second += 1;
+        assert!(second < 200, "it never recorded again");
+        run.clock.advance_to(at(second));
+        let _ = run.append(&run.saturation(86)).await;
+    }
+    let shown = run.engine.alarm(alarm).await;
+    assert!(shown.is_some());
+    run.engine.stop().await;
+    run.journal.close();
+    drop((run.series, run.records));
+    // Whatever else: after a restart the low saturation stands, once.
+    let run = house.run().await;
+    let standing = run.standing().await;
+    assert_eq!(standing.iter().filter(|it| it.title.starts_with("SpO₂")).count(), 1);
+}

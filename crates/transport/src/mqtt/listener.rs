@@ -107,6 +107,8 @@ pub(crate) struct Shared {
     pub clock: Clock,
     pub may_connect: MayConnect,
     pub tally: Tally,
+    /// The newest connection's number.
+    pub newest: AtomicU64,
     sessions: Mutex<Sessions>,
     stop: watch::Sender<bool>,
 }
@@ -158,6 +160,7 @@ pub async fn listen(config: MqttConfig) -> io::Result<(Listener, MqttHandle)> {
         clock: config.clock,
         may_connect: config.may_connect,
         tally: Tally::default(),
+        newest: AtomicU64::new(0),
         sessions: Mutex::new(sessions),
         stop: watch::Sender::new(false),
     });

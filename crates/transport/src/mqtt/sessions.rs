@@ -39,6 +39,8 @@ pub(crate) struct Sessions {
     retained: BTreeMap<(DeviceId, Arc<str>), Mail>,
     /// When a session without a connection ends, or its will is due.
     due: BTreeSet<(Timestamp, Key)>,
+    /// Devices that were put out: the newest connection that this holds for, and when.
+    put_out: BTreeMap<DeviceId, (u64, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,15 @@ pub(crate) struct Attached {
     /// The will of an earlier connection that the new beginning makes due.
     pub will: Option<Message>,
     pub change: Option<MqttSession>,
+    /// Another session of the device, which ended to make room.
+    pub ended: Option<MqttSession>,
+}
+
+/// Why a client gets no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSession {
+    TooMany,
+    PutOut,
 }
 
 /// How a connection goes.
@@ -142,6 +153,7 @@ impl Sessions {
             sessions: BTreeMap::new(),
             retained: BTreeMap::new(),
             due: BTreeSet::new(),
+            put_out: BTreeMap::new(),
         };
         for kept in restored {
             let key = (kept.device, kept.client_id);
@@ -163,15 +175,19 @@ impl Sessions {
         all
     }
 
-    /// A client comes. `Err` is the answer to one session too many.
+    /// A client comes, if its device was not put out since its connection began.
     pub(crate) fn attach(
         &mut self,
         key: &Key,
         clean: bool,
         expiry_s: u32,
         live: Live,
-    ) -> Result<Attached, Reason> {
-        self.make_room(key)?;
+    ) -> Result<Attached, NoSession> {
+        let put_out = self.put_out.get(&key.0);
+        if put_out.is_some_and(|(newest, _)| live.connection <= *newest) {
+            return Err(NoSession::PutOut);
+        }
+        let ended = self.make_room(key)?;
         let (mut displaced, mut will, mut was_kept) = (None, None, false);
         let mut found = self.sessions.remove(key);
         if let Some(session) = &mut found {
@@ -205,24 +221,37 @@ impl Sessions {
         let outbox = session.outbox.clone();
         let change = session.record(key, false);
         self.sessions.insert(key.clone(), session);
-        Ok(Attached { present, outbox, displaced, will, change })
+        Ok(Attached { present, outbox, displaced, will, change, ended })
     }
 
     /// Ends the device's session that is longest without a connection, if it has too many.
-    fn make_room(&mut self, key: &Key) -> Result<(), Reason> {
+    fn make_room(&mut self, key: &Key) -> Result<Option<MqttSession>, NoSession> {
         let own = self.of_device(key.0);
         let is_new = !self.sessions.contains_key(key);
         if !is_new || own.count() < self.limits.sessions_per_device_max {
-            return Ok(());
+            return Ok(None);
         }
         let oldest = self
             .of_device(key.0)
             .filter_map(|(key, session)| session.ends_at.map(|at| (at, key.clone())))
             .min()
-            .ok_or(Reason::QuotaExceeded)?;
-        self.sessions.remove(&oldest.1);
+            .ok_or(NoSession::TooMany)?;
+        let gone = self.sessions.remove(&oldest.1);
         self.due.remove(&oldest);
-        Ok(())
+        Ok(gone.and_then(|mut session| session.record(&oldest.1, true)))
+    }
+
+    /// Puts a device out: its connections leave, and those up to `newest` that are still
+    /// coming get no session. Answers with how many left.
+    pub(crate) fn put_out(
+        &mut self,
+        device: DeviceId,
+        newest: u64,
+        why: Reason,
+        now: Timestamp,
+    ) -> usize {
+        self.put_out.insert(device, (newest, now));
+        self.live(Some(device)).map(|(_, live)| live.desk.order(Order::Leave(why))).count()
     }
 
     fn of_device(&self, device: DeviceId) -> impl Iterator<Item = (&Key, &Session)> {
@@ -279,6 +308,9 @@ impl Sessions {
     /// Takes what is due by `now`.
     pub(crate) fn due(&mut self, now: Timestamp) -> Due {
         let mut due = Due::default();
+        // By then, whoever was coming has come or was closed.
+        let coming_max = self.limits.handshake_max.saturating_add(self.limits.connect_max);
+        self.put_out.retain(|_, (_, at)| now < at.after(coming_max).after(coming_max));
         while let Some((at, _)) = self.due.first()
             && *at <= now
         {

@@ -15,12 +15,13 @@ struct Figure {
 pub(super) struct Sheet {
     conditions: Map<String, Value>,
     figures: Vec<Figure>,
+    broken: Vec<String>,
 }
 
 impl Sheet {
     /// An empty sheet of this machine.
     pub(super) const fn new(machine: Map<String, Value>) -> Self {
-        Self { conditions: machine, figures: Vec::new() }
+        Self { conditions: machine, figures: Vec::new(), broken: Vec::new() }
     }
 
     /// Says under what the figures hold.
@@ -31,6 +32,16 @@ impl Sheet {
     /// Adds a figure.
     pub(super) fn add(&mut self, name: &str, value: f64, unit: &'static str) {
         self.figures.push(Figure { name: name.to_owned(), value: rounded(value), unit });
+    }
+
+    /// Says which promise the figures break; they are printed all the same.
+    pub(super) fn breaks(&mut self, promise: String) {
+        self.broken.push(promise);
+    }
+
+    /// What was promised and not kept, if something was.
+    pub(super) fn broken(&self) -> Option<String> {
+        (!self.broken.is_empty()).then(|| self.broken.join("; "))
     }
 
     /// One object a line, each with all conditions.

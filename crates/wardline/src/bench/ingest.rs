@@ -16,7 +16,7 @@ use super::{
     hospital::{Device, Hospital},
     progress,
     publisher::{Publisher, Seat, address_of, connect_all},
-    read_back::{Wanted, read_back},
+    read_back::{READABLE_WITHIN, Wanted, read_back},
     template::READINGS,
 };
 use crate::{
@@ -54,6 +54,12 @@ pub(super) async fn measure(
         "{wanted_readings} readings were sent and {} are found",
         found.readings
     );
+    if found.readable_after > READABLE_WITHIN {
+        let (late, within) = (found.readable_after.as_secs_f64(), READABLE_WITHIN.as_secs());
+        sheet.breaks(format!(
+            "the last reading was readable {late:.1} s after its acknowledgement, not {within} s"
+        ));
+    }
     let shown = feed.close().await?;
     ensure!(shown.numerics > 0, "nothing reached the screen during the run");
     add_rates("ingest", flooded, (before, after), (own_before, own_after), sheet)?;

@@ -13,7 +13,9 @@ use crate::rest::Rest;
 /// Requests under way at once.
 const AT_ONCE: usize = 8;
 /// After the last acknowledgement everything is readable within this.
-const READABLE_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const READABLE_WITHIN: Duration = Duration::from_secs(2);
+/// What is not found by then is lost, and not merely late.
+const LOST_AFTER: Duration = Duration::from_secs(60);
 
 /// What is to be found.
 #[derive(Clone, Debug)]
@@ -83,7 +85,11 @@ async fn read_one(
             let readings = VITALS.iter().map(|(_, each)| messages * each).sum();
             return Ok(ReadBack { readings, readable_after });
         };
-        ensure!(readable_after < READABLE_WITHIN, "of device {number}, {lacking}, 2 s later");
+        ensure!(
+            readable_after < LOST_AFTER,
+            "of device {number}, {lacking}, {} s later",
+            LOST_AFTER.as_secs()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

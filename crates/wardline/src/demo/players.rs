@@ -21,7 +21,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// How long the last acknowledgements may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
-/// What became of a message: its answer, by the client's clock.
+/// What became of a message, with when it left by the client's clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
     /// The device's place in the ward's list.
@@ -30,8 +30,6 @@ pub(crate) struct Answered {
     pub(crate) sent: Sent,
     /// When its last byte was handed to the socket.
     pub(crate) sent_at: Timestamp,
-    /// When it was answered.
-    pub(crate) answered_at: Timestamp,
     /// The reason code: below 0x80 it was taken.
     pub(crate) code: u8,
 }
@@ -237,12 +235,10 @@ impl Player {
             Incoming::Acknowledged { id, code, .. } => {
                 let Some((sent, sent_at)) = self.pending.remove(&id) else { return };
                 if let Some(answers) = &self.answers {
-                    let (device_index, answered_at) = (self.device_index, self.clock.now());
+                    let device_index = self.device_index;
                     let sent = Sent::clone(&sent);
                     // Nobody counts any more once the receiver is gone.
-                    let _ = answers
-                        .send(Answered { device_index, sent, sent_at, answered_at, code })
-                        .await;
+                    let _ = answers.send(Answered { device_index, sent, sent_at, code }).await;
                 }
             }
             Incoming::PutOut { .. } => self.client = None,

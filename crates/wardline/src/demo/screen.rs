@@ -36,7 +36,6 @@ pub(crate) struct ShownAlarm {
     pub(crate) raised_at: Timestamp,
     pub(crate) patient: Option<String>,
     pub(crate) priority: String,
-    pub(crate) title: String,
     pub(crate) state: String,
     /// The highest step of escalation that was shown.
     pub(crate) step: u64,
@@ -159,7 +158,6 @@ impl Shown {
             raised_at,
             patient: word(alarm, "patient"),
             priority: word(alarm, "priority").unwrap_or_default(),
-            title: word(alarm, "title").unwrap_or_default(),
             state: String::new(),
             step: 0,
             acknowledged: false,

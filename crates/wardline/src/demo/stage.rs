@@ -59,7 +59,6 @@ pub(crate) struct Stage {
 
 /// A registered device with what it needs to connect.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names say it all")]
 pub(crate) struct StagedDevice {
     pub(crate) id: String,
     pub(crate) site: String,

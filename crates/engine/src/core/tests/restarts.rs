@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use protocols::wave::{Doubt, Span};
 
 /// A thing that happens in a random script, and how long after the one before.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ enum Step {
     Lost,
     Wait(u16),
     Record(bool),
+    /// Two seconds of lead II: beating, still, or with the electrodes off; some blocks are lost.
+    Heart(u8, u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<(u16, Step)>> {
@@ -44,6 +47,7 @@ fn steps() -> impl Strategy<Value = Vec<(u16, Step)>> {
         1 => Just(Step::Lost),
         2 => (1..900_u16).prop_map(Step::Wait),
         1 => any::<bool>().prop_map(Step::Record),
+        8 => (0..3_u8, 0..8_u8).prop_map(|(heart, lost)| Step::Heart(heart, lost)),
     ];
     prop::collection::vec((0..4_000_u16, step), 1..60)
 }
@@ -99,6 +103,7 @@ impl Ward {
                     let _ = self.asks(Actor::User(id(JONAS)), wish);
                 }
             }
+            Step::Heart(heart, lost) => self.beats(heart, lost),
             Step::Lost => {
                 let (device, remote) = (id(MONITOR), String::new());
                 let change = PresenceChange::Lost;
@@ -120,6 +125,22 @@ impl Ward {
                 self.core.notice(Notice::Recording { recording, at: self.now }, &mut self.out);
                 self.tell();
             }
+        }
+    }
+
+    fn beats(&mut self, heart: u8, lost: u8) {
+        for _ in 0..2 {
+            self.wait_until(self.now.after(std::time::Duration::from_secs(1)));
+            let begins = self.now.nanos_after(at(1.0)) as f64 / 1e9;
+            let samples = match heart {
+                0 => waves::ecg(begins, &waves::steady(96.0)),
+                1 => waves::ecg(begins, &|_| 9.0),
+                _ => vec![0; waves::RATE as usize],
+            };
+            let off = Span { start: 0, len: waves::RATE, reason: Doubt::LeadOff };
+            let doubts = if heart == 2 { vec![off] } else { vec![] };
+            self.wave_seq += if lost == 0 { 2 } else { 1 };
+            self.block(self.wave_seq, &samples, doubts);
         }
     }
 
@@ -180,7 +201,7 @@ fn agree(a: &Alarms, b: &Alarms) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
     #[test]
     fn the_journal_alone_rebuilds_the_live_state(script in steps(), lag in 0..6_usize) {

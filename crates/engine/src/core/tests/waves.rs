@@ -4,10 +4,10 @@ use super::*;
 use ::record::WaveBlock;
 use protocols::wave::{Block, Doubt, Encoding, Epoch, Span, encode, pack};
 
-const RATE: u32 = 250;
+pub(super) const RATE: u32 = 250;
 
 /// One lead with a beat wherever `beats` says so, in microvolts.
-fn ecg(second: f64, beats: &dyn Fn(f64) -> f64) -> Vec<i32> {
+pub(super) fn ecg(second: f64, beats: &dyn Fn(f64) -> f64) -> Vec<i32> {
     let sample = |place: u32| {
         let time = second + f64::from(place) / f64::from(RATE);
         // A narrow R wave and a broad, low T wave behind it.
@@ -21,13 +21,13 @@ fn ecg(second: f64, beats: &dyn Fn(f64) -> f64) -> Vec<i32> {
 }
 
 /// Seconds since a tenth of a second before the last beat, at a steady rate.
-fn steady(per_minute: f64) -> impl Fn(f64) -> f64 {
+pub(super) fn steady(per_minute: f64) -> impl Fn(f64) -> f64 {
     move |time| time.rem_euclid(60.0 / per_minute)
 }
 
 impl Ward {
     /// One second of lead II, ending now, with some of it doubtful.
-    fn block(&mut self, seq: u64, samples: &[i32], validity: Vec<Span>) {
+    pub(super) fn block(&mut self, seq: u64, samples: &[i32], validity: Vec<Span>) {
         let device_at = self.now.before(std::time::Duration::from_secs(1));
         let channel = "MDC_ECG_ELEC_POTL_II";
         let bytes = pack(samples, Encoding::Int16Le);
@@ -75,7 +75,7 @@ impl Ward {
     }
 
     /// The same with the electrodes off.
-    fn leads_off(&mut self, from: u32, to: u32) {
+    pub(super) fn leads_off(&mut self, from: u32, to: u32) {
         for second in from..to {
             self.wait_until(at(f64::from(second) + 1.0));
             let off = Span { start: 0, len: RATE, reason: Doubt::LeadOff };

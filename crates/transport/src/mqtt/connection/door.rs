@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::mqtt::{
     proto::{Connect, Will},
-    sessions::Attached,
+    sessions::{Attached, NoSession},
 };
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -40,8 +40,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let key = (self.identity.device, client_id);
         let attached = self.shared.sessions().attach(&key, connect.clean, expiry_s, live);
-        let Ok(attached) = attached else {
-            return Some(self.refuse(RefusedWhy::TooManySessions));
+        let attached = match attached {
+            Ok(attached) => attached,
+            Err(NoSession::TooMany) => return Some(self.refuse(RefusedWhy::TooManySessions)),
+            Err(NoSession::PutOut) => return Some(self.refuse(RefusedWhy::PutOut)),
         };
         let (keep_alive_s, silence_max) = self.silence(&connect);
         let granted = Granted {
@@ -73,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let (identity, remote) = (self.identity.clone(), self.remote);
         said.push(Arrival::Opened { identity, remote, client_id });
-        said.extend(attached.change.map(Arrival::Session));
+        said.extend(attached.ended.into_iter().chain(attached.change).map(Arrival::Session));
         self.send_all(said).await
     }
 

@@ -30,7 +30,6 @@ pub(super) struct Doorkeeper {
     arrivals: mpsc::Sender<Arrival>,
     handshakes: Arc<Handshakes>,
     tasks: JoinSet<()>,
-    next_number: u64,
 }
 
 /// The connections that are in their handshake, oldest first.
@@ -84,7 +83,7 @@ impl Doorkeeper {
     ) -> Self {
         let acceptor = TlsAcceptor::from(tls);
         let (handshakes, tasks) = (Arc::default(), JoinSet::new());
-        Self { shared, acceptor, arrivals, handshakes, tasks, next_number: 0 }
+        Self { shared, acceptor, arrivals, handshakes, tasks }
     }
 
     pub(super) async fn run(mut self, socket: TcpListener) {
@@ -128,8 +127,8 @@ impl Doorkeeper {
             self.shared.refused(&self.arrivals, remote, None, RefusedWhy::TooMany);
             return;
         }
-        let number = self.next_number;
-        self.next_number = number.wrapping_add(1);
+        // Before its certificate is judged, so that whoever is put out later is known by it.
+        let number = self.shared.newest.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         let place = Place { since: self.shared.clock.now(), remote, task: None };
         self.handshakes.places().insert(number, place);
         let guest = Guest {

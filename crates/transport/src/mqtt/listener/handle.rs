@@ -4,10 +4,7 @@ use bytes::Bytes;
 use model::{DeviceId, Timestamp};
 
 use super::*;
-use crate::{
-    desk::Order,
-    mqtt::{Qos, Reason, Version, outbox::Mail, topic},
-};
+use crate::mqtt::{Qos, Reason, Version, outbox::Mail, topic};
 
 /// A message to a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,10 +100,13 @@ impl MqttHandle {
     }
 
     /// Closes all connections of a device, saying why; answers with how many.
+    ///
+    /// Connections of the device that are still in their handshake get no session, so after
+    /// [`crate::Revocations::revoke`] no connection with the certificate is left or begins.
     pub fn disconnect(&self, device: DeviceId, why: Reason) -> usize {
-        let sessions = self.shared.sessions();
-        let live = sessions.live(Some(device));
-        live.map(|(_, live)| live.desk.order(Order::Leave(why))).count()
+        let newest = self.shared.newest.load(Ordering::SeqCst);
+        let now = self.shared.clock.now();
+        self.shared.sessions().put_out(device, newest, why, now)
     }
 
     /// The connections whose CONNECT was accepted.

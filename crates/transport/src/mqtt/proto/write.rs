@@ -193,6 +193,8 @@ pub(crate) fn disconnect(
     if version == Version::V311 {
         return Ok(());
     }
+    // «Banned» is a word of CONNACK alone [§2.4].
+    let reason = if reason == Reason::Banned { Reason::AdministrativeAction } else { reason };
     let code = DisconnectReasonCode::try_from(reason.code())
         .unwrap_or(DisconnectReasonCode::UnspecifiedError);
     let disconnect = v5_0::Disconnect::builder().reason_code(code);

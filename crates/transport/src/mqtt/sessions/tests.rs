@@ -194,11 +194,28 @@ fn sessions_of_one_device_are_bounded_and_the_longest_gone_gives_way() {
     sessions.attach(&key(1, "a"), false, 60, live(1, None)).unwrap();
     sessions.attach(&key(1, "b"), false, 60, live(2, None)).unwrap();
     let refused = sessions.attach(&key(1, "c"), false, 60, live(3, None));
-    assert_eq!(refused.map(|_| ()), Err(Reason::QuotaExceeded));
+    assert_eq!(refused.map(|_| ()), Err(NoSession::TooMany));
     sessions.attach(&key(2, "c"), false, 60, live(4, None)).unwrap();
     sessions.detach(&key(1, "a"), 1, GOODBYE, START);
-    sessions.attach(&key(1, "c"), false, 60, live(5, None)).unwrap();
+    let attached = sessions.attach(&key(1, "c"), false, 60, live(5, None)).unwrap();
+    assert_eq!(told(&attached.ended), "ended 60s []");
     assert!(!sessions.sessions.contains_key(&key(1, "a")));
+}
+
+#[test]
+fn whoever_is_put_out_does_not_slip_in_by_a_connection_that_had_begun() {
+    let mut sessions = empty(Limits::default());
+    sessions.attach(&key(1, "a"), false, 60, live(1, None)).unwrap();
+    assert_eq!(sessions.put_out(device(1), 3, Reason::NotAuthorized, at(0)), 1);
+    let mut come = |device: u128, connection| {
+        sessions.attach(&key(device, "b"), false, 0, live(connection, None)).map(|_| ()).err()
+    };
+    assert_eq!(come(1, 2), Some(NoSession::PutOut));
+    assert_eq!(come(1, 3), Some(NoSession::PutOut));
+    assert_eq!(come(1, 4), None);
+    assert_eq!(come(2, 3), None);
+    sessions.due(at(40));
+    assert!(sessions.put_out.is_empty());
 }
 
 #[test]

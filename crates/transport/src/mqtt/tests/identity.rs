@@ -7,7 +7,7 @@ use security::{Authority, Keys};
 use store::Clock;
 
 use super::{
-    ward::{Bearer, START, tell},
+    ward::{Bearer, START, connect_bytes, tell},
     *,
 };
 use crate::{Arrival, RefusedWhy, client_config};
@@ -194,6 +194,19 @@ async fn whoever_is_revoked_while_connected_is_put_out() {
     assert_eq!(within(client.next()).await.unwrap(), expected);
     assert_eq!(ward.tell(1).await, ["closed Refused"]);
     assert_eq!(refusal(&mut ward, &bearer).await, "refused: the certificate is revoked");
+    // A connection that had passed its handshake before is too late as well.
+    let mut coming = ward.raw(&other).await;
+    until(|| ward.handle.counters().connections == 2).await;
+    assert_eq!(ward.handle.disconnect(other.device, Reason::Banned), 1);
+    coming.write(&connect_bytes(4, &other.device.to_string(), 30)).await;
+    assert_eq!(coming.read_to_end().await, [0x20, 2, 0, 5]);
+    let expected = Incoming::PutOut { code: 0x98, words: None };
+    assert_eq!(within(stays.next()).await.unwrap(), expected);
+    let mut told = ward.tell(2).await;
+    told.sort();
+    let words = "refused: the device was put out while it connected";
+    assert_eq!(told, ["closed Refused", words]);
+    let mut stays = ward.come(ward.options(&other, Version::V5)).await;
     stays.ping();
     assert_eq!(within(stays.next()).await.unwrap(), Incoming::Pong);
 }
