@@ -20,7 +20,7 @@ use store::{
 };
 use tokio::task::JoinHandle;
 
-use crate::stage::{self, CARE_UNIT, ORG, STRIDE_S, WATCHDOG, device, id, second};
+use crate::stage::{self, CARE_UNIT, ORG, WATCHDOG, device, id, second};
 
 /// How a server goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,16 +111,21 @@ impl Node {
         self.feed = self.engine.feed(id(CARE_UNIT), FeedStart::Now).await;
     }
 
-    /// Takes in what happened until this second of the day, and decides on it.
-    pub(crate) async fn live(&mut self, deeds: &[Deed], until: u64) {
-        self.take_in(deeds, until).await.unwrap();
+    /// Takes in what happened between two seconds of the day, and decides on it.
+    pub(crate) async fn live(&mut self, deeds: &[Deed], from: u64, until: u64) {
+        self.take_in(deeds, from, until).await.unwrap();
         self.catch_up(until).await;
     }
 
-    /// Makes durable what happened until this second of the day.
-    pub(crate) async fn take_in(&self, deeds: &[Deed], until: u64) -> Result<(), AppendError> {
+    /// Makes durable what happened between two seconds of the day.
+    pub(crate) async fn take_in(
+        &self,
+        deeds: &[Deed],
+        from: u64,
+        until: u64,
+    ) -> Result<(), AppendError> {
         let (mut deeds, mut last) = (deeds.iter().peekable(), None);
-        for number in until - STRIDE_S + 1..=until {
+        for number in from + 1..=until {
             while let Some(deed) = deeds.next_if(|deed| deed.at <= second(number)) {
                 drop(self.take(deed));
             }

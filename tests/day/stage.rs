@@ -19,9 +19,6 @@ use crate::node::Node;
 /// When the day begins.
 pub(crate) const START: Timestamp = Timestamp::from_unix_millis(1_795_219_200_000);
 
-/// The servers are given so many seconds of the day at a time.
-pub(crate) const STRIDE_S: u64 = 5;
-
 /// The instant at this second of the day.
 pub(crate) fn second(seconds: u64) -> Timestamp {
     START.after(Duration::from_secs(seconds))

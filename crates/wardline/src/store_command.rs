@@ -10,13 +10,13 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
-use serde_json::json;
-use store::{DataDir, FileStorage, LogOffset, Storage, replay};
+use serde_json::{Map, Value, json};
+use store::{DataDir, Damage, FileStorage, LogOffset, Report, Torn, replay};
 
 mod base64;
 mod dump;
 
-use dump::{Privacy, line_of};
+use dump::{Privacy, line_of, name_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Reads every frame of the journal, and says where one is damaged.
+    /// Reads every frame of the journal and every sealed chunk, and says where one is damaged.
     Verify(Verify),
     /// Prints one JSON line for each record of the journal.
     Dump(Dump),
@@ -71,45 +71,76 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Opens a directory that is there already; opening makes one otherwise.
-fn open(dir: &Path) -> anyhow::Result<(DataDir, Arc<dyn Storage>)> {
+/// Takes a directory that is there already; a mistyped path would become a new one otherwise.
+fn open(dir: &Path) -> anyhow::Result<DataDir> {
     ensure!(
         dir.join("FORMAT").exists(),
         "{} is not a data directory: it has no FORMAT file",
         dir.display()
     );
-    let dir = DataDir::open(dir)?;
-    let storage = FileStorage::open(&dir).context("the journal cannot be opened")?;
-    Ok((dir, Arc::new(storage)))
+    Ok(DataDir::open(dir)?)
 }
 
 fn verify(asked: &Verify) -> anyhow::Result<()> {
-    let (_dir, storage) = open(&asked.dir)?;
-    let segments = storage.segments().context("the journal's folder cannot be read")?.len();
-    let (mut records, mut bytes, mut end) = (0_u64, 0_u64, LogOffset::default());
-    for record in replay(storage, LogOffset::default())? {
-        let record = record?;
-        records += 1;
-        bytes += record.frame.body.len() as u64;
-        end = record.offset;
-    }
+    let report = store::verify(&open(&asked.dir)?)?;
     if asked.json {
-        let report = json!({
-            "sound": true, "segments": segments, "records": records,
-            "body_bytes": bytes, "end": end.bytes(),
-        });
-        println!("{report}");
+        println!("{}", json_of(&report));
     } else {
-        println!("sound: {records} records in {segments} segments, up to offset {end}");
+        print!("{}", text_of(&report));
     }
+    let damaged = report.damage.len();
+    ensure!(report.is_sound(), "{damaged} places are damaged; restore a backup");
     Ok(())
 }
 
+fn json_of(report: &Report) -> Value {
+    let frames: Map<String, Value> =
+        report.frames.iter().map(|(kind, count)| (name_of(*kind), (*count).into())).collect();
+    let torn = report.torn.map(
+        |it| json!({ "offset": it.offset.bytes(), "bytes": it.len, "whole_frames": it.frames }),
+    );
+    let damage = report.damage.iter().map(|it| json!({ "place": it.place, "what": it.what }));
+    json!({
+        "sound": report.is_sound(),
+        "segments": report.segments,
+        "end": report.end.bytes(),
+        "commits": report.commits,
+        "frames": frames,
+        "torn": torn,
+        "chunks": report.chunks,
+        "damage": damage.collect::<Vec<_>>(),
+    })
+}
+
+fn text_of(report: &Report) -> String {
+    let Report { segments, end, commits, chunks, .. } = report;
+    let all: u64 = report.frames.values().sum();
+    let mut text = format!(
+        "journal: {all} frames in {commits} commits and {segments} segments, up to offset {end}\n"
+    );
+    for (kind, count) in &report.frames {
+        text.push_str(&format!("  {count:>12} {}\n", name_of(*kind)));
+    }
+    if let Some(Torn { offset, len, frames }) = report.torn {
+        text.push_str(&format!(
+            "torn tail: {len} bytes at offset {offset}, {frames} whole frames among them; never acknowledged, set aside at the next start\n"
+        ));
+    }
+    text.push_str(&format!("series: {chunks} sealed chunks\n"));
+    for Damage { place, what } in &report.damage {
+        text.push_str(&format!("DAMAGED: {place}: {what}\n"));
+    }
+    if report.is_sound() {
+        text.push_str("sound\n");
+    }
+    text
+}
+
 fn dump(asked: &Dump) -> anyhow::Result<()> {
-    let (_dir, storage) = open(&asked.dir)?;
+    let storage = FileStorage::open(&open(&asked.dir)?).context("the journal cannot be opened")?;
     let privacy = if asked.with_patient_data { Privacy::Told } else { Privacy::Kept };
     let mut out = BufWriter::new(io::stdout().lock());
-    for record in replay(storage, LogOffset::default())? {
+    for record in replay(Arc::new(storage), LogOffset::default())? {
         let line = line_of(&record?, privacy);
         match writeln!(out, "{line}") {
             Ok(()) => {}
@@ -119,4 +150,42 @@ fn dump(asked: &Dump) -> anyhow::Result<()> {
         }
     }
     out.flush().context("the dump cannot be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_frames_the_torn_tail_and_each_damage() {
+        let torn = Torn { offset: LogOffset::from_bytes(900), len: 17, frames: 0 };
+        let damage = Damage { place: "journal segment 0, offset 70".into(), what: "a bit".into() };
+        let report = Report {
+            segments: 1,
+            end: LogOffset::from_bytes(900),
+            commits: 4,
+            frames: [(1, 3), (0x1000, 2)].into(),
+            torn: Some(torn),
+            damage: vec![damage],
+            ..Report::default()
+        };
+        let json = json_of(&report);
+        assert_eq!(json["frames"], json!({ "readings": 3, "decisions": 2 }));
+        assert_eq!(json["torn"]["bytes"], 17);
+        assert_eq!((&json["sound"], &json["damage"][0]["what"]), (&json!(false), &json!("a bit")));
+        let text = text_of(&report);
+        for part in ["5 frames in 4 commits", "3 readings", "17 bytes at offset 900", "DAMAGED"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("sound"));
+    }
+
+    #[test]
+    fn a_path_that_is_no_data_directory_is_refused_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("typo");
+        let error = open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("is not a data directory: it has no FORMAT file"), "{error}");
+        assert!(!path.exists());
+    }
 }

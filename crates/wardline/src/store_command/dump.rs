@@ -4,10 +4,10 @@
 //! Names, birth dates and free texts are left out unless they are asked for. What a
 //! device sent stays base64: only its profile can say what is inside.
 
-use engine::record::{Decision, Decisions};
+use engine::record::{DECISIONS, Decision, Decisions};
 use model::{Clock, Sample, Timestamp};
 use record::{
-    Actor, AuditEntry, Body, BodyError, Command, Counted, DECISIONS_FROM, DeadLetter, MqttSession,
+    Actor, AuditEntry, Body, BodyError, Command, Counted, DECISIONS_FROM, DeadLetter, Kinds, MqttSession,
     Readings, SampleAt, Upward, WaveBlock, Wish,
 };
 use serde_json::{Value, json};
@@ -38,20 +38,41 @@ pub(super) fn line_of(record: &Record, privacy: Privacy) -> Value {
     });
     let body = if frame.kind >= DECISIONS_FROM {
         Decisions::decode(frame.kind, frame.body_version, &frame.body)
-            .map(|decisions| ("decisions", decided(&decisions)))
+            .map(|decisions| decided(&decisions))
     } else {
         Body::decode(frame.kind, frame.body_version, &frame.body).map(|body| shown(&body, privacy))
     };
-    let (name, body) = body.unwrap_or_else(|error| unreadable(&error, &frame.body));
+    let body = body.unwrap_or_else(|error| unreadable(&error, &frame.body));
     if let Some(line) = line.as_object_mut() {
-        line.insert("name".to_owned(), name.into());
+        line.insert("name".to_owned(), name_of(frame.kind).into());
         line.insert("body".to_owned(), body);
     }
     line
 }
 
-fn unreadable(error: &BodyError, body: &[u8]) -> (&'static str, Value) {
-    ("unreadable", json!({ "why": error.to_string(), "bytes": base64(body) }))
+/// What a kind of frame is called.
+pub(super) fn name_of(kind: u16) -> String {
+    let name = match kind {
+        Kinds::READINGS => "readings",
+        Kinds::WAVE => "wave",
+        Kinds::DEAD_LETTER => "dead_letter",
+        Kinds::DUPLICATE => "duplicate",
+        Kinds::PRESENCE => "presence",
+        Kinds::UPWARD => "upward",
+        Kinds::COMMAND => "command",
+        Kinds::AUDIT => "audit",
+        Kinds::CLOCK_STEP => "clock_step",
+        Kinds::MQTT_SESSION => "mqtt_session",
+        Kinds::SEGMENT_HEAD => "segment_head",
+        Kinds::PART => "part",
+        DECISIONS => "decisions",
+        other => return format!("kind_{other}"),
+    };
+    name.to_owned()
+}
+
+fn unreadable(error: &BodyError, body: &[u8]) -> Value {
+    json!({ "unreadable": error.to_string(), "bytes": base64(body) })
 }
 
 fn decided(decisions: &Decisions) -> Value {
@@ -67,35 +88,32 @@ fn decided(decisions: &Decisions) -> Value {
     })
 }
 
-fn shown(body: &Body, privacy: Privacy) -> (&'static str, Value) {
+fn shown(body: &Body, privacy: Privacy) -> Value {
     match body {
-        Body::Readings(readings) => ("readings", of_readings(readings)),
-        Body::Wave(block) => ("wave", of_wave(block)),
-        Body::DeadLetter(letter) => ("dead_letter", of_letter(letter)),
+        Body::Readings(readings) => of_readings(readings),
+        Body::Wave(block) => of_wave(block),
+        Body::DeadLetter(letter) => of_letter(letter),
         Body::Duplicate(again) => {
             let channel = again.channel.as_ref().map(ToString::to_string);
-            let body = json!({
+            json!({
                 "device": again.device.to_string(), "counted": counted(again.counted),
                 "channel": channel, "samples": again.samples,
-            });
-            ("duplicate", body)
+            })
         }
         Body::Presence(presence) => {
-            let body = json!({
+            json!({
                 "device": presence.device.to_string(),
                 "change": format!("{:?}", presence.change), "remote": presence.remote,
-            });
-            ("presence", body)
+            })
         }
-        Body::Upward(upward) => ("upward", of_upward(upward)),
-        Body::Command(command) => ("command", of_command(command, privacy)),
-        Body::Audit(entry) => ("audit", of_audit(entry)),
-        Body::ClockStep(step) => ("clock_step", json!({ "jumped_ns": step.jumped_ns })),
-        Body::MqttSession(session) => ("mqtt_session", of_session(session)),
-        Body::SegmentHead(head) => ("segment_head", json!({ "offset": head.offset })),
+        Body::Upward(upward) => of_upward(upward),
+        Body::Command(command) => of_command(command, privacy),
+        Body::Audit(entry) => of_audit(entry),
+        Body::ClockStep(step) => json!({ "jumped_ns": step.jumped_ns }),
+        Body::MqttSession(session) => of_session(session),
+        Body::SegmentHead(head) => json!({ "offset": head.offset }),
         Body::Part(part) => {
-            let body = json!({ "of_kind": part.kind, "number": part.number, "of": part.of });
-            ("part", body)
+            json!({ "of_kind": part.kind, "number": part.number, "of": part.of })
         }
     }
 }
@@ -304,8 +322,7 @@ mod tests {
     #[test]
     fn a_body_that_cannot_be_read_is_shown_as_it_is() {
         let line = line_of(&record(1, 77, b"foo".to_vec()), Privacy::Kept);
-        assert_eq!(line["name"], "unreadable");
-        assert_eq!(line["body"]["bytes"], "Zm9v");
-        assert!(line["body"]["why"].as_str().unwrap().contains("version 77"), "{line}");
+        assert_eq!((&line["name"], &line["body"]["bytes"]), (&json!("readings"), &json!("Zm9v")));
+        assert!(line["body"]["unreadable"].as_str().unwrap().contains("version 77"), "{line}");
     }
 }

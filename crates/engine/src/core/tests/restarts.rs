@@ -201,7 +201,7 @@ fn agree(a: &Alarms, b: &Alarms) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn the_journal_alone_rebuilds_the_live_state(script in steps(), lag in 0..6_usize) {
