@@ -308,6 +308,18 @@ impl Core {
         self.alarms.standing().count()
     }
 
+    /// The record that was taken last.
+    pub(crate) const fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// A record that was taken will not be in the journal: what follows is named by another.
+    pub(crate) fn lost(&mut self, position: Position, instead: Option<Cause>) {
+        if self.cause.is_some_and(|cause| cause.position == position) {
+            self.cause = instead;
+        }
+    }
+
     /// Up to where decisions are applied already: the newest cause and its next index.
     pub(crate) fn applied_up_to(&self) -> Option<(LogOffset, u32)> {
         self.cause.map(|cause| (cause.after, cause.next_index))

@@ -38,5 +38,5 @@ pub const QUIET_MAX: Duration = Duration::from_secs(3_600);
 pub const TEXT_LEN_MAX: usize = 200;
 /// The longest free text, in bytes.
 pub const WORDS_LEN_MAX: usize = 4_096;
-/// Channels of one device whose latest values are kept; further ones reach only the series.
-pub const CHANNELS_OF_A_DEVICE_MAX: usize = 64;
+/// Waveform channels of one device that are followed; further ones reach only the series.
+pub const CHANNELS_OF_A_DEVICE_MAX: usize = 32;

@@ -83,7 +83,7 @@ impl Ahead {
             core.step(record, out);
             return;
         }
-
+        self.apply_before((record.offset, 0), core, out);
         if record.offset <= self.last_cause {
             let own = self.own(record.offset);
             core.observe_only(record, own, out);

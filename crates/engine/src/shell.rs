@@ -227,6 +227,9 @@ impl Engine {
             Woken::Deadline => self.tick(),
             Woken::Second => {
                 let now = self.clock.now();
+                if self.core.recording().is_on() {
+                    self.appends.retry();
+                }
                 self.show_status(now);
                 self.checkpoint_if_due(now);
             }
@@ -245,19 +248,21 @@ impl Engine {
             }
             Followed::Provisional(records) => {
                 for record in records.iter() {
-                    self.appends.unsettled(record.frame.position);
+                    self.appends.unsettled(record.frame.position, self.core.cause());
                     self.core.step(record, &mut self.out);
                 }
             }
             Followed::Confirmed(records) => {
                 for record in records.iter() {
-                    self.appends.confirmed(record.frame.position);
+                    self.appends.confirmed(record);
                 }
             }
             Followed::Lost(records) => {
                 tracing::warn!(records = records.len(), "records_lost");
                 for record in records.iter() {
-                    self.appends.lost(record.frame.position);
+                    let position = record.frame.position;
+                    let instead = self.appends.lost(position);
+                    self.core.lost(position, instead);
                 }
             }
             Followed::Missed(records) => tracing::warn!(records, "provisional_records_missed"),

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
-use store::{DataDir, Damage, FileStorage, LogOffset, Report, Torn, replay};
+use store::{Damage, DataDir, FileStorage, LogOffset, Report, Torn, replay};
 
 mod base64;
 mod dump;

@@ -163,7 +163,7 @@ impl Browser {
             Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
                 Err(answer.status().as_u16())
             }
-            Err(error) => Err(error).unwrap(),
+            Err(error) => unreachable!("{error}"),
         }
     }
 }

@@ -203,7 +203,9 @@ impl House {
             .put(&format!("/devices/{id}/lifecycle"), json!({ "state": "in_service" }))
             .await
             .good();
-        let on = json!({ "patient": ward.patient });
+        // Since a minute ago, so that the past of the tests has an owner.
+        let from = self.clock.now().before(Duration::from_secs(60)).unix_millis();
+        let on = json!({ "patient": ward.patient, "from": from.to_string() });
         ward.charge.post(&format!("/devices/{id}/association"), on).await.good();
         id
     }

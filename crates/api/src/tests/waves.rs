@@ -11,7 +11,7 @@ use super::house::House;
 const CHANNEL: &str = "MDC_ECG_ELEC_POTL_II";
 
 /// A block of a rising ramp, 250 Hz, whose first sample is `from`.
-fn block(device: &str, seq: u64, t0: Timestamp, from: i16) -> Vec<u8> {
+fn block(device: &str, seq: u64, t0: Timestamp, now: Timestamp, from: i16) -> Vec<u8> {
     let samples: Vec<u8> = (from..from + 50).flat_map(i16::to_le_bytes).collect();
     encode(&Block {
         device: device.parse().unwrap(),
@@ -32,7 +32,7 @@ fn block(device: &str, seq: u64, t0: Timestamp, from: i16) -> Vec<u8> {
         validity: Vec::new(),
         filters: None,
         time_quality: None,
-        now: Some(t0.after(Duration::from_millis(200))),
+        now: Some(now),
     })
 }
 
@@ -49,7 +49,10 @@ async fn a_trace_is_drawn_live_and_found_again_with_its_gap() {
     // Blocks of 200 ms; the third never came.
     for (seq, from) in [(0, 0_i16), (1, 50), (3, 150)] {
         let t0 = start.after(Duration::from_millis(200 * seq));
-        house.publish(&ward, &device, &leaf, &block(&device, seq, t0, from)).await.unwrap();
+        house
+            .publish(&ward, &device, &leaf, &block(&device, seq, t0, house.clock.now(), from))
+            .await
+            .unwrap();
     }
     let mut gaps = Vec::new();
     for _ in 0..3 {
@@ -96,7 +99,10 @@ async fn a_trace_is_drawn_live_and_found_again_with_its_gap() {
     feed.say(json!({ "t": "?" })).await;
     assert_eq!(feed.until(|frame| frame["t"] == "problem").await["status"], 400);
     let t0 = start.after(Duration::from_millis(800));
-    house.publish(&ward, &device, &leaf, &block(&device, 4, t0, 200)).await.unwrap();
+    house
+        .publish(&ward, &device, &leaf, &block(&device, 4, t0, house.clock.now(), 200))
+        .await
+        .unwrap();
     house.measure(&ward, &device, 77).await;
     feed.until_without_binary(|frame| frame["numerics"][0]["numeric"]["value"] == 77.0).await;
 }

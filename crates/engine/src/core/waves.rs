@@ -22,7 +22,10 @@ use super::{
     ecg::{Ecg, Scale, plus, samples_in},
     out::WaveOf,
 };
-use crate::view::{self, Sent, WaveSpanMark};
+use crate::{
+    limits::CHANNELS_OF_A_DEVICE_MAX,
+    view::{self, Sent, WaveSpanMark},
+};
 
 /// What is remembered of one waveform channel between its blocks.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -125,6 +128,10 @@ impl Core {
             .get(&record.channel.0)
             .is_some_and(|it| it.wave.as_ref().is_some_and(|wave| wave.is_ecg));
         let run = self.devices.entry(record.device).or_default();
+        let is_new = !run.waves.contains_key(&record.channel);
+        if is_new && run.waves.len() >= CHANNELS_OF_A_DEVICE_MAX {
+            return None;
+        }
         let run = run.waves.entry(record.channel.clone()).or_default();
         let (boot, seq) = (record.counted.boot, record.counted.seq);
         let step_ns = record.device_at.nanos_after(run.device_ends_at);

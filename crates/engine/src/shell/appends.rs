@@ -1,5 +1,8 @@
 //! Decisions on their way to the journal: appended in order, tried again when a full
 //! disk has room, held back while the record that caused them may yet be lost.
+//!
+//! What was decided about a lost record has sounded all the same, so it is journalled
+//! behind the last record that was not lost, as something that time brought.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -7,10 +10,14 @@ use std::{
 };
 
 use ::record::Position;
-use store::{AppendError, Durable, Entry, Journal, Ticket};
+use store::{AppendError, Durable, Entry, Journal, Record, Ticket};
 use tokio::sync::oneshot;
 
-use crate::{core::DecidedOf, limits::DECISIONS_IN_FLIGHT_MAX, record::Decisions};
+use crate::{
+    core::{Cause, DecidedOf},
+    limits::DECISIONS_IN_FLIGHT_MAX,
+    record::{Decided, Decision, Decisions, EffectId},
+};
 
 /// Groups that were handed to the journal, those that wait, and who waits for them.
 #[derive(Debug)]
@@ -22,6 +29,8 @@ pub(super) struct Appends {
     /// Caused by records that are not durable yet.
     held: Vec<DecidedOf>,
     unsettled: BTreeSet<Position>,
+    /// The last durable record before the unsettled ones, and the index after its last decision.
+    base: Option<Cause>,
     /// A sealing that may go on once so many more groups are durable.
     sealing: Option<(usize, oneshot::Sender<bool>)>,
 }
@@ -34,6 +43,7 @@ impl Appends {
             refused: VecDeque::new(),
             held: Vec::new(),
             unsettled: BTreeSet::new(),
+            base: None,
             sealing: None,
         }
     }
@@ -85,9 +95,6 @@ impl Appends {
                 if let Some((_, go)) = self.sealing.take() {
                     let _ = go.send(false);
                 }
-                if matches!(error, AppendError::Busy) {
-                    self.retry();
-                }
             }
         }
     }
@@ -100,22 +107,44 @@ impl Appends {
         }
     }
 
-    /// The record at this position is not durable yet.
-    pub(super) fn unsettled(&mut self, position: Position) {
+    /// The record at this position is not durable yet; `cause` is that of the record before.
+    pub(super) fn unsettled(&mut self, position: Position, cause: Option<Cause>) {
+        if self.unsettled.is_empty() {
+            self.base = cause;
+        }
         self.unsettled.insert(position);
     }
 
     /// It is durable now: what it caused is appended.
-    pub(super) fn confirmed(&mut self, position: Position) {
-        self.unsettled.remove(&position);
+    pub(super) fn confirmed(&mut self, record: &Record) {
+        let frame = &record.frame;
+        self.unsettled.remove(&frame.position);
+        let of_it = self.held.iter().filter(|turn| turn.cause.position == frame.position);
+        let next_index = of_it.map(next_index_of).max().unwrap_or(0);
+        self.base = Some(Cause {
+            position: frame.position,
+            after: record.offset,
+            org: frame.org,
+            received_at: frame.received_at,
+            next_index,
+        });
         let held = std::mem::take(&mut self.held);
         self.append(held);
     }
 
-    /// It will never be: what it caused has sounded, and leaves no trace in the journal.
-    pub(super) fn lost(&mut self, position: Position) {
+    /// It will never be: what it caused stands behind the record before. Says which cause
+    /// stands in its place.
+    pub(super) fn lost(&mut self, position: Position) -> Option<Cause> {
         self.unsettled.remove(&position);
-        self.held.retain(|turn| turn.cause.position != position);
+        let held = std::mem::take(&mut self.held);
+        let (orphans, held): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|turn| turn.cause.position == position);
+        self.held = held;
+        if let Some(base) = &mut self.base {
+            let adopted = orphans.into_iter().map(|turn| adopt(turn, base)).collect();
+            self.append(adopted);
+        }
+        self.base
     }
 
     /// Whether every record that was taken is durable and no decision was refused.
@@ -141,6 +170,27 @@ impl Appends {
             let _ = go.send(true);
         }
     }
+}
+
+/// The index behind the last decision of a turn.
+fn next_index_of(turn: &DecidedOf) -> u32 {
+    turn.decided.last().map_or(0, |last| last.effect.index + 1)
+}
+
+/// The same decisions as something that time brought behind another record.
+fn adopt(turn: DecidedOf, base: &mut Cause) -> DecidedOf {
+    let DecidedOf { at, decided, .. } = turn;
+    let time = Decision::TimePassed(at);
+    let decisions = std::iter::once(time).chain(decided.into_iter().map(|one| one.decision));
+    let (cause, after) = (base.position, base.after);
+    let named = decisions.zip(base.next_index..).map(|(decision, index)| Decided {
+        effect: EffectId { cause, index },
+        after,
+        decision,
+    });
+    let turn = DecidedOf { cause: *base, at, decided: named.collect() };
+    base.next_index = next_index_of(&turn);
+    turn
 }
 
 /// The decisions of one turn as an entry of the journal, where their cause stands.

@@ -439,7 +439,7 @@ async fn the_status_counts_what_was_taken() {
 
 #[tokio::test]
 async fn a_disk_that_was_full_records_again_and_forgets_no_decision() {
-    let house = House::new();
+    let mut house = House::new();
     let run = house.run().await;
     run.furnish().await;
     let mut feed = run.feed().await;
@@ -463,7 +463,13 @@ async fn a_disk_that_was_full_records_again_and_forgets_no_decision() {
         run.clock.advance_to(at(second));
         assert!(run.append(&run.saturation(86)).await.is_err());
     }
-    let alarm = alarmed(&mut feed, AlarmPhase::Active).await;
+    let alarm = loop {
+        let standing = run.standing().await;
+        if let Some(alarm) = standing.iter().find(|it| it.title.starts_with("SpO₂")) {
+            break alarm.id;
+        }
+        let _ = feed.next().await;
+    };
     house.disk.set_room(None);
     // The journal tries again by itself, a second later by its clock.
     let mut second = 12;
@@ -473,13 +479,28 @@ async fn a_disk_that_was_full_records_again_and_forgets_no_decision() {
         run.clock.advance_to(at(second));
         let _ = run.append(&run.saturation(86)).await;
     }
-    let shown = run.engine.alarm(alarm).await;
-    assert!(shown.is_some());
+    let before = run.engine.alarm(alarm).await.unwrap();
+    assert_eq!(before.phase, AlarmPhase::Active);
     run.engine.stop().await;
+    // Every decision names a record that is there, those about lost records too.
+    let log: Vec<_> = run.journal.replay(LogOffset::default()).map(Result::unwrap).collect();
+    let places: std::collections::BTreeSet<_> =
+        log.iter().map(|record| (record.frame.position, record.offset)).collect();
+    for frame in log.iter().map(|record| &record.frame).filter(|frame| frame.kind >= 0x1000) {
+        let (version, body) = (frame.body_version, &frame.body);
+        let decisions = crate::record::Decisions::decode(frame.kind, version, body).unwrap();
+        assert!(places.contains(&(decisions.cause, decisions.after)), "{decisions:?}");
+    }
     run.journal.close();
     drop((run.series, run.records));
-    // Whatever else: after a restart the low saturation stands, once.
+    // Without its checkpoint, by the journal alone, the alarm that sounded is still there.
+    house.folder = tempfile::tempdir().unwrap();
     let run = house.run().await;
+    let after = run.engine.alarm(alarm).await.unwrap();
+    assert_eq!(
+        (after.title, after.raised_at, after.told),
+        (before.title, before.raised_at, before.told)
+    );
     let standing = run.standing().await;
     assert_eq!(standing.iter().filter(|it| it.title.starts_with("SpO₂")).count(), 1);
 }

@@ -7,8 +7,8 @@
 use engine::record::{DECISIONS, Decision, Decisions};
 use model::{Clock, Sample, Timestamp};
 use record::{
-    Actor, AuditEntry, Body, BodyError, Command, Counted, DECISIONS_FROM, DeadLetter, Kinds, MqttSession,
-    Readings, SampleAt, Upward, WaveBlock, Wish,
+    Actor, AuditEntry, Body, BodyError, Command, Counted, DECISIONS_FROM, DeadLetter, Kinds,
+    MqttSession, Readings, SampleAt, Upward, WaveBlock, Wish,
 };
 use serde_json::{Value, json};
 use store::Record;
@@ -42,9 +42,12 @@ pub(super) fn line_of(record: &Record, privacy: Privacy) -> Value {
     } else {
         Body::decode(frame.kind, frame.body_version, &frame.body).map(|body| shown(&body, privacy))
     };
-    let body = body.unwrap_or_else(|error| unreadable(&error, &frame.body));
+    let (name, body) = match body {
+        Ok(body) => (name_of(frame.kind), body),
+        Err(error) => ("unreadable".to_owned(), unreadable(&error, &frame.body)),
+    };
     if let Some(line) = line.as_object_mut() {
-        line.insert("name".to_owned(), name_of(frame.kind).into());
+        line.insert("name".to_owned(), name.into());
         line.insert("body".to_owned(), body);
     }
     line
@@ -72,7 +75,7 @@ pub(super) fn name_of(kind: u16) -> String {
 }
 
 fn unreadable(error: &BodyError, body: &[u8]) -> Value {
-    json!({ "unreadable": error.to_string(), "bytes": base64(body) })
+    json!({ "why": error.to_string(), "bytes": base64(body) })
 }
 
 fn decided(decisions: &Decisions) -> Value {
@@ -322,7 +325,7 @@ mod tests {
     #[test]
     fn a_body_that_cannot_be_read_is_shown_as_it_is() {
         let line = line_of(&record(1, 77, b"foo".to_vec()), Privacy::Kept);
-        assert_eq!((&line["name"], &line["body"]["bytes"]), (&json!("readings"), &json!("Zm9v")));
-        assert!(line["body"]["unreadable"].as_str().unwrap().contains("version 77"), "{line}");
+        assert_eq!((&line["name"], &line["body"]["bytes"]), (&json!("unreadable"), &json!("Zm9v")));
+        assert!(line["body"]["why"].as_str().unwrap().contains("version 77"), "{line}");
     }
 }

@@ -48,6 +48,18 @@ fn names_are_taken_once() {
 }
 
 #[test]
+fn a_name_and_a_note_have_a_longest_length() {
+    use crate::limits::{TEXT_LEN_MAX, WORDS_LEN_MAX};
+    let unit = |len| CareUnit { id: id(0x700), site: id(2), name: "x".repeat(len) };
+    check(|_| Wish::PutCareUnit(unit(TEXT_LEN_MAX)), Ok(()));
+    check(|_| Wish::PutCareUnit(unit(TEXT_LEN_MAX + 1)), Err(Reason::Unusable));
+    check(|_| Wish::PutCareUnit(unit(0)), Err(Reason::Unusable));
+    let here_for = |len| Patient { here_for: Redacted("x".repeat(len)), ..patient(9) };
+    check(|_| Wish::PutPatient(here_for(WORDS_LEN_MAX)), Ok(()));
+    check(|_| Wish::PutPatient(here_for(WORDS_LEN_MAX + 1)), Err(Reason::Unusable));
+}
+
+#[test]
 fn references_exist_and_belong_to_the_same_organization() {
     let unit = |site| CareUnit { id: id(0x700), site: id(site), name: "5A".into() };
     check(|_| Wish::PutCareUnit(unit(2)), Ok(()));

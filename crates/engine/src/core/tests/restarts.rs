@@ -79,18 +79,7 @@ impl Ward {
                 ];
                 self.reads_late(MONITOR, 0.0, &samples);
             }
-            Step::Chart(alert) => {
-                let level = if alert { Consciousness::Alert } else { Consciousness::NewConfusion };
-                let charting = Charting {
-                    patient: id(ILSE),
-                    observed_at: self.now,
-                    consciousness: Some(level),
-                    oxygen: Some(Oxygen::Air),
-                    breaths_per_min: None,
-                    note: Redacted(String::new()),
-                };
-                let _ = self.asks(Actor::User(id(PRIYA)), Wish::Chart(charting));
-            }
+            Step::Chart(alert) => self.charts(alert),
             Step::Acknowledge(seconds) => {
                 if let Some(alarm) = first {
                     let _ = self.answers(PRIYA, alarm, seconds.into());
@@ -126,6 +115,19 @@ impl Ward {
                 self.tell();
             }
         }
+    }
+
+    fn charts(&mut self, alert: bool) {
+        let level = if alert { Consciousness::Alert } else { Consciousness::NewConfusion };
+        let charting = Charting {
+            patient: id(ILSE),
+            observed_at: self.now,
+            consciousness: Some(level),
+            oxygen: Some(Oxygen::Air),
+            breaths_per_min: None,
+            note: Redacted(String::new()),
+        };
+        let _ = self.asks(Actor::User(id(PRIYA)), Wish::Chart(charting));
     }
 
     fn beats(&mut self, heart: u8, lost: u8) {
@@ -201,7 +203,7 @@ fn agree(a: &Alarms, b: &Alarms) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn the_journal_alone_rebuilds_the_live_state(script in steps(), lag in 0..6_usize) {

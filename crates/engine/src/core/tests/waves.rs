@@ -28,8 +28,11 @@ pub(super) fn steady(per_minute: f64) -> impl Fn(f64) -> f64 {
 impl Ward {
     /// One second of lead II, ending now, with some of it doubtful.
     pub(super) fn block(&mut self, seq: u64, samples: &[i32], validity: Vec<Span>) {
+        self.block_of("MDC_ECG_ELEC_POTL_II", seq, samples, validity);
+    }
+
+    fn block_of(&mut self, channel: &str, seq: u64, samples: &[i32], validity: Vec<Span>) {
         let device_at = self.now.before(std::time::Duration::from_secs(1));
-        let channel = "MDC_ECG_ELEC_POTL_II";
         let bytes = pack(samples, Encoding::Int16Le);
         let payload = encode(&Block {
             device: id(MONITOR),
@@ -180,4 +183,22 @@ fn a_detector_goes_on_across_a_restart_as_if_nothing_had_happened() {
     assert!(went_on == ward.core);
     let (rebuilt, _) = ward.restarted(None, &ward.log);
     assert!(rebuilt == ward.core);
+}
+
+#[test]
+fn a_device_with_too_many_channels_is_followed_on_the_first_of_them() {
+    use crate::limits::CHANNELS_OF_A_DEVICE_MAX;
+    let mut ward = Ward::new();
+    for number in 0..=CHANNELS_OF_A_DEVICE_MAX {
+        assert_eq!(followed(&ward), number, "before channel {number}");
+        ward.wait_until(at(number as f64));
+        ward.block_of(&format!("WAVE_{number}"), 0, &[0; RATE as usize], vec![]);
+    }
+    assert_eq!(followed(&ward), CHANNELS_OF_A_DEVICE_MAX);
+    let stored = u64::from(RATE) * (CHANNELS_OF_A_DEVICE_MAX as u64 + 1);
+    assert_eq!(ward.core.counters().waveform_samples, stored);
+}
+
+fn followed(ward: &Ward) -> usize {
+    ward.core.devices.get(&id(MONITOR)).map_or(0, |run| run.waves.len())
 }
