@@ -13,7 +13,7 @@ use engine::{
 use ingest::{DeviceRef, Door, Message, Registry};
 use protocols::profile::Profile;
 use record::{Actor, Body, Command, Presence, PresenceChange, Wish};
-use sim::{Act, Deed};
+use sim::{Act, Deed, Intent};
 use store::{
     AppendError, Clock, DataDir, DataDirError, Entry, FileStorage, Journal, JournalLimits,
     LogOffset, Records, Series, Ticket,
@@ -180,15 +180,24 @@ impl Node {
     pub(crate) async fn catch_up(&mut self, number: u64) {
         let feed = self.feed.as_mut().unwrap();
         loop {
-            match feed.next().await.unwrap() {
-                FeedItem::Beat(beat) if beat.seq >= number => return,
-                FeedItem::Beat(_)
-                | FeedItem::Delta(_)
-                | FeedItem::Wave(_)
-                | FeedItem::WaveGap { .. } => {}
-                FeedItem::Gone => assert!(false, "the test's own screen is too slow"),
+            let item = feed.next().await.unwrap();
+            assert_ne!(item, FeedItem::Gone, "the test's own screen is too slow");
+            if let FeedItem::Beat(beat) = item
+                && beat.seq >= number
+            {
+                return;
             }
         }
+    }
+
+    /// A device that was not answered sends its last numbers again.
+    pub(crate) fn repeat(&self, deeds: &[Deed], until: u64) {
+        let is_numerics = |deed: &&Deed| match &deed.act {
+            Act::Send(sent) => sent.leaf == "num" && sent.intent == Intent::New,
+            Act::Cut | Act::Restore => false,
+        };
+        let last = deeds.iter().rfind(is_numerics).unwrap();
+        drop(self.take(&Deed { at: second(until), ..last.clone() }));
     }
 
     /// Goes, and starts again on the same folder.
@@ -224,9 +233,9 @@ async fn own(folder: &Path) -> DataDir {
     for _ in 0..10_000_000 {
         match DataDir::open(folder) {
             Ok(dir) => return dir,
-            Err(DataDirError::Held { .. }) => tokio::task::yield_now().await,
-            Err(error) => assert!(false, "{error}"),
+            Err(error) => assert!(matches!(error, DataDirError::Held { .. }), "{error}"),
         }
+        tokio::task::yield_now().await;
     }
     DataDir::open(folder).unwrap()
 }

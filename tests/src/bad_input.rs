@@ -401,7 +401,8 @@ fn a_clock_of_long_ago_or_of_the_future_is_not_believed() {
     // Somebody is told once it stays so for half a minute.
     eventually("somebody is told that the clock is wrong", Duration::from_secs(60), || {
         for t0_ns in [0, 4_102_444_800_000_000_000] {
-            let block = Wave { t0_ns, ..Wave::of(&scene.device.id, 3, seq) }.encode();
+            let block =
+                Wave { t0_ns, now_ns: t0_ns, ..Wave::of(&scene.device.id, 3, seq) }.encode();
             let wave = scene.device.up(&format!("wave/{ECG}"));
             assert_eq!(wire.told(&wave, Some(WAVE), &block).unwrap().code, 0);
             seq += 1;
@@ -443,7 +444,7 @@ fn two_hundred_half_open_connections_harm_nobody() {
 }
 
 #[test]
-fn a_quarantined_device_is_not_let_in() {
+fn a_quarantined_or_unknown_device_is_not_let_in() {
     let scene = Scene::set();
     let path = format!("/api/v1/devices/{}/lifecycle", scene.device.id);
     let mut before = scene.wire(Version::V5);
@@ -456,6 +457,30 @@ fn a_quarantined_device_is_not_let_in() {
         let code = scene.dial(version).greet(&scene.device.id).unwrap();
         assert!(codes.contains(&code), "{version:?}: {code:#04x}");
     }
+    match papers::stranger(&scene.home.data(), &scene.ward, &scene.device) {
+        Ok((device, (certificate, key))) => {
+            let own = Some((certificate.as_str(), key.as_str()));
+            let tls = tls(&scene.device.ca_pem, own);
+            let code = Wire::dial(&scene.server, tls, Version::V5).greet(&device);
+            assert_eq!(code, Ok(0x87), "a device that was never registered");
+        }
+        Err(why) => crate::tools::not_run("a_quarantined_or_unknown_device_is_not_let_in", &why),
+    }
+    scene.ends_well();
+}
+
+#[test]
+fn a_device_that_sends_faster_than_it_may_is_put_out() {
+    let scene = Scene::set();
+    // 64 messages may wait for their answer; all of these are there before the first sync.
+    let message = |id: u16| {
+        let body = [&text(&scene.device.up("event"))[..], &id.to_be_bytes(), &[0], b"x"].concat();
+        packet(0x32, &body)
+    };
+    let flood: Vec<u8> = (1..=200).flat_map(message).collect();
+    let mut wire = scene.wire(Version::V5);
+    wire.send(&flood);
+    assert_eq!(wire.end(), End::PutOut(0x93));
     scene.ends_well();
 }
 
@@ -473,10 +498,10 @@ mod papers {
     /// Certificate and key, PEM.
     type Papers = (String, String);
 
-    fn params(org: &str, device: &Device) -> CertificateParams {
+    fn params(org: &str, device: &str) -> CertificateParams {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, device.id.clone());
-        let urn = format!("urn:wardline:{org}:device:{}", device.id);
+        params.distinguished_name.push(DnType::CommonName, device);
+        let urn = format!("urn:wardline:{org}:device:{device}");
         params.subject_alt_names.push(SanType::URI(urn.try_into().unwrap()));
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
         params
@@ -486,35 +511,51 @@ mod papers {
         ward.admin.get("/api/v1/session")["org"]["id"].as_str().unwrap().to_owned()
     }
 
+    fn signed(params: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Papers {
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, issuer).unwrap().pem(), key.serialize_pem())
+    }
+
     /// The right names, signed by somebody who calls itself an authority.
     pub(super) fn foreign(ward: &Ward, device: &Device) -> Papers {
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.distinguished_name.push(DnType::CommonName, "Wardline");
         let issuer = Issuer::new(authority, KeyPair::generate().unwrap());
-        let key = KeyPair::generate().unwrap();
-        let paper = params(&org(ward), device).signed_by(&key, &issuer).unwrap();
-        (paper.pem(), key.serialize_pem())
+        signed(params(&org(ward), &device.id), &issuer)
     }
 
     /// Signed by the server's own authority, whose key lies in its data, and over since 2020.
     pub(super) fn expired(data: &Path, ward: &Ward, device: &Device) -> Result<Papers, String> {
-        let key = authority_key(data).ok_or("the authority's key is in no PEM file of the data")?;
-        let issuer = Issuer::from_ca_cert_pem(&device.ca_pem, key).map_err(|it| it.to_string())?;
-        let mut params = params(&org(ward), device);
+        let mut params = params(&org(ward), &device.id);
         params.not_before = rcgen::date_time_ymd(2019, 1, 1);
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        let paper = params.signed_by(&key, &issuer).unwrap();
-        Ok((paper.pem(), key.serialize_pem()))
+        Ok(signed(params, &authority(data, device)?))
     }
 
-    /// The key among the files of the data directory that stands alone as PEM.
-    fn authority_key(folder: &Path) -> Option<KeyPair> {
+    /// Signed by the server's own authority, for a device that nobody registered.
+    pub(super) fn stranger(
+        data: &Path,
+        ward: &Ward,
+        device: &Device,
+    ) -> Result<(String, Papers), String> {
+        let (known, _) = device.id.rsplit_once('-').unwrap();
+        let id = format!("{known}-00000000beef");
+        let papers = signed(params(&org(ward), &id), &authority(data, device)?);
+        Ok((id, papers))
+    }
+
+    /// The server's own authority, by its key among the files of its data.
+    fn authority(data: &Path, device: &Device) -> Result<Issuer<'static, KeyPair>, String> {
+        let key = key_below(data).ok_or("the authority's key is in no PEM file of the data")?;
+        Issuer::from_ca_cert_pem(&device.ca_pem, key).map_err(|error| error.to_string())
+    }
+
+    fn key_below(folder: &Path) -> Option<KeyPair> {
         let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
         files.into_iter().find_map(|path| {
             if path.is_dir() {
-                return authority_key(&path);
+                return key_below(&path);
             }
             // Databases and segments are no text, and long.
             let is_short = fs::metadata(&path).is_ok_and(|it| it.len() < 64 * 1_024);

@@ -93,13 +93,8 @@ fn pulse_in_cbor(seq: i64) -> Vec<u8> {
 
 /// The waveform is readable as it was sent, sample by sample.
 fn reads_the_wave(ward: &Ward, wave: &Wave) {
-    let Span { from, to } = Span::around_now();
-    let patient = &ward.patients[0];
-    let path = format!("/api/v1/patients/{patient}/waves?channel={ECG}&from={from}&to={to}");
     let span = eventually("the waveform is readable", READABLE_WITHIN, || {
-        let answer = ward.nurse.get(&path);
-        let spans = answer["spans"].as_array().cloned().unwrap_or_default();
-        spans.into_iter().next().ok_or_else(|| answer.to_string())
+        ward.waves(0, ECG).into_iter().next().ok_or_else(|| "it is not".to_owned())
     });
     let samples: Vec<Value> = wave.samples.iter().map(|sample| json!(sample)).collect();
     assert_eq!(span["samples"], json!(samples));

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    payload::{SENML_JSON, heart_rate},
+    payload::{ECG, SENML_JSON, Wave, heart_rate, now_ns},
     server::{Home, Server, dump, verify},
     strangers::Publisher,
     tools::{self, file, is_long, not_run, run, script},
@@ -155,6 +155,43 @@ fn a_message_that_comes_again_after_a_kill_is_stored_once() {
     ward.sees(0, "heart_rate", 64.125);
     let points = ward.trend(0, "heart_rate", &Span::around_now());
     assert_eq!(points.iter().filter(|(_, value)| *value == Some(64.125)).count(), 1, "{points:?}");
+}
+
+#[test]
+fn a_waveform_that_comes_in_jerks_is_readable_to_the_last_sample() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ward = Ward::build(&server);
+    let device = ward.enrol_on("bedside-monitor", "JERK-1", 0);
+    let mut wire = Wire::connect(&server, &device, Version::V311);
+    let topic = device.up(&format!("wave/{ECG}"));
+    let (begin, mut sent) = (now_ns(), 0_i64);
+    while sent < 50 {
+        // The network holds blocks of 100 ms back, more of them each time, and lets them go at once.
+        let due = begin + (sent + 1 + sent % 7) * 100_000_000;
+        until("the held blocks are over", Duration::from_secs(5), || now_ns() >= due);
+        while begin + (sent + 1) * 100_000_000 <= now_ns() {
+            let samples = (0..25).map(|at| i16::try_from(sent * 25 + at).unwrap()).collect();
+            let t0_ns = begin + sent * 100_000_000;
+            let block = Wave { t0_ns, count: 25, samples, ..Wave::of(&device.id, 1, sent) };
+            wire.publish(&topic, None, &block.encode());
+            sent += 1;
+        }
+    }
+    let want: Vec<i64> = (0..sent * 25).collect();
+    for _ in 0..sent {
+        assert_eq!(wire.puback().unwrap().code, 0);
+    }
+    eventually("all samples are readable, in order and once", Duration::from_secs(5), || {
+        let spans = ward.waves(0, ECG);
+        let samples = spans.iter().flat_map(|span| span["samples"].as_array().unwrap());
+        let found: Vec<i64> = samples.map(|sample| sample.as_i64().unwrap()).collect();
+        if found == want {
+            Ok(())
+        } else {
+            Err(format!("{} samples of {}", found.len(), want.len()))
+        }
+    });
 }
 
 #[test]

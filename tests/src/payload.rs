@@ -14,6 +14,11 @@ pub(crate) fn senml_now() -> String {
     format!("{}.{:03}", millis / 1_000, millis % 1_000)
 }
 
+/// Now, as waveform blocks spell it.
+pub(crate) fn now_ns() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap()
+}
+
 /// A pack of a device that counts its messages; values are text, so that they stay exact.
 pub(crate) fn pack(boot: u64, seq: u64, at: &str, records: &[(&str, &str, &str)]) -> Vec<u8> {
     let mut text = format!(
@@ -101,6 +106,8 @@ pub(crate) struct Wave {
     /// What the block says that it holds.
     pub(crate) count: i64,
     pub(crate) samples: Vec<i16>,
+    /// The device's time at sending.
+    pub(crate) now_ns: i64,
 }
 
 /// The channel of [`Wave`].
@@ -112,14 +119,8 @@ impl Wave {
         let hex: String = device.chars().filter(|it| *it != '-').collect();
         let uuid = u128::from_str_radix(&hex, 16).unwrap();
         let samples: Vec<i16> = (0..125).map(|at| at * 3 - 180).collect();
-        Self {
-            device: uuid.to_be_bytes(),
-            seq,
-            boot,
-            t0_ns: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap(),
-            count: 125,
-            samples,
-        }
+        let now_ns = now_ns();
+        Self { device: uuid.to_be_bytes(), seq, boot, t0_ns: now_ns, count: 125, samples, now_ns }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -132,7 +133,7 @@ impl Wave {
         let cbor = cbor.int(7).int(0).int(8).array(2).int(250).int(1).int(9).int(self.count);
         let cbor = cbor.int(10).array(2).int(5).int(-3).int(11).int(0).int(12).text("mV");
         let cbor = cbor.int(13).int(16).int(14).int(0).int(15).bytes(&samples);
-        cbor.int(19).int(crc).int(20).int(self.t0_ns).0
+        cbor.int(19).int(crc).int(20).int(self.now_ns).0
     }
 }
 

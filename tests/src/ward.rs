@@ -189,6 +189,14 @@ impl Ward {
         points.map(|point| (point[0].as_f64().unwrap() as i64, point[1].as_f64())).collect()
     }
 
+    /// The stretches of a waveform of a patient around now.
+    pub(crate) fn waves(&self, bed: usize, channel: &str) -> Vec<Value> {
+        let (Span { from, to }, patient) = (Span::around_now(), &self.patients[bed]);
+        let path =
+            format!("/api/v1/patients/{patient}/waves?channel={channel}&from={from}&to={to}");
+        self.nurse.get(&path)["spans"].as_array().cloned().unwrap_or_default()
+    }
+
     /// A count of the system page, such as `dead_letters`.
     pub(crate) fn count(&self, name: &str) -> u64 {
         let system = self.admin.get("/api/v1/system");

@@ -1,5 +1,7 @@
 //! From a decoded payload to the body of a record: all clocks kept, nothing guessed.
 
+use std::time::Duration;
+
 use model::{Clock, DeviceId, Timestamp};
 use protocols::{
     senml::{self, Pack, RawSample},
@@ -129,7 +131,9 @@ fn wave_block(
         let unknown = format!("profile `{}` has no waveform `{channel}`", device.profile.name);
         return Err(Undecodable::new("wave:channel", unknown));
     };
-    let judged = judge(device, block.now, Some(block.t0), parcel.received_at, clock);
+    // The newest sample is the block's last, not the one that `t0` stamps.
+    let ends_at = block.t0.after(Duration::from_nanos(block.duration_ns()));
+    let judged = judge(device, block.now, Some(ends_at), parcel.received_at, clock);
     Ok(Body::Wave(WaveBlock {
         device: device.id,
         channel: known.channel(),

@@ -49,6 +49,15 @@ impl Pump {
         Self { intake, settling }
     }
 
+    /// Returns once one of the two tasks has ended, which an open listener never lets happen.
+    /// Nothing of the pump may be asked after that.
+    pub async fn broke(&mut self) {
+        tokio::select! {
+            _ = &mut self.intake => {}
+            _ = &mut self.settling => {}
+        }
+    }
+
     /// Waits until everything that came in is answered and the listener is closed.
     pub async fn ended(self) -> PumpEnd {
         let (intake, settling) = tokio::join!(self.intake, self.settling);

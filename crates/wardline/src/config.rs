@@ -1,5 +1,5 @@
-//! The configuration file: listeners, paths and keys. Everything else is set on
-//! screens and journalled.
+//! The configuration file: listeners and paths. Everything else is set on screens
+//! and journalled.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
     let clock = clock(arguments.speed)?;
-    let program = Program::start(config(arguments, data), clock.clone(), Mode::Demo).await?;
+    let mut program = Program::start(config(arguments, data), clock.clone(), Mode::Demo).await?;
     let ready = Ready {
         people: program.people_address(),
         mqtt: program.mqtt_address(),
@@ -94,11 +94,15 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
     }
     if arguments.empty {
         say(&ready);
-        until_told_to_stop().await?;
+        tokio::select! {
+            told = until_told_to_stop() => told?,
+            why = program.broke() => return Err(why),
+        }
     } else {
         tokio::select! {
             played = ward(arguments, &clock, &ready) => played?,
-            stopped = until_told_to_stop() => stopped?,
+            told = until_told_to_stop() => told?,
+            why = program.broke() => return Err(why),
         }
     }
     program.stop().await;

@@ -1,6 +1,7 @@
 //! Percentiles of measured times.
 
-/// The value below which this share of the samples lies, by nearest rank; `None` without samples.
+/// The sample that stands nearest to this share of the way from the least to the greatest;
+/// `None` without samples.
 pub(crate) fn percentile(samples: &mut [f64], share: f64) -> Option<f64> {
     samples.sort_by(f64::total_cmp);
     let last = samples.len().checked_sub(1)?;

@@ -26,6 +26,9 @@ const RECALLED_BYTES: u64 = 64 << 20;
 /// How long the server's own certificate is valid; a new one is made at each start.
 const SERVER_VALID_FOR: Duration = Duration::from_secs(397 * 86_400);
 
+/// Names the stage that a test of the demo's check cuts out; a hospital's server refuses it.
+const TEST_CUT: &str = "WARDLINE_TEST_CUT";
+
 /// For whom the server is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -55,6 +58,7 @@ impl Program {
     /// Starts everything; when it returns, people and devices are served.
     pub(crate) async fn start(config: Config, clock: Clock, mode: Mode) -> anyhow::Result<Self> {
         let config = config.checked()?;
+        refuse_cut(mode)?;
         let dir = DataDir::open(&config.data)?;
         let kept = Kept::open(&dir, &clock)?;
         let profiles = Arc::new(profiles()?);
@@ -142,6 +146,19 @@ impl Program {
         self.invitation.as_deref()
     }
 
+    /// Returns, and says why, once a part has ended by itself without which nobody would
+    /// be alarmed. There is nothing left to stop then: the process ends and is started again.
+    pub(crate) async fn broke(&mut self) -> anyhow::Error {
+        let what = tokio::select! {
+            ended = &mut self.engine_task => match ended {
+                Ok(end) => format!("the engine ended by itself: {end:?}"),
+                Err(error) => format!("the engine broke off: {error}"),
+            },
+            () = self.pump.broke() => "the loop that takes messages in broke off".to_owned(),
+        };
+        anyhow::anyhow!("{what}; nothing would raise an alarm any more, start the program again")
+    }
+
     /// Stops in the reverse order: no new people, no new messages, a checkpoint, the log.
     pub(crate) async fn stop(self) {
         self.watchdog.abort();
@@ -174,7 +191,7 @@ impl Kept {
         if let Some(torn) = recovery.torn {
             tracing::warn!(offset = %torn.offset, len = torn.len, frames = torn.frames, "journal_tail_torn");
             eprintln!(
-                "the last write before the stop was cut short at {} and was never acknowledged; {} bytes of it were set aside",
+                "the last write before the stop was cut short at {} and was never acknowledged; {} bytes of it were erased",
                 torn.offset, torn.len
             );
         }
@@ -199,9 +216,17 @@ async fn start_engine(
     Engine::start(parts).await.context("the engine could not take up its state")
 }
 
-/// The stage that a test of the check cuts out; nobody else sets this.
+/// A hospital's server has all of its stages, whatever the environment says.
+fn refuse_cut(mode: Mode) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        mode == Mode::Demo || std::env::var_os(TEST_CUT).is_none(),
+        "{TEST_CUT} is set, which cuts a stage out for the demo's check; unset it to serve"
+    );
+    Ok(())
+}
+
 fn cut() -> anyhow::Result<Option<Cut>> {
-    let Ok(stage) = std::env::var("WARDLINE_TEST_CUT") else { return Ok(None) };
+    let Ok(stage) = std::env::var(TEST_CUT) else { return Ok(None) };
     Ok(match stage.as_str() {
         "series" => Some(Cut::Series),
         "deciders" => Some(Cut::Deciders),
@@ -209,7 +234,7 @@ fn cut() -> anyhow::Result<Option<Cut>> {
         "escalation" => Some(Cut::Escalation),
         "live_feed" => Some(Cut::LiveFeed),
         "ingest" => None,
-        other => anyhow::bail!("WARDLINE_TEST_CUT is `{other}`, which is no stage"),
+        other => anyhow::bail!("{TEST_CUT} is `{other}`, which is no stage"),
     })
 }
 
@@ -231,17 +256,24 @@ fn authority(root: &Path, org: OrgId, clock: &Clock) -> anyhow::Result<Authority
     Ok(authority)
 }
 
-/// Writes a file that only its owner reads, durably.
+/// Writes a file that only its owner reads, durably, and whole or not at all: a first
+/// start that is cut short leaves nothing that the next one stumbles over.
 fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let what = || format!("cannot write {}", path.display());
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(what)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(what)
+    use std::{fs::File, io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let unfinished = path.with_extension("unfinished");
+    let write = || -> std::io::Result<()> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The door, which looks devices up in the engine's directory.
@@ -254,7 +286,7 @@ fn door(
     let profiles: BTreeMap<String, Arc<Profile>> =
         profiles.iter().map(|(name, profile)| (name.clone(), Arc::new(profile.clone()))).collect();
     let engine = engine.clone();
-    let is_cut = std::env::var("WARDLINE_TEST_CUT").is_ok_and(|stage| stage == "ingest");
+    let is_cut = std::env::var(TEST_CUT).is_ok_and(|stage| stage == "ingest");
     let lookup = move |device: DeviceId| {
         let directory = engine.directory();
         let found = directory.devices.get(&device).filter(|_| !is_cut)?;

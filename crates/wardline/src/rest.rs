@@ -1,4 +1,4 @@
-//! A small client of the public REST interface: what `demo`, `bench` and `ctl` stand on.
+//! A small client of the public REST interface: what `demo` and `bench` stand on.
 
 use std::sync::Arc;
 

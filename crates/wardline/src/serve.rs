@@ -30,14 +30,17 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(data) = arguments.data {
         config.data = data;
     }
-    let program = Program::start(config, Clock::system(), Mode::Hospital).await?;
+    let mut program = Program::start(config, Clock::system(), Mode::Hospital).await?;
     eprintln!("Wardline serves {}", program.people_address());
     eprintln!("Devices connect to {} (MQTT over TLS, client certificate)", program.mqtt_address());
     if let Some(invitation) = program.invitation() {
         eprintln!("Administrator, choose a password here (the link works once):");
         eprintln!("  {}{invitation}", program.people_address());
     }
-    until_told_to_stop().await?;
+    tokio::select! {
+        told = until_told_to_stop() => told?,
+        why = program.broke() => return Err(why),
+    }
     eprintln!("stopping: what was taken in is finished, nothing new is taken");
     program.stop().await;
     Ok(())
