@@ -7,7 +7,7 @@ import * as router from "./router.js";
 import { load } from "./session.js";
 import * as announce from "./shell/announce.js";
 import * as keys from "./shell/keys.js";
-import { home } from "./shell/role.js";
+import { home, seesPatients } from "./shell/role.js";
 import { Shell } from "./shell/shell.js";
 import * as sound from "./sound/sound.js";
 import * as units from "./units.js";
@@ -22,6 +22,8 @@ const SCREENS = {
   "sign-in": () => import("./sign-in/sign-in.js").then((m) => m.SignIn),
   invite: () => import("./sign-in/invite.js").then((m) => m.Invite),
 };
+/** Screens of patients; a role that sees none is told so without asking the server for them. */
+const OF_PATIENTS = new Set(["ward", "patient", "alarms"]);
 const loaded = new Map([["ward", Ward]]);
 
 function Screen({ name }) {
@@ -53,6 +55,7 @@ function App() {
   }, [nowhere]);
   if (name === "sign-in" || name === "invite") return html`<${Screen} key=${name} name=${name} />`;
   if (!here) return null;
+  if (OF_PATIENTS.has(name) && !nowhere && !seesPatients()) return html`<${Shell}><${Failed} problem=${{ status: 403 }} what=${t("state.screen")} /></${Shell}>`;
   return html`<${Shell}><${Screen} key=${name} name=${name} /></${Shell}>`;
 }
 

@@ -3,6 +3,7 @@ import { effect, untracked } from "./html.js";
 import { session, unit, patient } from "./feed/state.js";
 import * as socket from "./feed/socket.js";
 import { route } from "./router.js";
+import { seesPatients } from "./shell/role.js";
 
 const LAST = "wardline.unit";
 
@@ -39,6 +40,7 @@ export function start() {
     else if (!unit.value && usualUnit()) unit.value = usualUnit();
     const theirs = name === "patient" ? patient.value?.care_unit : null;
     if (theirs && theirs.id !== unit.value?.id) chooseUnit(theirs);
+    if (!seesPatients()) return untracked(socket.followNone);
     if (!unit.value) return;
     const who = name === "patient" ? route.value.id : null;
     untracked(() => socket.follow({ unit: unit.value.id, patient: who, waves: name === "ward" ? "board" : who ? "patient" : "none" }));

@@ -28,7 +28,7 @@ mod tests {
     };
 
     /// The demo's script repeats itself each half hour; courses last two and a half hours.
-    const HOURS: u64 = 1;
+    const HOURS: u64 = 24;
     /// How often a nurse answers everything that stands.
     const ROUND_S: u64 = 600;
 

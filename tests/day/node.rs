@@ -196,7 +196,9 @@ impl Node {
             Act::Send(sent) => sent.leaf == "num" && sent.intent == Intent::New,
             Act::Cut | Act::Restore => false,
         };
-        let last = deeds.iter().rfind(is_numerics).unwrap();
+        // Not of this very instant: at the same instant it would be the same point.
+        let earlier = |deed: &&Deed| is_numerics(deed) && deed.at < second(until);
+        let last = deeds.iter().rfind(earlier).unwrap();
         drop(self.take(&Deed { at: second(until), ..last.clone() }));
     }
 

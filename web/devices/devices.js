@@ -22,6 +22,7 @@ export function Devices() {
   useEffect(() => {
     document.title = t("title", { screen: t("screen.devices") });
   }, []);
+  if (view === "dead" && !isRole("it")) return html`<${Title} title=${t("screen.devices")}><${Views} view=${view} /></${Title}><${Failed} problem=${{ status: 403 }} />`;
   return view === "dead" ? html`<${DeadLetters} tools=${html`<${Views} view=${view} />`} />` : html`<${Fleet} view=${view} />`;
 }
 

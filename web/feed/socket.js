@@ -39,6 +39,11 @@ export async function follow({ unit, patient = null, waves: which = "none" }) {
   return undefined;
 }
 
+/** Follows no patients: for those whom the server would refuse them, so that it need not. */
+export function followNone() {
+  if (state.link.value.state !== "refused") refused();
+}
+
 /** Ends the feed, at sign-out. */
 export function stop() {
   wanted = null;

@@ -8,6 +8,8 @@ const SCREENS = { it: ["devices", "system"] };
 export const role = () => session.value?.user.role;
 export const isRole = (...names) => names.includes(role());
 export const screens = () => SCREENS[role()] ?? ALL;
+/** Whether a role has any business with patients, their alarms and the feed of them. */
+export const seesPatients = () => screens().includes("ward");
 
 /** Where a screen of the rail is; the ward's knows which. */
 export function pathOf(screen) {

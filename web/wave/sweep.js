@@ -20,6 +20,8 @@ const SEAM_MS = 250;
 const traces = new Map();
 let behind = 1000;
 let running = false;
+/** The instant at the left edge of the first sweep, one for all traces of a page, so that they begin there and wipe side by side. */
+let origin = null;
 
 /** Draws the channel named `key` on a canvas until the answered function is called. Speed in mm/s; `fixed` is [low, high] in its unit. */
 export function trace(canvas, { key, speed, fixed }) {
@@ -35,6 +37,7 @@ export function trace(canvas, { key, speed, fixed }) {
   return () => {
     resized.disconnect();
     traces.delete(canvas);
+    if (!traces.size) origin = null;
   };
 }
 
@@ -81,11 +84,24 @@ function frame() {
   requestAnimationFrame(frame);
   if (isPaused() || document.hidden) return;
   const until = playhead();
+  origin ??= beginning(until);
+  if (origin === null) return;
   for (const one of traces.values()) if (one.context) draw(one, until);
 }
 
+/** The first block of any trace once it is due; `null` until then. With more behind it than a sweep holds, the first sweep is whole. */
+function beginning(until) {
+  const drawable = [...traces.values()].filter((one) => one.context && sinceOf(one.key) !== null);
+  if (!drawable.length) return null;
+  const first = Math.min(...drawable.map((one) => sinceOf(one.key)));
+  return first > until ? null : Math.max(first, until - Math.min(...drawable.map(sweepMs)));
+}
+
+/** How much of the past a trace shows: a whole sweep but for its bar. */
+const sweepMs = (one) => one.period - one.bar / one.perMs;
+
 function draw(one, until) {
-  const window_ms = one.period - one.bar / one.perMs;
+  const window_ms = sweepMs(one);
   if (one.redraw || one.range.settle() || one.drawn === null || until - one.drawn > window_ms || until < one.drawn) {
     one.redraw = false;
     one.drawn = until - window_ms;
@@ -100,7 +116,7 @@ function draw(one, until) {
   one.drawn = until;
 }
 
-const xOf = (one, time) => (time % one.period) * one.perMs;
+const xOf = (one, time) => ((((time - origin) % one.period) + one.period) % one.period) * one.perMs;
 
 function wipe(one, from, until) {
   const { context, canvas, bar } = one,

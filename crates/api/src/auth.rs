@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ use crate::{
 /// Everything about passwords that is remembered between requests.
 #[derive(Debug)]
 pub(crate) struct Auth {
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
     watched: Mutex<Watched>,
     /// Links that are being used at this moment, so that two uses of one never both succeed.
     in_use: Mutex<BTreeSet<[u8; 32]>>,
@@ -37,7 +37,7 @@ pub(crate) struct Auth {
 impl Default for Auth {
     fn default() -> Self {
         Self {
-            hashing: Semaphore::new(HASHES_AT_ONCE),
+            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             watched: Mutex::default(),
             in_use: Mutex::default(),
         }
@@ -143,12 +143,18 @@ impl Auth {
         Ok(is_right? && is_known)
     }
 
-    /// Runs a hash on a thread of its own; others wait, so that memory stays bounded.
+    /// Runs a hash on a thread of its own; others wait, so that memory stays bounded. The
+    /// place goes with the work: an asker who hangs up leaves it taken until the work is done.
     async fn slowly<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let _place = self.hashing.acquire().await.map_err(Problem::fault)?;
+        let place = Arc::clone(&self.hashing).acquire_owned().await.map_err(Problem::fault)?;
+        let work = move || {
+            let done = work();
+            drop(place);
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(Problem::fault)
     }
 }

@@ -286,7 +286,7 @@ impl Api {
 
 /// Whether looking at this shows patients' data, so that each look leaves a trace.
 fn shows_patients(action: Action, role: Role) -> bool {
-    matches!(action, Action::ReadPatient | Action::ReadBoard | Action::ReadAlarms)
+    matches!(action, Action::ReadPatient | Action::ReadBoard | Action::ReadAlarms | Action::ReadDeadLetters)
         // Those who look after machines see no name there.
         || (action == Action::ReadDevices && role != Role::It)
 }

@@ -30,6 +30,10 @@ pub const WATCHED_LOGINS_MAX: usize = 4_096;
 pub const PASSWORD_LEN_MIN: usize = 10;
 /// The longest password that is taken, in bytes.
 pub const PASSWORD_LEN_MAX: usize = 256;
+/// The longest login, in bytes.
+pub const LOGIN_LEN_MAX: usize = 200;
+/// Feeds of one session that are open at once.
+pub const FEEDS_OF_A_SESSION_MAX: usize = 16;
 /// Feeds that are open at once.
 pub const FEEDS_MAX: usize = 1_024;
 /// How long one frame may wait for a page that does not read.

@@ -2,18 +2,22 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use engine::EngineHandle;
 use ingest::Door;
+use model::SessionId;
 use protocols::profile::Profile;
 use security::Authority;
 use store::{Clock, Journal, Records, Series};
 use tokio::sync::{Semaphore, watch};
 use transport::{Revocations, mqtt::MqttHandle};
 
-use crate::{auth::Auth, limits::FEEDS_MAX};
+use crate::{
+    auth::Auth,
+    limits::{FEEDS_MAX, FEEDS_OF_A_SESSION_MAX},
+};
 
 /// What differs between a demo, a test and a hospital.
 #[derive(Clone, Debug)]
@@ -65,6 +69,8 @@ pub struct Api {
     pub(crate) auth: Auth,
     /// A place for each open feed.
     pub(crate) feeds: Arc<Semaphore>,
+    /// How many feeds each session has open.
+    pub(crate) feeds_of: FeedsOf,
     pub(crate) counts: Counts,
     stop: watch::Sender<bool>,
 }
@@ -78,6 +84,54 @@ pub(crate) struct Counts {
     pub(crate) sign_ins: AtomicU64,
     pub(crate) sign_ins_refused: AtomicU64,
     pub(crate) alarms_painted: AtomicU64,
+}
+
+/// How many feeds each session has open; one of them may not take everybody's places.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FeedsOf(Arc<Mutex<BTreeMap<SessionId, usize>>>);
+
+/// One of a session's places; dropped, it is free again.
+#[derive(Debug)]
+pub(crate) struct FeedOf {
+    of: FeedsOf,
+    session: SessionId,
+}
+
+impl FeedsOf {
+    /// A place for one more feed of this session, if it has not too many.
+    pub(crate) fn take(&self, session: SessionId) -> Option<FeedOf> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(session).or_insert(0);
+        if *count >= FEEDS_OF_A_SESSION_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(FeedOf { of: self.clone(), session })
+    }
+}
+
+impl Drop for FeedOf {
+    fn drop(&mut self) {
+        let mut open = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.session) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                open.remove(&self.session);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_has_so_many_feeds_and_gives_them_back() {
+    let feeds = FeedsOf::default();
+    let session = |tail: u128| SessionId::from_uuid(0x7000_8000_0000_0000_0000 | tail).unwrap();
+    let taken: Vec<_> =
+        (0..FEEDS_OF_A_SESSION_MAX).map(|_| feeds.take(session(1)).unwrap()).collect();
+    assert!(feeds.take(session(1)).is_none());
+    assert!(feeds.take(session(2)).is_some());
+    drop(taken);
+    assert!(feeds.take(session(1)).is_some());
 }
 
 impl Api {
@@ -99,6 +153,7 @@ impl Api {
             config: parts.config,
             auth,
             feeds,
+            feeds_of: FeedsOf::default(),
             counts: Counts::default(),
             stop: watch::Sender::new(false),
         })

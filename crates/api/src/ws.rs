@@ -39,6 +39,7 @@ use crate::{
     limits::{FRAME_WITHIN, WISH_LEN_MAX},
     problem::Problem,
     routes::{Access, Route, Scope},
+    state::FeedOf,
 };
 
 /// How often a feed looks whether it may go on, if nothing else happens.
@@ -91,6 +92,9 @@ async fn open(
     let place = Arc::clone(&api.feeds).try_acquire_owned();
     let place =
         place.map_err(|_| Problem::slow_down("as many feeds are open as this server takes"))?;
+    let of_session = api.feeds_of.take(caller.session).ok_or_else(|| {
+        Problem::slow_down("this sign-in has as many feeds open as it may; close a page")
+    })?;
     let begin = from.map_or(FeedStart::Now, FeedStart::After);
     let reader = api.engine.feed(unit, begin).await;
     let reader = reader.ok_or_else(|| Problem::not_found("there is no such care unit"))?;
@@ -103,7 +107,7 @@ async fn open(
         unit,
         wanted,
         reader,
-        _place: place,
+        _places: (place, of_session),
     };
     let upgrade =
         upgrade.max_message_size(WISH_LEN_MAX).max_frame_size(WISH_LEN_MAX).write_buffer_size(0);
@@ -176,7 +180,7 @@ struct Feed {
     reader: FeedReader,
     directory: Arc<Directory>,
     stop: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, FeedOf),
 }
 
 impl Feed {

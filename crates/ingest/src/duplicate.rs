@@ -1,5 +1,6 @@
 //! Recognising what came before: a high-water mark and a bitmap for devices that
-//! count, and the fingerprints of the last samples for devices that do not.
+//! count, and the fingerprints of the last samples for devices that do not. In doubt
+//! a message is new: stored twice is a blemish, acknowledged and not stored is a loss.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -20,7 +21,7 @@ pub(crate) struct Seen {
     uncounted_order: VecDeque<u64>,
 }
 
-/// The numbers of one boot: all below the bitmap count as seen.
+/// The numbers of one boot: a high-water mark and the bitmap below it.
 #[derive(Clone, Debug)]
 struct Window {
     newest: u64,
@@ -96,8 +97,9 @@ impl Window {
         }
         let behind = self.newest - seq;
         match self.bit(behind) {
-            // Older than the bitmap: a repeat, or so late that it cannot be told from one.
-            None => true,
+            // Older than the bitmap: a backlog sent newest first, a counter set back, or a
+            // repeat. Nobody can tell, and what is acknowledged must be stored.
+            None => false,
             Some((word, mask)) => {
                 let was = *word & mask != 0;
                 *word |= mask;
@@ -149,8 +151,8 @@ mod tests {
             (None, 2, 5, false),
             (Some(&wave), 1, 5, false),
             (None, 1, 5 + SEQ_WINDOW, false),
-            // Outside the bitmap nothing can be told apart any more.
-            (None, 1, 3, true),
+            // Outside the bitmap nothing can be told apart any more: it is stored.
+            (None, 1, 3, false),
         ] {
             assert_eq!(seen.repeats(stream, Counted { boot, seq }), want, "{boot} {seq}");
         }

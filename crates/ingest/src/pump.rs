@@ -5,7 +5,7 @@
 //! waits for the syncs, one after the other as the log has them, and answers. So one
 //! slow sync holds back answers and nothing else, and no task is made per message.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use model::DeviceId;
 use record::{Body, Presence, PresenceChange};
@@ -123,8 +123,7 @@ fn draw(arrival: Arrival, door: &Door, clock: &Clock) -> Option<Waiting> {
 }
 
 async fn settle(mut waiting: mpsc::Receiver<Waiting>, door: Arc<Door>) {
-    // Keys whose first copy did not become durable: a repeat proves nothing about them.
-    let mut lost = HashSet::new();
+    let mut lost = Lost::default();
     while let Some(next) = waiting.recv().await {
         match next {
             Waiting::Noted(ticket) => {
@@ -139,24 +138,40 @@ async fn settle(mut waiting: mpsc::Receiver<Waiting>, door: Arc<Door>) {
     }
 }
 
-async fn answer(
-    unacked: Unacked,
-    admitted: Admitted,
-    door: &Door,
-    lost: &mut HashSet<(DeviceId, Keys)>,
-) {
+/// Keys whose first copy did not become durable: a repeat that was admitted before that
+/// was known proves nothing about them.
+///
+/// At most so many messages wait between admission and settlement; after as many, no
+/// such repeat can come any more and the key is forgotten.
+#[derive(Default)]
+struct Lost {
+    keys: HashMap<(DeviceId, Keys), u64>,
+    settled: u64,
+}
+
+impl Lost {
+    fn add(&mut self, key: (DeviceId, Keys)) {
+        let (settled, waiting) = (self.settled, UNANSWERED_MAX as u64);
+        self.keys.retain(|_, at| settled - *at <= waiting);
+        self.keys.insert(key, settled);
+    }
+
+    fn holds(&self, key: &(DeviceId, Keys)) -> bool {
+        self.keys.contains_key(key)
+    }
+}
+
+async fn answer(unacked: Unacked, admitted: Admitted, door: &Door, lost: &mut Lost) {
     let Admitted { ticket, fate, device } = admitted;
     let outcome = ticket.await;
-    let of_lost =
-        matches!(&fate, Fate::Repeated { keys } if lost.contains(&(device, keys.clone())));
+    let of_lost = matches!(&fate, Fate::Repeated { keys } if lost.holds(&(device, keys.clone())));
+    lost.settled += 1;
     door.settle(device, &fate, outcome.is_ok() && !of_lost);
     let durable = match outcome {
         Ok(durable) => durable,
         Err(error) => {
-            if let Fate::Stored { keys, .. } = fate
-                && lost.len() < UNANSWERED_MAX
-            {
-                lost.insert((device, keys));
+            if let Fate::Stored { keys, .. } = fate {
+                lost.add((device, keys));
             }
             unacked.drop_unanswered(why_unanswered(&error));
             return;
@@ -165,7 +180,7 @@ async fn answer(
     let positions = durable.positions();
     let answered = match fate {
         Fate::Stored { keys, .. } => {
-            lost.remove(&(device, keys));
+            lost.keys.remove(&(device, keys));
             unacked.acknowledge(positions, &durable)
         }
         Fate::Repeated { .. } if of_lost => {

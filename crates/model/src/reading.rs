@@ -95,7 +95,9 @@ impl Times {
             && Duration::from_nanos(offset_ns.unsigned_abs()) <= OFFSET_MAX
         {
             let corrected = self.device_at.unix_nanos().saturating_sub(offset_ns);
-            let at = Timestamp::from_unix_nanos(corrected);
+            // Nothing was measured after it arrived: one sample from the future would
+            // make every later one look old.
+            let at = Timestamp::from_unix_nanos(corrected).min(self.received_at);
             return Taken { at, by: ClockUsed::Device, age_known: true };
         }
         let (at, by) = self
@@ -112,6 +114,14 @@ impl Times {
 fn a_clock_is_believed_up_to_two_seconds_and_corrected() {
     use ClockUsed::{Device, Gateway, Receiver};
     let at = |seconds: i64| Timestamp::from_unix_nanos(seconds * 1_000_000_000);
+    let times = |device_at, device_now, clock| Times {
+        device_at,
+        device_now,
+        gateway_at: None,
+        received_at: at(300),
+        clock,
+        may_be_buffered: false,
+    };
     let check =
         |clock, gateway_at, device_now: Option<i64>, buffers, want: (i64, ClockUsed, bool)| {
             let times = Times {
@@ -126,6 +136,8 @@ fn a_clock_is_believed_up_to_two_seconds_and_corrected() {
             assert_eq!((got.at, got.by, got.age_known), (at(want.0), want.1, want.2), "{times:?}");
         };
     let off_by = |offset_ns| Clock::Synchronised { offset_ns };
+    let early = Times { received_at: at(99), ..times(at(100), None, off_by(0)) };
+    assert_eq!(early.taken().at, at(99), "nothing is measured after it arrives");
     check(off_by(2_000_000_000), Some(at(200)), None, false, (98, Device, true));
     check(off_by(-2_000_000_000), None, None, true, (102, Device, true));
     check(off_by(2_000_000_001), Some(at(200)), None, false, (200, Gateway, true));

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use engine::{EngineHandle, beat};
 use model::{Certificate, CertificateId, Device, DeviceId, Lifecycle, OrgId, SiteId};
-use record::{Actor, Body, Command, Wish};
+use record::{Actor, Body, ClockStep, Command, Wish};
 use security::{Authority, random_u128};
 use store::{Clock, Entry, Journal};
 use tokio::task::JoinHandle;
@@ -40,14 +40,17 @@ impl Watchdog {
     pub(crate) fn start(self) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut watched: BTreeMap<SiteId, JoinHandle<()>> = BTreeMap::new();
+            // One certificate for each site and run: a reconnect uses it again.
+            let mut papers: BTreeMap<SiteId, ClientOptions> = BTreeMap::new();
             loop {
                 let directory = self.engine.directory();
+                self.tell_clock_step(directory.orgs.keys().next().copied()).await;
                 let sites: BTreeSet<(SiteId, OrgId)> =
                     directory.sites.values().map(|site| (site.id, site.org)).collect();
                 for (site, org) in sites {
                     let is_watched = watched.get(&site).is_some_and(|task| !task.is_finished());
                     if !is_watched {
-                        match self.begin(site, org).await {
+                        match self.begin(site, org, &mut papers).await {
                             Ok(task) => drop(watched.insert(site, task)),
                             Err(error) => {
                                 tracing::warn!(%site, error = format!("{error:#}"), "watchdog_not_started")
@@ -60,31 +63,27 @@ impl Watchdog {
         })
     }
 
-    async fn begin(&self, site: SiteId, org: OrgId) -> anyhow::Result<JoinHandle<()>> {
+    /// Journals that the machine's clock was moved, which ours was not.
+    async fn tell_clock_step(&self, org: Option<OrgId>) {
+        let Some((org, jumped_ns)) = org.zip(self.clock.take_step()) else { return };
+        let step = Body::ClockStep(ClockStep { jumped_ns });
+        if let Err(error) = self.journal.append(vec![self.entry(org, &step)]).await {
+            tracing::warn!(jumped_ns, %error, "clock_step_not_recorded");
+        }
+    }
+
+    async fn begin(
+        &self,
+        site: SiteId,
+        org: OrgId,
+        papers: &mut BTreeMap<SiteId, ClientOptions>,
+    ) -> anyhow::Result<JoinHandle<()>> {
         let device = self.enrol(site, org).await?;
-        let issued = self.authority.issue_device(org, device, self.clock.now(), VALID_FOR)?;
-        let certificate = Certificate {
-            id: CertificateId::v7(self.clock.now(), random_u128()?),
-            device,
-            serial: issued.serial.clone(),
-            not_before: issued.not_before,
-            not_after: issued.not_after,
-            revoked_at: None,
+        let options = match papers.get(&site) {
+            Some(options) => options.clone(),
+            None => self.certify(device, org).await?,
         };
-        self.ask(org, Wish::PutCertificate(certificate)).await?;
-        let own = (issued.certificate_pem.as_str(), issued.key_pem.0.as_str());
-        let options = ClientOptions {
-            addr: self.mqtt.0,
-            server_name: self.mqtt.1.clone(),
-            tls: client_config(self.authority.certificate_pem(), Some(own), &self.clock)?,
-            version: Version::V5,
-            client_id: device.to_string(),
-            clean: true,
-            expiry_s: 0,
-            keep_alive_s: 30,
-            will: None,
-            clock: self.clock.clone(),
-        };
+        papers.insert(site, options.clone());
         let mut client =
             Client::connect(options).await.context("the watchdog could not connect")?;
         let topic = format!("wl/1/{site}/{device}/up/{}", beat::LEAF);
@@ -103,6 +102,33 @@ impl Watchdog {
                 clock.sleep_until(next).await;
             }
         }))
+    }
+
+    /// A certificate for the site's watchdog, and how it connects with it.
+    async fn certify(&self, device: DeviceId, org: OrgId) -> anyhow::Result<ClientOptions> {
+        let issued = self.authority.issue_device(org, device, self.clock.now(), VALID_FOR)?;
+        let certificate = Certificate {
+            id: CertificateId::v7(self.clock.now(), random_u128()?),
+            device,
+            serial: issued.serial.clone(),
+            not_before: issued.not_before,
+            not_after: issued.not_after,
+            revoked_at: None,
+        };
+        self.ask(org, Wish::PutCertificate(certificate)).await?;
+        let own = (issued.certificate_pem.as_str(), issued.key_pem.0.as_str());
+        Ok(ClientOptions {
+            addr: self.mqtt.0,
+            server_name: self.mqtt.1.clone(),
+            tls: client_config(self.authority.certificate_pem(), Some(own), &self.clock)?,
+            version: Version::V5,
+            client_id: device.to_string(),
+            clean: true,
+            expiry_s: 0,
+            keep_alive_s: 30,
+            will: None,
+            clock: self.clock.clone(),
+        })
     }
 
     /// The site's watchdog device; made at first, found again at each later start.
@@ -129,13 +155,15 @@ impl Watchdog {
     }
 
     async fn ask(&self, org: OrgId, wish: Wish) -> anyhow::Result<()> {
-        let (kind, body_version, body) =
-            Body::Command(Command { actor: Actor::System, wish }).encode();
-        let received_at = self.clock.now();
-        let entry =
-            Entry { kind, body_version, org, partition: org.into(), received_at, key_id: 0, body };
-        let durable = self.journal.append(vec![entry]).await?;
+        let body = Body::Command(Command { actor: Actor::System, wish });
+        let durable = self.journal.append(vec![self.entry(org, &body)]).await?;
         self.engine.outcome(&durable).await?;
         Ok(())
+    }
+
+    fn entry(&self, org: OrgId, body: &Body) -> Entry {
+        let (kind, body_version, body) = body.encode();
+        let received_at = self.clock.now();
+        Entry { kind, body_version, org, partition: org.into(), received_at, key_id: 0, body }
     }
 }

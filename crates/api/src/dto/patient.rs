@@ -138,11 +138,15 @@ impl Limits {
     }
 }
 
-/// New limits of a vital; null takes a side away.
+/// New limits of a vital. Both sides are said: null takes one away, leaving one out is refused.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetLimits {
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required)]
     pub(crate) low: Option<Side>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required)]
     pub(crate) high: Option<Side>,
 }
 

@@ -1,6 +1,6 @@
 //! Trends and traces of a patient.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::Method};
 use engine::{Directory, view};
@@ -183,12 +183,14 @@ async fn trends(
 ) -> Result<Json<Trends>, Problem> {
     let patient = caller.patient()?;
     let span = range.span(caller.at, TRENDS_SPAN_MAX)?;
-    let vitals: Vec<Vital> = match range.vital.as_deref() {
+    let mut vitals: Vec<Vital> = match range.vital.as_deref() {
         Some(names) => {
             names.split(',').map(|name| Vital::read(name.trim())).collect::<Result<_, _>>()?
         }
         None => USUAL.to_vec(),
     };
+    let mut named = BTreeSet::new();
+    vitals.retain(|vital| named.insert(*vital));
     let points = match range.points.unwrap_or(TREND_POINTS) {
         points @ 2..=TREND_POINTS_MAX => points,
         other => {

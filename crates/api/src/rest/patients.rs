@@ -9,8 +9,8 @@ use axum::{
 };
 use engine::Directory;
 use model::{
-    Charting, Consciousness, LimitSet, LimitSide, Oxygen, OxygenDevice, Priority, Redacted, Sex,
-    SpO2Scale, Vital,
+    Charting, Consciousness, Date, LimitSet, LimitSide, Oxygen, OxygenDevice, Priority, Redacted,
+    Sex, SpO2Scale, Vital,
 };
 use record::Wish;
 use security::Action;
@@ -22,7 +22,7 @@ use crate::{
         patient::{
             Chart, ChartOxygen, Limits, NewPatient, Patient, PatientPage, SetLimits, SetScale, Side,
         },
-        words::{Spelt as _, read_day, read_time, thousandths},
+        words::{Spelt as _, age_years, day, read_day, read_time, thousandths},
     },
     extract::{Asked, Given, Named},
     guard::Caller,
@@ -115,6 +115,13 @@ async fn register_patient(
     let id = new_id(caller.at)?;
     let birth_date =
         given.birth_date.as_deref().map(|text| read_day("birth_date", text)).transpose()?;
+    let lived = |born: Date| age_years(born, caller.at).is_some_and(|age| (0..=130).contains(&age));
+    if let Some(born) = birth_date.filter(|born| !lived(*born)) {
+        let found = day(born);
+        return Err(Problem::bad_request(format!(
+            "birth_date is {found}; nobody alive was born then"
+        )));
+    }
     let patient = model::Patient {
         id,
         org: caller.who.org,

@@ -22,6 +22,7 @@ use crate::{
     },
     extract::{self, Given},
     guard::{Caller, Remote, units_of},
+    limits::{LOGIN_LEN_MAX, PASSWORD_LEN_MAX},
     paging::Page,
     problem::Problem,
     routes::{Access, Route},
@@ -83,6 +84,12 @@ async fn sign_in(
     remote: Remote,
     Given(given): Given<SignIn>,
 ) -> Entered {
+    // Refused before anything is counted or hashed: nobody's login is that long.
+    if given.login.len() > LOGIN_LEN_MAX || given.password.len() > PASSWORD_LEN_MAX {
+        return Err(Problem::bad_request(format!(
+            "a login has at most {LOGIN_LEN_MAX} bytes and a password {PASSWORD_LEN_MAX}"
+        )));
+    }
     let login = given.login.trim().to_lowercase();
     let wait = api.auth.watched().wait(&login, remote.address(), api.clock.now());
     if !wait.is_zero() {

@@ -9,8 +9,8 @@ use care::{
     limit::{self, Side},
 };
 use model::{
-    AlarmId, Association, BedId, DeviceId, Encounter, EndReason, LimitSet, PatientId, Post,
-    Redacted, StaffId, Subject, Timestamp, UserId,
+    AlarmId, Assignment, Association, BedId, DeviceId, Encounter, EndReason, LimitSet, PatientId,
+    Post, Redacted, StaffId, Subject, Timestamp, UserId,
 };
 
 use super::{About, AlarmKey, Asked, Core, Turn, alarms::Evidence};
@@ -98,6 +98,7 @@ impl Core {
     /// Folds a granted command into the state, with everything that follows from it.
     pub(super) fn accepted(&mut self, turn: &mut Turn<'_>, decided: &Decided) {
         let Some(asked) = turn.asked.clone() else { return };
+        let asked = asked.begun();
         let alarm = match &*asked.wish {
             Wish::Acknowledge { alarm, .. } | Wish::EndAlarm { alarm, .. } => Some(*alarm),
             _ => None,
@@ -170,7 +171,6 @@ impl Core {
         self.retire(turn, About::Device(device), EndReason::DeviceTakenOff, |_, _| true);
         let run = self.devices.entry(device).or_default();
         (run.is_silent, run.expected_since) = (false, Some(turn.now));
-        run.said.clear();
         // A trace of somebody else's heart teaches a detector nothing.
         run.waves.clear();
         self.watch(device);
@@ -238,6 +238,24 @@ impl Core {
         if let Some(latest) = latest.filter(|it| it.decides && is_current(it.taken_at)) {
             self.weigh_vital(turn, patient, vital, &latest);
         }
+    }
+}
+
+impl Asked {
+    /// The same, where what begins ahead of our clock begins at its receipt: nothing looks
+    /// again when that instant comes.
+    fn begun(mut self) -> Self {
+        let at = self.at;
+        let begun = match &*self.wish {
+            Wish::Associate(line) if line.from > at => {
+                Wish::Associate(Association { from: at, ..*line })
+            }
+            Wish::Occupy(line) if line.from > at => Wish::Occupy(Encounter { from: at, ..*line }),
+            Wish::Assign(line) if line.from > at => Wish::Assign(Assignment { from: at, ..*line }),
+            _ => return self,
+        };
+        self.wish = Arc::new(begun);
+        self
     }
 }
 

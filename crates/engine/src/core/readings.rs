@@ -38,8 +38,6 @@ pub(super) struct DeviceRun {
     pub(super) connected_at: Option<Timestamp>,
     /// Its waveforms.
     pub(super) waves: BTreeMap<Channel, WaveRun>,
-    /// What its technical conditions said last, so that only news is weighed.
-    pub(super) said: BTreeMap<AlarmKind, Verdict>,
 }
 
 /// The latest of one vital of one patient.
@@ -133,7 +131,7 @@ impl Core {
         self.weigh_technical(turn, key, verdict, facts);
     }
 
-    /// Weighs a condition of a device that is on somebody, if it says something new.
+    /// Weighs a condition of a device that is on somebody.
     pub(super) fn weigh_technical(
         &mut self,
         turn: &mut Turn<'_>,
@@ -145,14 +143,9 @@ impl Core {
         if self.directory.subject_of(device) == Subject::Nobody {
             return;
         }
-        let said = &mut self.devices.entry(device).or_default().said;
-        // A condition that never held has no alarm to end.
-        let is_news = match said.get(&key.kind) {
-            None => verdict == Verdict::Holds,
-            Some(before) => *before != verdict,
-        };
-        if is_news {
-            said.insert(key.kind, verdict);
+        // A condition that never held has no alarm to end. One that goes on holding is
+        // weighed each time, as the first time may have been under the cover of another.
+        if verdict == Verdict::Holds || self.alarms.slots.contains_key(&key) {
             let known = Evidence::known(verdict, turn.now, Some(device));
             self.weigh(turn, key, Evidence { facts, ..known });
         }

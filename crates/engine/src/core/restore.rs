@@ -27,7 +27,7 @@ mod flat;
 use flat::{FlatCause, FlatDevice, FlatPatient, FlatSite, FlatSlot};
 
 /// Changes with every change of this form.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Why a checkpoint is not taken up; the journal is read from its beginning instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -104,14 +104,15 @@ impl Core {
             clock: taken.by,
             age_known: taken.age_known,
         };
-        let gap_before = self.run_wave(&taken);
+        let whose = self.directory.who(record.device, taken.start, received_at);
+        // What a device had kept of whom it left behind fills that chart, and teaches its
+        // detectors nothing about whom it is on now.
+        let is_theirs = whose == self.directory.subject_of(record.device);
+        let gap_before = if is_theirs { self.run_wave(&taken) } else { None };
         let samples: Arc<[i32]> = taken.counts.samples.as_slice().into();
         let marks: Vec<WaveSpanMark> = taken.counts.doubts.iter().map(mark).collect();
         turn.out.waves.push(self.wave_of(&taken, &samples, &marks));
-        let Subject::Patient(patient) = self.directory.who(record.device, taken.start, received_at)
-        else {
-            return;
-        };
+        let Subject::Patient(patient) = whose else { return };
         if gap_before.is_some() && !taken.is_late {
             self.weigh_wave(turn, patient, &taken);
             self.trace(turn, patient, &taken, (samples, marks), gap_before == Some(true));

@@ -31,6 +31,15 @@ fn need(holds: bool, reason: Reason, words: &str) -> Checked {
 fn text(what: &str, text: &str) -> Checked {
     let words = || format!("the {what} is empty or longer than {TEXT_LEN_MAX} bytes");
     let holds = !text.trim().is_empty() && text.len() <= TEXT_LEN_MAX;
+    if holds { printable(what, text) } else { refuse(Reason::Unusable, words()) }
+}
+
+/// Refuses what a screen cannot show or shows in another order: control characters and
+/// marks that turn the direction of writing.
+fn printable(what: &str, text: &str) -> Checked {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let words = || format!("the {what} holds a character that no screen can show");
+    let holds = !text.chars().any(|c| c.is_control() || turns(c));
     if holds { Ok(()) } else { refuse(Reason::Unusable, words()) }
 }
 
@@ -196,6 +205,9 @@ impl Check<'_> {
         self.unmoved(self.directory.patients.get(&patient.id).map(|old| old.org))?;
         text("record number", &patient.record_number.0)?;
         text("family name", &patient.family_name.0)?;
+        if !patient.given_name.0.is_empty() {
+            text("given name", &patient.given_name.0)?;
+        }
         words("reason for being here", &patient.here_for.0)?;
         let twin = |other: &Patient| {
             other.id != patient.id

@@ -286,19 +286,22 @@ enum Look {
 pub struct Follower {
     shared: Arc<Shared>,
     changed: watch::Receiver<u64>,
-    /// Every durable record up to here has been handed on.
+    /// Every durable record up to here has been handed on or is ready to be.
     offset: LogOffset,
+    /// Every durable record up to here has been handed on.
+    handed: LogOffset,
     next: Option<u64>,
     /// Batches handed on as provisional and not yet settled: where they would stand.
     provisional: BTreeMap<u64, (LogOffset, LogOffset)>,
     lost: Option<u64>,
-    ready: VecDeque<Followed>,
+    /// News, each with the place up to which everything is handed on with it.
+    ready: VecDeque<(Followed, LogOffset)>,
     ended: bool,
 }
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follower").field("offset", &self.offset).finish_non_exhaustive()
+        f.debug_struct("Follower").field("offset", &self.handed).finish_non_exhaustive()
     }
 }
 
@@ -308,14 +311,15 @@ impl Follower {
         let end = shared.ring.durable_end();
         let beyond = ReadError::Beyond { offset: from, end };
         let ready: VecDeque<_> =
-            (from > end).then_some(Followed::Unreadable(beyond)).into_iter().collect();
+            (from > end).then_some((Followed::Unreadable(beyond), from)).into_iter().collect();
         let (provisional, ended) = (BTreeMap::new(), !ready.is_empty());
-        Self { shared, changed, offset: from, next: None, provisional, lost: None, ready, ended }
+        let (offset, handed, next, lost) = (from, from, None, None);
+        Self { shared, changed, offset, handed, next, provisional, lost, ready, ended }
     }
 
     /// Up to where every durable record has been handed on, once what `next` gave is done.
     pub const fn offset(&self) -> LogOffset {
-        self.offset
+        self.handed
     }
 
     /// The next news, in the order of the log; `None` once the journal is closed.
@@ -323,9 +327,12 @@ impl Follower {
     /// Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Followed> {
         loop {
-            if let Some(ready) = self.ready.pop_front() {
+            if let Some((ready, up_to)) = self.ready.pop_front() {
+                self.handed = up_to;
                 return Some(ready);
             }
+            // Nothing waits: what stands before `offset` and told nothing counts too.
+            self.handed = self.offset;
             if self.ended {
                 return None;
             }
@@ -352,7 +359,7 @@ impl Follower {
     fn count_missed(&mut self, lost_before: u64) {
         let missed = lost_before.saturating_sub(self.lost.unwrap_or(lost_before));
         if missed > 0 {
-            self.ready.push_back(Followed::Missed(missed));
+            self.ready.push_back((Followed::Missed(missed), self.offset));
         }
         self.lost = Some(lost_before);
     }
@@ -364,12 +371,12 @@ impl Follower {
             What::Provisional if end > start && end <= self.offset => {}
             What::Provisional => {
                 self.provisional.insert(batch, (start, end));
-                self.ready.push_back(Followed::Provisional(records));
+                self.ready.push_back((Followed::Provisional(records), self.offset));
             }
             What::Settled(Outcome::Lost) => {
                 self.lost = Some(lost_before.saturating_add(len(records.len())));
                 if self.provisional.remove(&batch).is_some() {
-                    self.ready.push_back(Followed::Lost(records));
+                    self.ready.push_back((Followed::Lost(records), self.offset));
                 }
             }
             What::Settled(Outcome::Durable) => {
@@ -381,7 +388,7 @@ impl Follower {
                 }
                 let told =
                     if decided { Followed::Confirmed(records) } else { Followed::Durable(records) };
-                self.ready.push_back(told);
+                self.ready.push_back((told, self.offset));
             }
         }
     }
@@ -397,7 +404,7 @@ impl Follower {
                 self.hand_on(records);
             }
             Ok((Err(error), _)) => {
-                self.ready.push_back(Followed::Unreadable(error));
+                self.ready.push_back((Followed::Unreadable(error), self.offset));
                 self.ended = true;
             }
             // The runtime is going down.
@@ -418,9 +425,10 @@ impl Follower {
             while let Some(record) = records.next_if(|record| decided(record) == was) {
                 run.push(record);
             }
+            let up_to = run.last().map_or(self.offset, |record| record.offset);
             let run = run.into();
             let told = if was { Followed::Confirmed(run) } else { Followed::Durable(run) };
-            self.ready.push_back(told);
+            self.ready.push_back((told, up_to));
         }
         let offset = self.offset;
         self.provisional.retain(|_, (_, end)| *end > offset);

@@ -57,7 +57,6 @@ pub(super) struct FlatDevice {
     pub(super) is_connected: bool,
     pub(super) connected_at: Option<Timestamp>,
     pub(super) waves: Vec<(Channel, FlatWave)>,
-    pub(super) said: Vec<(u16, (Option<Vital>, CodedVerdict))>,
 }
 
 pub(super) struct FlatWave {
@@ -153,7 +152,7 @@ coded! {
     struct FlatCause { 0 partition, 1 seq, 2 after, 3 org, 4 received_at, 5 next_index }
     struct FlatSite { 0 beat_at, 1 is_absent, 2 is_slow }
     struct FlatDevice {
-        0 heard_at, 1 expected_since, 2 is_silent, 3 is_connected, 4 connected_at, 5 waves, 6 said
+        0 heard_at, 1 expected_since, 2 is_silent, 3 is_connected, 4 connected_at, 5 waves
     }
     struct FlatWave {
         0 newest, 1 device_ends_at, 2 ends_at, 3 received_at, 4 rate_hz, 5 unit, 6 lead, 7 is_off,
@@ -210,10 +209,6 @@ impl From<FlatCause> for Cause {
 impl From<&DeviceRun> for FlatDevice {
     fn from(run: &DeviceRun) -> Self {
         let waves = run.waves.iter().map(|(channel, wave)| (channel.clone(), wave.into()));
-        let said = run.said.iter().map(|(kind, verdict)| {
-            let (number, vital) = number_of(*kind);
-            (number, (vital, CodedVerdict(*verdict)))
-        });
         Self {
             heard_at: run.heard_at,
             expected_since: run.expected_since,
@@ -221,7 +216,6 @@ impl From<&DeviceRun> for FlatDevice {
             is_connected: run.is_connected,
             connected_at: run.connected_at,
             waves: waves.collect(),
-            said: said.collect(),
         }
     }
 }
@@ -232,10 +226,6 @@ impl FlatDevice {
         for (channel, wave) in self.waves {
             waves.insert(channel, wave.thaw()?);
         }
-        let mut said = BTreeMap::new();
-        for (number, (vital, verdict)) in self.said {
-            said.insert(kind_of(number, vital)?, verdict.0);
-        }
         Ok(DeviceRun {
             heard_at: self.heard_at,
             expected_since: self.expected_since,
@@ -243,7 +233,6 @@ impl FlatDevice {
             is_connected: self.is_connected,
             connected_at: self.connected_at,
             waves,
-            said,
         })
     }
 }

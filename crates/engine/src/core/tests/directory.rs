@@ -232,3 +232,50 @@ fn the_board_shows_every_bed_in_the_order_of_its_names() {
     assert_eq!(board.beds[0].nurse, Some(id(PRIYA)));
     assert_eq!(ward.core.board(id(0x999), Cursor(9), ward.now), None);
 }
+
+#[test]
+fn what_begins_a_little_ahead_of_our_clock_begins_now() {
+    let mut ward = Ward::new();
+    ward.furnish_second();
+    let (from, known_at) = (at(30.0), ward.now);
+    let (bed, nurse, subject) = (Some(id(ILSE + 1)), Some(id(TOM)), id(ILSE + 1));
+    ward.grant(Wish::Occupy(Encounter { key: id(BED + 1), value: bed, from, known_at }));
+    let value = Subject::Patient(subject);
+    ward.grant(Wish::Associate(Association { key: id(MONITOR + 1), value, from, known_at }));
+    let key = Post::Bed(id(BED + 1));
+    ward.grant(Wish::Assign(Assignment { key, value: nurse, from, known_at }));
+    let known = ward.core.directory();
+    assert_eq!(known.bed_of(subject), Some(id(BED + 1)));
+    assert_eq!(known.subject_of(id(MONITOR + 1)), value);
+    assert_eq!(known.nurse_of(id(BED + 1)), Some(id(TOM)));
+    assert_eq!(known.encounter_at(id(BED + 1), ward.now, ward.now), Some(subject));
+    // The monitor that says nothing is missed.
+    ward.wait_until(at(20.0));
+    let silent = ward.standing().into_iter().filter(|it| it.patient == Some(subject)).count();
+    assert_eq!(silent, 1, "{:?}", ward.titles());
+}
+
+#[test]
+fn the_records_say_the_same_of_what_begins_ahead_of_our_clock() {
+    let mut ward = Ward::new();
+    let (from, known_at) = (at(30.0), ward.now);
+    let (key, value) = (Post::Charge(id(UNIT)), Some(id(JONAS)));
+    let wish = Wish::Assign(Assignment { key, value, from, known_at });
+    let (kind, version, bytes) = Body::Command(Command { actor: Actor::System, wish }).encode();
+    let record = ward.append(kind, version, bytes, ward.now);
+    ward.core.step(&record, &mut ward.out);
+    let lines = ward.out.rows.iter().filter_map(|row| match &row.noun {
+        store::Noun::Assignment(line) => Some(line.from),
+        _ => None,
+    });
+    assert!(lines.eq([ward.now]));
+}
+
+impl Ward {
+    /// A second bed, a second patient and a monitor that is on nobody.
+    fn furnish_second(&mut self) {
+        self.grant(Wish::PutBed(Bed { id: id(BED + 1), room: id(4), name: "01".into() }));
+        self.grant(Wish::PutPatient(patient(1)));
+        self.grant(Wish::PutDevice(device(1, "bedside-monitor")));
+    }
+}

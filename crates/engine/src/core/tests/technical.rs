@@ -177,3 +177,18 @@ fn after_a_pause_of_ours_nobody_was_silent() {
     ward.wait_until(at(3_610.0));
     assert!(ward.titled("Bedside monitor silent").is_some());
 }
+
+#[test]
+fn data_that_is_late_after_a_silence_is_told_once_the_silence_is_over() {
+    let mut ward = Ward::new();
+    ward.monitor(1, 5, 97.0, 80.0);
+    ward.wait_until(at(60.0));
+    assert_eq!(ward.titles(), ["Bedside monitor silent"]);
+    for second in 60..=120 {
+        ward.wait_until(at(f64::from(second)));
+        ward.reads_late(MONITOR, 300.0, &[(Vital::HeartRate, Some(80.0))]);
+    }
+    assert_eq!(ward.alarm().title, "Bedside monitor data late");
+    ward.monitor(121, 180, 97.0, 80.0);
+    assert_eq!(ward.titles(), Vec::<String>::new());
+}

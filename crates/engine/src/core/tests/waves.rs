@@ -33,6 +33,17 @@ impl Ward {
 
     fn block_of(&mut self, channel: &str, seq: u64, samples: &[i32], validity: Vec<Span>) {
         let device_at = self.now.before(std::time::Duration::from_secs(1));
+        self.block_at(device_at, channel, seq, samples, validity);
+    }
+
+    fn block_at(
+        &mut self,
+        device_at: Timestamp,
+        channel: &str,
+        seq: u64,
+        samples: &[i32],
+        validity: Vec<Span>,
+    ) {
         let bytes = pack(samples, Encoding::Int16Le);
         let payload = encode(&Block {
             device: id(MONITOR),
@@ -201,4 +212,32 @@ fn a_device_with_too_many_channels_is_followed_on_the_first_of_them() {
 
 fn followed(ward: &Ward) -> usize {
     ward.core.devices.get(&id(MONITOR)).map_or(0, |run| run.waves.len())
+}
+
+#[test]
+fn a_late_block_of_the_patient_before_teaches_nothing_about_the_next() {
+    let mut ward = Ward::new();
+    ward.move_in(1);
+    ward.lead_ii(0, 20, &steady(72.0));
+    ward.put_on(MONITOR, Some(ILSE + 1));
+    ward.wait_until(at(22.0));
+    let stored = ward.core.counters().waveform_samples;
+    let samples = ecg(19.0, &steady(72.0));
+    ward.block_at(at(18.0), "MDC_ECG_ELEC_POTL_II", 20, &samples, vec![]);
+    assert_eq!(ward.core.counters().waveform_samples, stored + u64::from(RATE));
+    assert_eq!(followed(&ward), 0, "the new patient's detector saw the old patient");
+    ward.block(22, &samples, vec![]);
+    assert_eq!(followed(&ward), 1);
+}
+
+#[test]
+fn gaps_after_a_silence_are_told_once_the_silence_is_over() {
+    let mut ward = Ward::new();
+    ward.lead_ii(0, 20, &steady(72.0));
+    ward.wait_until(at(60.0));
+    assert_eq!(ward.titles(), ["Bedside monitor silent"]);
+    ward.lead_ii(60, 65, &steady(72.0));
+    assert_eq!(ward.titles(), ["Bedside monitor waveform with gaps"]);
+    ward.lead_ii(65, 120, &steady(72.0));
+    assert_eq!(ward.titles(), Vec::<String>::new());
 }

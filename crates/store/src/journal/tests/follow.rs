@@ -147,3 +147,23 @@ async fn a_place_beyond_the_end_is_refused_and_a_closed_log_ends() {
     assert!(matches!(follower.next().await, Some(Followed::Durable(_))));
     assert!(follower.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_place_counts_as_handed_on_only_with_what_stands_before_it() {
+    let (disk, clock) = (FaultyDisk::new(), clock());
+    let (journal, _) = Journal::open(disk, clock, small()).unwrap();
+    let mut follower = journal.follow(LogOffset::default());
+    for number in 0..2 {
+        journal.append(vec![entry(number, 0, 8)]).await.unwrap();
+    }
+    let log = all_of(&journal);
+    assert_eq!(follower.offset(), LogOffset::default());
+    let Some(Followed::Durable(records)) = follower.next().await else { panic!() };
+    assert_eq!(numbers(&records), [0]);
+    assert_eq!(follower.offset(), log[0].offset, "the second was not handed on yet");
+    // Whoever goes on from there misses nothing.
+    let mut other = journal.follow(follower.offset());
+    assert_eq!(numbers(&take(&mut other, 1).await), [1]);
+    assert_eq!(numbers(&take(&mut follower, 1).await), [1]);
+    assert_eq!(follower.offset(), journal.end());
+}
