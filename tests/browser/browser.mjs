@@ -15,11 +15,12 @@ export const SIZES = { phone: [390, 844], tablet: [768, 1024], desk: [1280, 800]
 /** Whether there is a browser at all; without one the tests say so and are skipped. */
 export const noBrowser = CHROMIUM ? false : "no Chromium: apt-get install chromium, or name one in CHROMIUM";
 
+/** The one browser, promised once: pages that are opened side by side share it. */
 let running = null;
 export async function open({ size = "desk", motion = "no-preference", ...more } = {}) {
-  running ??= await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--autoplay-policy=user-gesture-required"] });
+  running ??= chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--autoplay-policy=user-gesture-required"] });
   const [width, height] = SIZES[size];
-  const context = await running.newContext({ viewport: { width, height }, isMobile: size === "phone", hasTouch: size === "phone" || size === "tablet", reducedMotion: motion, acceptDownloads: true, ignoreHTTPSErrors: true, ...more });
+  const context = await (await running).newContext({ viewport: { width, height }, isMobile: size === "phone", hasTouch: size === "phone" || size === "tablet", reducedMotion: motion, acceptDownloads: true, ignoreHTTPSErrors: true, ...more });
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(error.stack ?? String(error)));
@@ -29,11 +30,12 @@ export async function open({ size = "desk", motion = "no-preference", ...more } 
 
 /** Closes every page, so that one test's work is not another's. */
 export async function tidy() {
-  await Promise.all((running?.contexts() ?? []).map((context) => context.close()));
+  const contexts = (await running)?.contexts() ?? [];
+  await Promise.all(contexts.map((context) => context.close()));
 }
 
 export async function shut() {
-  await running?.close();
+  await (await running)?.close();
   running = null;
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn view_of(node: &Node) -> View {
         page.numerics.iter_mut().for_each(plain);
         pages.push(page);
     }
-    let mut alarms = node.engine.alarms(AlarmScope::Org(id(ORG))).await;
+    let mut alarms = node.engine.alarms(AlarmScope::Org(id(ORG))).await.expect("the engine runs");
     plain_all(&mut alarms);
     View { board, pages, alarms }
 }

@@ -173,7 +173,9 @@ fn a_waveform_that_comes_in_jerks_is_readable_to_the_last_sample() {
         while begin + (sent + 1) * 100_000_000 <= now_ns() {
             let samples = (0..25).map(|at| i16::try_from(sent * 25 + at).unwrap()).collect();
             let t0_ns = begin + sent * 100_000_000;
-            let block = Wave { t0_ns, count: 25, samples, ..Wave::of(&device.id, 1, sent) };
+            let now_ns = t0_ns + 100_000_000;
+            let rest = Wave::of(&device.id, 1, sent);
+            let block = Wave { t0_ns, now_ns, count: 25, samples, ..rest };
             wire.publish(&topic, None, &block.encode());
             sent += 1;
         }

@@ -220,7 +220,7 @@ const BEHIND_BYTES_MAX: u64 = 8 << 20;
 async fn readyz(State(api): State<Arc<Api>>) -> Response {
     let recording = api.journal.status().condition == store::Condition::Recording;
     let behind_bytes = api.engine.status().behind_bytes;
-    let ready = recording && behind_bytes <= BEHIND_BYTES_MAX;
+    let ready = recording && api.engine.is_running() && behind_bytes <= BEHIND_BYTES_MAX;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, recording, behind_bytes })).into_response()
 }

@@ -87,9 +87,10 @@ impl EngineHandle {
         self.ask(|answer| Question::PatientPage(patient, answer)).await.flatten()
     }
 
-    /// Standing alarms, most urgent and then newest first.
-    pub async fn alarms(&self, scope: AlarmScope) -> Vec<Alarm> {
-        self.ask(|answer| Question::Alarms(scope, answer)).await.unwrap_or_default()
+    /// Standing alarms, most urgent and then newest first; `None` if the engine has stopped,
+    /// which is not the same as no alarm.
+    pub async fn alarms(&self, scope: AlarmScope) -> Option<Vec<Alarm>> {
+        self.ask(|answer| Question::Alarms(scope, answer)).await
     }
 
     /// One alarm, standing or lately ended; older ones are in the records.
@@ -100,6 +101,11 @@ impl EngineHandle {
     /// A live feed of a care unit; `None` if there is no such care unit.
     pub async fn feed(&self, care_unit: CareUnitId, start: FeedStart) -> Option<FeedReader> {
         self.ask(|answer| Question::Feed(care_unit, start, answer)).await.flatten()
+    }
+
+    /// Whether the loop still takes records; what it shows is of the past once it does not.
+    pub fn is_running(&self) -> bool {
+        !self.questions.is_closed()
     }
 
     /// Counters and gauges.

@@ -116,6 +116,12 @@ impl Engine {
     pub async fn start(
         parts: EngineParts,
     ) -> Result<(EngineHandle, JoinHandle<EngineEnd>), StartError> {
+        let (handle, engine) = Self::prepare(parts).await?;
+        Ok((handle, tokio::spawn(engine.run())))
+    }
+
+    /// Everything but the loop.
+    async fn prepare(parts: EngineParts) -> Result<(EngineHandle, Self), StartError> {
         let EngineParts { clock, journal, series, records, setup } = parts;
         let cut = setup.cut;
         let reading = (journal.clone(), series.clone(), records.clone());
@@ -157,15 +163,20 @@ impl Engine {
             journal,
             clock,
         };
+        if now < engine.core.now() {
+            let behind_s = engine.core.now().since(now).as_secs();
+            tracing::warn!(behind_s, "clock_behind_the_journal_and_deadlines_wait_for_it");
+        }
         if now.since(engine.core.now()) > start::PAUSE_MIN {
             // While nobody listened nobody was silent.
             engine.core.notice(Notice::Listening { at: now }, &mut engine.out);
         }
+        // A crash between two notices left the state with what was so then.
+        engine.condition_changed();
         engine.tell(now);
         engine.show_directory();
         engine.show_status(now);
-        let task = tokio::spawn(engine.run());
-        Ok((EngineHandle { questions: ask, shown }, task))
+        Ok((EngineHandle { questions: ask, shown }, engine))
     }
 
     async fn run(mut self) -> EngineEnd {
@@ -219,16 +230,23 @@ impl Engine {
             }
             Woken::Followed(Some(followed)) => self.follow(followed),
             Woken::Appended(appended) => {
+                let dropped = self.appends.dropped();
                 self.appends.settle(appended);
                 self.release_checkpoint();
+                if self.appends.dropped() > dropped {
+                    self.condition_changed();
+                }
             }
             Woken::Wrote(wrote) => self.wrote(wrote),
             Woken::Condition => self.condition_changed(),
             Woken::Deadline => self.tick(),
             Woken::Second => {
                 let now = self.clock.now();
-                if self.core.recording().is_on() {
+                if *self.condition.borrow() == Condition::Recording {
                     self.appends.retry();
+                }
+                if self.appends.dropped() > 0 && self.core.recording().is_on() {
+                    self.condition_changed();
                 }
                 self.show_status(now);
                 self.checkpoint_if_due(now);
@@ -280,14 +298,17 @@ impl Engine {
     }
 
     fn condition_changed(&mut self) {
-        let recording = match *self.condition.borrow_and_update() {
+        let condition = *self.condition.borrow_and_update();
+        let recording = match condition {
+            // What sounded and is in no journal is for people to know until a restart.
+            Condition::Recording if self.appends.dropped() > 0 => Recording::DiskFault,
             Condition::Recording => Recording::Yes,
             Condition::NotRecording { why: WhyNot::Full, .. } => Recording::DiskFull,
             Condition::NotRecording { why: WhyNot::Poisoned, .. } => Recording::DiskFault,
         };
         let now = self.clock.now();
         self.core.notice(Notice::Recording { recording, at: now }, &mut self.out);
-        if recording.is_on() {
+        if condition == Condition::Recording {
             self.appends.retry();
         }
         self.tell(now);
@@ -319,7 +340,7 @@ impl Engine {
             self.show_directory();
         }
         self.gauges.told(self.clock.now());
-        self.writer.send(Job::batch(&mut self.out));
+        let _ = self.writer.send(Job::batch(&mut self.out));
         self.out.clear();
     }
 
@@ -339,6 +360,7 @@ impl Engine {
         status.alarms_standing = u64::try_from(self.core.standing()).unwrap_or(u64::MAX);
         status.feed_readers = u64::try_from(self.publisher.readers()).unwrap_or(u64::MAX);
         status.checkpoint_bytes = self.checkpoint.at.bytes();
+        status.decisions_dropped = self.appends.dropped();
         status.derived_behind = self.writer.has_given_up();
         let mut shown = self.shown.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *shown = status;
@@ -364,7 +386,8 @@ impl Engine {
         self.checkpoint.made_at = now;
         let (up_to, bytes) = (self.follower.offset(), self.core.checkpoint());
         let go = self.appends.when_durable();
-        self.writer.send(Job::Seal { up_to, bytes, go });
+        // A writer that did not take it will never tell what became of it.
+        self.checkpoint.under_way = self.writer.send(Job::Seal { up_to, bytes, go });
         self.release_checkpoint();
     }
 

@@ -65,6 +65,8 @@ pub struct EngineStatus {
     pub checkpoint_bytes: u64,
     /// Whether rows and points were given up until a restart, because the disk could not keep up.
     pub derived_behind: bool,
+    /// Turns of decisions that sounded and will never be in the journal.
+    pub decisions_dropped: u64,
 }
 
 /// The newest latencies, for percentiles.

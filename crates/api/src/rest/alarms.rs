@@ -162,7 +162,7 @@ async fn list(
     let in_past = after.is_some_and(|place| place % 2 == 1);
     if standing && !in_past {
         let first = usize::try_from(after.unwrap_or(0) / 2).unwrap_or(usize::MAX);
-        let all = standing_of(&api, &caller, whose).await;
+        let all = standing_of(&api, &caller, whose).await?;
         let directory = api.engine.directory();
         let page = all.iter().skip(first).take(len);
         items.extend(page.map(|alarm| Alarm::of(alarm, &directory, caller.who.staff)));
@@ -199,18 +199,23 @@ fn before_of(place: u64) -> Timestamp {
     Timestamp::from_unix_nanos(i64::try_from(place / 2).unwrap_or(i64::MAX))
 }
 
-async fn standing_of(api: &Api, caller: &Caller, whose: Whose) -> Vec<view::Alarm> {
+async fn standing_of(
+    api: &Api,
+    caller: &Caller,
+    whose: Whose,
+) -> Result<Vec<view::Alarm>, Problem> {
     let org = AlarmScope::Org(caller.who.org);
     let scope = match whose {
         Whose::Mine => match caller.who.staff {
             Some(staff) => AlarmScope::Of(staff),
-            None => return Vec::new(),
+            None => return Ok(Vec::new()),
         },
         Whose::Unit => caller.resource.care_unit.map_or(org, AlarmScope::CareUnit),
         Whose::All => org,
         Whose::Patient(patient) => AlarmScope::Patient(patient),
     };
-    api.engine.alarms(scope).await
+    let stopped = || Problem::not_recording("the engine has stopped; alarms are not watched");
+    api.engine.alarms(scope).await.ok_or_else(stopped)
 }
 
 /// Ended alarms, the latest raised first, and before when the next page begins.

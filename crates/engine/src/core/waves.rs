@@ -108,7 +108,7 @@ impl Core {
         // What a device had kept of whom it left behind fills that chart, and teaches its
         // detectors nothing about whom it is on now.
         let is_theirs = whose == self.directory.subject_of(record.device);
-        let gap_before = if is_theirs { self.run_wave(&taken) } else { None };
+        let gap_before = self.run_wave(&taken, is_theirs);
         let samples: Arc<[i32]> = taken.counts.samples.as_slice().into();
         let marks: Vec<WaveSpanMark> = taken.counts.doubts.iter().map(mark).collect();
         turn.out.waves.push(self.wave_of(&taken, &samples, &marks));
@@ -121,13 +121,16 @@ impl Core {
 
     /// Runs the channel on by one block. Says whether samples are missing before it; `None` if it is
     /// older than what was seen, and only fills the chart.
-    fn run_wave(&mut self, taken: &Taken<'_>) -> Option<bool> {
+    fn run_wave(&mut self, taken: &Taken<'_>, is_theirs: bool) -> Option<bool> {
         let Taken { record, block, .. } = taken;
         let is_ecg = self
             .facts_of(record.device)
             .channels
             .get(&record.channel.0)
             .is_some_and(|it| it.wave.as_ref().is_some_and(|wave| wave.is_ecg));
+        if is_ecg && !is_theirs {
+            return None;
+        }
         let run = self.devices.entry(record.device).or_default();
         let is_new = !run.waves.contains_key(&record.channel);
         if is_new && run.waves.len() >= CHANNELS_OF_A_DEVICE_MAX {

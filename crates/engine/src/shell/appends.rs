@@ -33,6 +33,8 @@ pub(super) struct Appends {
     base: Option<Cause>,
     /// A sealing that may go on once so many more groups are durable.
     sealing: Option<(usize, oneshot::Sender<bool>)>,
+    /// Decisions that the journal will never have.
+    dropped: u64,
 }
 
 impl Appends {
@@ -45,6 +47,7 @@ impl Appends {
             unsettled: BTreeSet::new(),
             base: None,
             sealing: None,
+            dropped: 0,
         }
     }
 
@@ -65,7 +68,19 @@ impl Appends {
             self.in_flight.push_back((ticket, group));
         } else if self.refused.len() < DECISIONS_IN_FLIGHT_MAX {
             self.refused.push_back(group);
+        } else {
+            self.drop_group(&group);
         }
+    }
+
+    fn drop_group(&mut self, group: &[Entry]) {
+        self.dropped = self.dropped.saturating_add(u64::try_from(group.len()).unwrap_or(u64::MAX));
+        tracing::error!(dropped = self.dropped, "decisions_dropped");
+    }
+
+    /// Turns whose decisions the journal will never have, though they sounded.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// What became of the oldest group; waits for ever while there is none.
@@ -90,6 +105,8 @@ impl Appends {
                 let may_come = matches!(error, AppendError::Full | AppendError::Busy);
                 if may_come && self.refused.len() < DECISIONS_IN_FLIGHT_MAX {
                     self.refused.push_back(group);
+                } else {
+                    self.drop_group(&group);
                 }
                 // A checkpoint may not know what the journal does not.
                 if let Some((_, go)) = self.sealing.take() {
@@ -147,9 +164,10 @@ impl Appends {
         self.base
     }
 
-    /// Whether every record that was taken is durable and no decision was refused.
+    /// Whether every record that was taken is durable and no decision was refused or dropped.
     pub(super) fn is_settled(&self) -> bool {
-        self.unsettled.is_empty() && self.refused.is_empty() && self.held.is_empty()
+        let waits = [self.unsettled.is_empty(), self.refused.is_empty(), self.held.is_empty()];
+        waits == [true; 3] && self.dropped == 0
     }
 
     /// Whether a group is on its way.

@@ -201,7 +201,7 @@ impl Run {
     }
 
     async fn standing(&self) -> Vec<crate::view::Alarm> {
-        self.engine.alarms(AlarmScope::CareUnit(id(UNIT))).await
+        self.engine.alarms(AlarmScope::CareUnit(id(UNIT))).await.unwrap()
     }
 }
 
@@ -503,4 +503,65 @@ async fn a_disk_that_was_full_records_again_and_forgets_no_decision() {
     );
     let standing = run.standing().await;
     assert_eq!(standing.iter().filter(|it| it.title.starts_with("SpO₂")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_stopped_engine_does_not_say_that_all_is_quiet() {
+    let house = House::new();
+    let run = house.run().await;
+    run.furnish().await;
+    assert!(run.engine.is_running());
+    run.engine.stop().await;
+    let _ = run.task.await;
+    assert!(!run.engine.is_running());
+    assert_eq!(run.engine.alarms(AlarmScope::CareUnit(id(UNIT))).await, None);
+}
+
+impl House {
+    /// An engine whose loop does not run, on what a run before it left.
+    async fn prepared(&self) -> Engine {
+        let run = self.run().await;
+        run.furnish().await;
+        run.engine.stop().await;
+        let (clock, journal) = (self.clock.clone(), run.journal.clone());
+        let (series, records) = (run.series.clone(), run.records.clone());
+        let parts = EngineParts { clock, journal, series, records, setup: setup() };
+        Engine::prepare(parts).await.unwrap().1
+    }
+}
+
+#[tokio::test]
+async fn a_stop_ends_though_the_writer_takes_nothing() {
+    let mut engine = House::new().prepared().await;
+    engine.writer.end();
+    let stopped = tokio::time::timeout(Duration::from_secs(20), engine.stop()).await;
+    assert!(stopped.is_ok(), "it waits for a checkpoint that nobody makes");
+}
+
+#[tokio::test]
+async fn a_decision_that_is_lost_is_counted_and_told() {
+    let mut engine = House::new().prepared().await;
+    let at = engine.clock.now().after(Duration::from_secs(9));
+    engine.core.notice(Notice::Listening { at }, &mut engine.out);
+    engine.tell(at);
+    assert!(engine.core.recording().is_on());
+    engine.wake(Woken::Appended(Err(store::AppendError::Closed))).await;
+    engine.show_status(at);
+    assert_eq!(engine.core.recording(), Recording::DiskFault);
+    assert_eq!(engine.shown.status.lock().unwrap().decisions_dropped, 1);
+}
+
+#[tokio::test]
+async fn a_start_believes_the_journal_of_now_and_not_what_was_told_before_a_crash() {
+    let house = House::new();
+    let mut engine = house.prepared().await;
+    let at = engine.clock.now();
+    let recording = Recording::DiskFull;
+    engine.core.notice(Notice::Recording { recording, at }, &mut engine.out);
+    engine.tell(at);
+    engine.appends.next().await.unwrap();
+    engine.journal.clone().close();
+    drop(engine);
+    let run = house.run().await;
+    assert_eq!(run.engine.board(id(UNIT)).await.unwrap().recording, Recording::Yes);
 }

@@ -4,8 +4,9 @@
 use std::{
     collections::HashMap,
     io,
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use model::{Channel, Code, DeviceId, MissingReason, OrgId, Ucum};
@@ -70,6 +71,26 @@ pub(super) struct WriterHandle {
     unwritten: Vec<OutcomeOf>,
     thread: Option<JoinHandle<()>>,
     given_up: bool,
+    /// Nothing more will be told.
+    has_ended: bool,
+}
+
+/// Tells what became of a sealing, also if it ends by a panic.
+struct Teller {
+    tell: mpsc::UnboundedSender<Wrote>,
+    outcome: Option<Wrote>,
+}
+
+impl Teller {
+    fn tells(mut self, wrote: Wrote) {
+        self.outcome = Some(wrote);
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        let _ = self.tell.send(self.outcome.take().unwrap_or(Wrote::NotSealed));
+    }
 }
 
 impl WriterHandle {
@@ -84,23 +105,24 @@ impl WriterHandle {
             ids: HashMap::new(),
             is_filling: false,
             has_failed: false,
+            is_behind: false,
         };
         let thread = std::thread::Builder::new()
             .name("engine-writer".to_owned())
             .spawn(move || writer.run(&queue))?;
         let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(Self { jobs, wrote, unwritten: Vec::new(), thread, given_up: false })
+        Ok(Self { jobs, wrote, unwritten: Vec::new(), thread, given_up: false, has_ended: false })
     }
 
     /// Gives the writer a job; if it is hopelessly behind, everything from here on is
-    /// left to the next start, which makes it from the journal.
-    pub(super) fn send(&mut self, job: Job) {
+    /// left to the next start, which makes it from the journal. Says whether it took the job.
+    pub(super) fn send(&mut self, job: Job) -> bool {
         if job.is_empty() {
-            return;
+            return true;
         }
         let refused = match (&self.jobs, self.given_up) {
             (Some(jobs), false) => match jobs.try_send(job) {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
             },
             (_, _) => job,
@@ -113,15 +135,23 @@ impl WriterHandle {
             // The commands were decided all the same.
             self.unwritten.extend(outcomes);
         }
+        false
     }
 
-    /// What the writer tells next; waits for ever if it has ended.
+    /// What the writer tells next. If it has ended by itself, it says once that nothing was
+    /// sealed, and then waits for ever.
     pub(super) async fn next(&mut self) -> Wrote {
         if !self.unwritten.is_empty() {
             return Wrote::Rows(std::mem::take(&mut self.unwritten));
         }
         match self.wrote.recv().await {
             Some(wrote) => wrote,
+            None if !self.has_ended => {
+                self.has_ended = true;
+                self.given_up = true;
+                tracing::error!("derived_writes_given_up_until_restart");
+                Wrote::NotSealed
+            }
             None => std::future::pending().await,
         }
     }
@@ -149,17 +179,33 @@ struct Writer {
     ids: HashMap<(DeviceId, Channel), (Option<Code>, Ucum, SeriesId)>,
     is_filling: bool,
     has_failed: bool,
+    /// Whether rows wait for a disk that did not take them.
+    is_behind: bool,
 }
 
 /// Rows of so many batches go into one transaction at most.
 const BATCHES_AT_ONCE_MAX: usize = 256;
+/// Rows that wait for a full disk, before they are left to the next start.
+const ROWS_WAITING_MAX: usize = 65_536;
+/// How long after a failure rows are tried again, if nothing else comes.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 impl Writer {
     fn run(mut self, queue: &Receiver<Job>) {
         let (mut rows, mut outcomes) = (Vec::new(), Vec::new());
-        while let Ok(first) = queue.recv() {
+        loop {
             let mut seal = None;
-            let mut next = Some(first);
+            let mut next = match self.is_behind {
+                false => match queue.recv() {
+                    Ok(first) => Some(first),
+                    Err(_) => break,
+                },
+                true => match queue.recv_timeout(TRY_AGAIN) {
+                    Ok(first) => Some(first),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                },
+            };
             let mut taken = 0;
             while let Some(job) = next.take() {
                 match job {
@@ -183,14 +229,28 @@ impl Writer {
     }
 
     fn write(&mut self, rows: &mut Vec<Row>, outcomes: &mut Vec<OutcomeOf>) {
-        if !rows.is_empty()
-            && let Err(error) = self.records.apply(rows)
-        {
-            // They are made again from the journal; no checkpoint may pass them.
-            tracing::error!(error = &error as &dyn std::error::Error, "rows_not_written");
-            self.has_failed = true;
+        match self.records.apply(rows) {
+            Ok(()) => {
+                rows.clear();
+                self.is_behind = false;
+            }
+            Err(error) => {
+                if !self.is_behind {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "rows_wait_for_the_disk"
+                    );
+                }
+                self.is_behind = true;
+            }
         }
-        rows.clear();
+        if rows.len() > ROWS_WAITING_MAX {
+            // The next start makes them from the journal; no checkpoint may pass them.
+            tracing::error!("rows_left_to_the_next_start");
+            self.has_failed = true;
+            self.is_behind = false;
+            rows.clear();
+        }
         if !outcomes.is_empty() {
             let _ = self.tell.send(Wrote::Rows(std::mem::take(outcomes)));
         }
@@ -257,7 +317,7 @@ impl Writer {
     fn seal(&mut self, up_to: LogOffset, bytes: Vec<u8>, go: oneshot::Receiver<bool>) {
         self.is_filling = false;
         let tell = self.tell.clone();
-        if self.has_failed {
+        if self.has_failed || self.is_behind {
             let _ = tell.send(Wrote::NotSealed);
             return;
         }
@@ -269,10 +329,11 @@ impl Writer {
                 return;
             }
         };
+        // If no thread can be started, it is dropped with what it was to run, and tells so.
+        let teller = Teller { tell, outcome: None };
         let finish = move || {
             // Every decision in the state must be in the journal first.
             if !go.blocking_recv().unwrap_or(false) {
-                let _ = tell.send(Wrote::NotSealed);
                 return;
             }
             let wrote = match sealing.finish() {
@@ -283,12 +344,11 @@ impl Writer {
                     Wrote::NotSealed
                 }
             };
-            let _ = tell.send(wrote);
+            teller.tells(wrote);
         };
         let thread = std::thread::Builder::new().name("engine-seal".to_owned()).spawn(finish);
         if let Err(error) = thread {
             tracing::error!(error = &error as &dyn std::error::Error, "checkpoint_not_made");
-            let _ = self.tell.send(Wrote::NotSealed);
         }
     }
 }
@@ -313,7 +373,8 @@ impl Replayed {
         let (tell, _) = mpsc::unbounded_channel();
         let (series, records, ids) = (series.clone(), records.clone(), HashMap::new());
         let (is_filling, has_failed) = (false, false);
-        Self(Writer { series, records, no_series, tell, ids, is_filling, has_failed })
+        let is_behind = false;
+        Self(Writer { series, records, no_series, tell, ids, is_filling, has_failed, is_behind })
     }
 
     /// Writes what can be made again, and forgets what only the living ask for.

@@ -287,9 +287,9 @@ pub struct Follower {
     shared: Arc<Shared>,
     changed: watch::Receiver<u64>,
     /// Every durable record up to here has been handed on or is ready to be.
-    offset: LogOffset,
+    absorbed: LogOffset,
     /// Every durable record up to here has been handed on.
-    handed: LogOffset,
+    offset: LogOffset,
     next: Option<u64>,
     /// Batches handed on as provisional and not yet settled: where they would stand.
     provisional: BTreeMap<u64, (LogOffset, LogOffset)>,
@@ -301,7 +301,7 @@ pub struct Follower {
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follower").field("offset", &self.handed).finish_non_exhaustive()
+        f.debug_struct("Follower").field("offset", &self.offset).finish_non_exhaustive()
     }
 }
 
@@ -313,13 +313,13 @@ impl Follower {
         let ready: VecDeque<_> =
             (from > end).then_some((Followed::Unreadable(beyond), from)).into_iter().collect();
         let (provisional, ended) = (BTreeMap::new(), !ready.is_empty());
-        let (offset, handed, next, lost) = (from, from, None, None);
-        Self { shared, changed, offset, handed, next, provisional, lost, ready, ended }
+        let (absorbed, offset, next, lost) = (from, from, None, None);
+        Self { shared, changed, absorbed, offset, next, provisional, lost, ready, ended }
     }
 
     /// Up to where every durable record has been handed on, once what `next` gave is done.
     pub const fn offset(&self) -> LogOffset {
-        self.handed
+        self.offset
     }
 
     /// The next news, in the order of the log; `None` once the journal is closed.
@@ -328,17 +328,17 @@ impl Follower {
     pub async fn next(&mut self) -> Option<Followed> {
         loop {
             if let Some((ready, up_to)) = self.ready.pop_front() {
-                self.handed = up_to;
+                self.offset = up_to;
                 return Some(ready);
             }
-            // Nothing waits: what stands before `offset` and told nothing counts too.
-            self.handed = self.offset;
+            // Nothing waits: what stands before `absorbed` and told nothing counts too.
+            self.offset = self.absorbed;
             if self.ended {
                 return None;
             }
             self.changed.borrow_and_update();
             let company = if self.lost.is_some() { Company::FellBehind } else { Company::New };
-            match self.shared.ring.look(self.offset, self.next, company) {
+            match self.shared.ring.look(self.absorbed, self.next, company) {
                 Look::Closed => self.ended = true,
                 Look::Files { until } => self.read_files(until).await,
                 Look::Events { events, next, lost_before } => {
@@ -359,7 +359,7 @@ impl Follower {
     fn count_missed(&mut self, lost_before: u64) {
         let missed = lost_before.saturating_sub(self.lost.unwrap_or(lost_before));
         if missed > 0 {
-            self.ready.push_back((Followed::Missed(missed), self.offset));
+            self.ready.push_back((Followed::Missed(missed), self.absorbed));
         }
         self.lost = Some(lost_before);
     }
@@ -368,27 +368,27 @@ impl Follower {
         let Event { batch, what, start, end, records, lost_before, .. } = event;
         match what {
             // It fell behind, and has read from the files what became of these.
-            What::Provisional if end > start && end <= self.offset => {}
+            What::Provisional if end > start && end <= self.absorbed => {}
             What::Provisional => {
                 self.provisional.insert(batch, (start, end));
-                self.ready.push_back((Followed::Provisional(records), self.offset));
+                self.ready.push_back((Followed::Provisional(records), self.absorbed));
             }
             What::Settled(Outcome::Lost) => {
                 self.lost = Some(lost_before.saturating_add(len(records.len())));
                 if self.provisional.remove(&batch).is_some() {
-                    self.ready.push_back((Followed::Lost(records), self.offset));
+                    self.ready.push_back((Followed::Lost(records), self.absorbed));
                 }
             }
             What::Settled(Outcome::Durable) => {
                 let decided = self.provisional.remove(&batch).is_some();
-                let records = after(records, self.offset);
-                self.offset = self.offset.max(end);
+                let records = after(records, self.absorbed);
+                self.absorbed = self.absorbed.max(end);
                 if records.is_empty() {
                     return;
                 }
                 let told =
                     if decided { Followed::Confirmed(records) } else { Followed::Durable(records) };
-                self.ready.push_back((told, self.offset));
+                self.ready.push_back((told, self.absorbed));
             }
         }
     }
@@ -396,15 +396,15 @@ impl Follower {
     /// Reads one piece of the files and hands it on.
     async fn read_files(&mut self, until: LogOffset) {
         self.next = None;
-        let mut reader = Reader::new(Arc::clone(&self.shared.storage), self.offset, until);
+        let mut reader = Reader::new(Arc::clone(&self.shared.storage), self.absorbed, until);
         let read = tokio::task::spawn_blocking(move || (reader.read(), reader.at)).await;
         match read {
             Ok((Ok(records), at)) => {
-                self.offset = at;
+                self.absorbed = at;
                 self.hand_on(records);
             }
             Ok((Err(error), _)) => {
-                self.ready.push_back((Followed::Unreadable(error), self.offset));
+                self.ready.push_back((Followed::Unreadable(error), self.absorbed));
                 self.ended = true;
             }
             // The runtime is going down.
@@ -425,12 +425,14 @@ impl Follower {
             while let Some(record) = records.next_if(|record| decided(record) == was) {
                 run.push(record);
             }
-            let up_to = run.last().map_or(self.offset, |record| record.offset);
+            // Behind the last of them nothing stands but marks of the log itself.
+            let last = run.last().filter(|_| records.peek().is_some());
+            let up_to = last.map_or(self.absorbed, |record| record.offset);
             let run = run.into();
             let told = if was { Followed::Confirmed(run) } else { Followed::Durable(run) };
             self.ready.push_back((told, up_to));
         }
-        let offset = self.offset;
+        let offset = self.absorbed;
         self.provisional.retain(|_, (_, end)| *end > offset);
     }
 }

@@ -37,8 +37,9 @@ pub(super) struct Wanted {
 pub(super) struct ReadBack {
     /// Readings that were found.
     pub(super) readings: u64,
-    /// From the last acknowledgement to the request that found the last of them.
-    pub(super) readable_after: Duration,
+    /// From the last acknowledgement to the last request that did not find all of its
+    /// patient's readings; zero if each patient was complete when first asked about.
+    pub(super) incomplete_until: Duration,
 }
 
 /// Finds everything again, or says what is missing.
@@ -55,8 +56,8 @@ pub(super) async fn read_back(
     })
     .await?;
     let readings = found.iter().map(|one| one.readings).sum();
-    let readable_after = found.iter().map(|one| one.readable_after).max().unwrap_or_default();
-    Ok(ReadBack { readings, readable_after })
+    let incomplete_until = found.iter().map(|one| one.incomplete_until).max().unwrap_or_default();
+    Ok(ReadBack { readings, incomplete_until })
 }
 
 async fn read_one(
@@ -71,6 +72,7 @@ async fn read_one(
     let (from, to) = (wanted.from.unix_millis(), wanted.to.unix_millis());
     let path =
         format!("/api/v1/patients/{patient}/trends?from={from}&to={to}&vital={vitals}&points=10");
+    let mut incomplete_until = Duration::ZERO;
     loop {
         let asked_at = clock.now();
         let answer = who.get(&path).await?;
@@ -80,15 +82,15 @@ async fn read_one(
                 format!("{want} readings of {vital} were acknowledged and {found} are found")
             })
         });
-        let readable_after = asked_at.since(wanted.acked_at);
         let Some(lacking) = lacking else {
             let readings = VITALS.iter().map(|(_, each)| messages * each).sum();
-            return Ok(ReadBack { readings, readable_after });
+            return Ok(ReadBack { readings, incomplete_until });
         };
+        incomplete_until = asked_at.since(wanted.acked_at);
+        let lost_after_s = LOST_AFTER.as_secs();
         ensure!(
-            readable_after < LOST_AFTER,
-            "of device {number}, {lacking}, {} s later",
-            LOST_AFTER.as_secs()
+            incomplete_until < LOST_AFTER,
+            "of device {number}, {lacking}, {lost_after_s} s later"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

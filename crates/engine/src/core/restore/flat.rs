@@ -28,10 +28,7 @@ use super::{
     RestoreError,
 };
 use crate::{
-    record::{
-        Raised, Scored,
-        stored::{CodedVerdict, kind_of, number_of},
-    },
+    record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
 

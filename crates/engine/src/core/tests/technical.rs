@@ -188,7 +188,7 @@ fn data_that_is_late_after_a_silence_is_told_once_the_silence_is_over() {
         ward.wait_until(at(f64::from(second)));
         ward.reads_late(MONITOR, 300.0, &[(Vital::HeartRate, Some(80.0))]);
     }
-    assert_eq!(ward.alarm().title, "Bedside monitor data late");
+    assert!(ward.titled("Bedside monitor data late").is_some(), "{:?}", ward.titles());
     ward.monitor(121, 180, 97.0, 80.0);
     assert_eq!(ward.titles(), Vec::<String>::new());
 }
