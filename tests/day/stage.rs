@@ -233,7 +233,7 @@ pub(crate) async fn answer_all(node: &Node, until: u64) -> Vec<String> {
         .engine
         .alarms(AlarmScope::Org(id(ORG)))
         .await
-        .expect("the engine runs")
+        .unwrap()
         .into_iter()
         .map(|it| (it.title, it.patient, it.device, it.id))
         .collect();

@@ -36,7 +36,9 @@ fn violations(changes: &str) -> Vec<Violation> {
 #[test]
 fn was_touched() {
     let Some(base) = base() else {
-        eprintln!("NOT RUN: changelog (no BASE_COMMIT and no origin/main to compare with)");
+        eprintln!(
+            "changelog: no BASE_COMMIT and no origin/main, so there is nothing to compare with"
+        );
         return;
     };
     allow_none(&violations(&git(&["diff", "--name-status", &base]).unwrap()));
