@@ -34,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   wardline bench ingest --json
   wardline bench ingest --devices 400 --in-flight 16 --seconds 30
+  wardline bench ingest --rate 10000
   wardline bench latency --rate 2000
   wardline bench connections --count 2000
   wardline bench restart --megabytes 1000
@@ -76,6 +77,9 @@ struct Ingest {
     /// Messages of each device that may wait for their acknowledgement.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=64))]
     in_flight: u32,
+    /// Messages a second in all, at the most; without it as fast as it goes.
+    #[arg(long)]
+    rate: Option<NonZeroU32>,
     /// How long to push.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -132,6 +136,9 @@ struct Restart {
     /// Length of the journal, in megabytes.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
     megabytes: u64,
+    /// Messages a second while it is filled, at the most.
+    #[arg(long, default_value_t = NonZeroU32::MIN.saturating_add(11_999))]
+    rate: NonZeroU32,
     /// Devices that fill it.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     devices: u32,

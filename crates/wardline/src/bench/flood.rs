@@ -1,6 +1,7 @@
-//! As fast as it goes: each device keeps a number of messages on their way until the time is up.
+//! As fast as it goes, or as a rate allows: each device keeps a number of messages on their
+//! way until the time is up.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use anyhow::Context as _;
 use model::Timestamp;
@@ -61,10 +62,29 @@ impl Until {
     }
 }
 
+/// How hard each device pushes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Push {
+    /// Messages that may wait for their acknowledgement.
+    pub(super) in_flight: usize,
+    /// Between two messages of a device at the least.
+    pub(super) every: Duration,
+}
+
+impl Push {
+    /// So many on their way at each device, and at most `rate` a second from all of them.
+    pub(super) fn new(in_flight: u32, rate: Option<NonZeroU32>, devices: u32) -> Self {
+        let every = rate.map_or(Duration::ZERO, |rate| {
+            Duration::from_secs(1).saturating_mul(devices) / rate.get()
+        });
+        Self { in_flight: usize::try_from(in_flight).unwrap_or(usize::MAX), every }
+    }
+}
+
 /// Sends from every device at once; answers when the last message is acknowledged.
 pub(super) async fn flood(
     devices: Vec<Publisher>,
-    in_flight: usize,
+    push: Push,
     until: &Until,
     clock: &Clock,
 ) -> anyhow::Result<Flooded> {
@@ -72,7 +92,7 @@ pub(super) async fn flood(
     let began_at = clock.now();
     let mut tasks = JoinSet::new();
     for device in devices {
-        tasks.spawn(push(device, in_flight, until.clone(), clock.clone()));
+        tasks.spawn(keep_pushing(device, push, until.clone(), clock.clone()));
     }
     let mut flooded = Flooded {
         acked_by_device: vec![0; count],
@@ -93,23 +113,37 @@ pub(super) async fn flood(
     Ok(flooded)
 }
 
-async fn push(
+async fn keep_pushing(
     mut device: Publisher,
-    in_flight: usize,
+    push: Push,
     until: Until,
     clock: Clock,
 ) -> anyhow::Result<(usize, Vec<Acked>)> {
     let mut acked = Vec::new();
+    // The devices do not begin in step.
+    let mut next_at = clock.now().after(push.every.mul_f64((device.number % 97) as f64 / 97.0));
     loop {
-        if !until.is_over(&clock) {
-            while device.waiting() < in_flight {
+        let is_over = until.is_over(&clock);
+        if !is_over {
+            let now = clock.now();
+            while device.waiting() < push.in_flight && next_at <= now {
                 device.publish(RATE_FROM + device.seq % COUNTS_TO)?;
+                // Without a rate the next one is due at once.
+                next_at = next_at.after(push.every);
             }
             device.flush().await?;
         }
-        if device.waiting() == 0 {
-            return Ok((device.number, acked));
+        match device.waiting() {
+            0 if is_over => return Ok((device.number, acked)),
+            0 => clock.sleep_until(next_at).await,
+            _ => device.take_answers(&mut acked).await?,
         }
-        device.take_answers(&mut acked).await?;
     }
+}
+
+#[test]
+fn a_rate_is_shared_by_the_devices() {
+    let every = |rate, devices| Push::new(64, NonZeroU32::new(rate), devices).every;
+    assert_eq!(every(10_000, 200), Duration::from_millis(20));
+    assert_eq!(every(0, 200), Duration::ZERO);
 }

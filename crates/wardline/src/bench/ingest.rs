@@ -11,7 +11,7 @@ use super::{
     Ingest,
     feed::Feed,
     figure::Sheet,
-    flood::{Flooded, Until, flood},
+    flood::{Flooded, Push, Until, flood},
     fresh_server::FreshServer,
     hospital::{Device, Hospital},
     progress,
@@ -41,9 +41,10 @@ pub(super) async fn measure(
     describe(asked, sheet);
     progress(&format!("pushing for {} s", asked.seconds));
     let (before, own_before) = (server.usage()?, own_usage()?);
+    let push = Push::new(asked.in_flight, asked.rate, asked.devices);
     let until = Until::after(asked.seconds, &clock);
     let from = clock.now();
-    let flooded = flood(publishers, asked.in_flight as usize, &until, &clock).await?;
+    let flooded = flood(publishers, push, &until, &clock).await?;
     let (after, own_after) = (server.usage()?, own_usage()?);
     progress(&format!("reading back {} messages", flooded.acked()));
     let wanted = wanted(&patients, &flooded, from, &clock);
@@ -107,6 +108,7 @@ pub(super) fn own_usage() -> anyhow::Result<Usage> {
 pub(super) fn describe(asked: &Ingest, sheet: &mut Sheet) {
     sheet.condition("devices", asked.devices);
     sheet.condition("in_flight_each", asked.in_flight);
+    sheet.condition("rate_limit_per_s", asked.rate.map(std::num::NonZeroU32::get));
     sheet.condition("readings_per_message", READINGS);
     sheet.condition("seconds", asked.seconds);
     sheet.condition("transport", "MQTT 5, QoS 1, TLS 1.3 with client certificates, loopback");

@@ -17,7 +17,7 @@ use transport::{
 use super::{
     Ingest,
     figure::Sheet,
-    flood::{Until, flood},
+    flood::{Push, Until, flood},
     ingest::{add_rates, describe, own_usage},
     progress,
     publisher::{Publisher, Seat, address_of, connect_all},
@@ -55,8 +55,9 @@ pub(super) async fn measure(asked: &Ingest, sheet: &mut Sheet) -> anyhow::Result
     progress(&format!("pushing for {} s", asked.seconds));
     let broker_usage = || asked.server_pid.map_or(Ok(Usage::default()), usage_of);
     let (before, own_before) = (broker_usage()?, own_usage()?);
+    let push = Push::new(asked.in_flight, asked.rate, asked.devices);
     let until = Until::after(asked.seconds, &clock);
-    let flooded = flood(publishers, asked.in_flight as usize, &until, &clock).await?;
+    let flooded = flood(publishers, push, &until, &clock).await?;
     let delivered = subscriber.wait_for(flooded.acked()).await?;
     let (after, own_after) = (broker_usage()?, own_usage()?);
     let acked = flooded.acked();

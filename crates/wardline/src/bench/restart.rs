@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{
     Restart,
     figure::Sheet,
-    flood::{Until, flood},
+    flood::{Push, Until, flood},
     fresh_server::FreshServer,
     ingest::{connect, stage},
     progress,
@@ -19,7 +19,7 @@ use super::{
 use crate::rest::Rest;
 
 /// Messages of each device on their way while the journal is filled.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: u32 = 64;
 /// How often the journal's length is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// By then the server must be ready again.
@@ -37,10 +37,11 @@ pub(super) async fn measure(
     let (hospital, _, devices) = stage(&admin, asked.devices as usize).await?;
     let publishers = connect(&devices, &hospital, &server, &clock).await?;
     progress(&format!("filling the journal with {} MB", asked.megabytes));
+    let push = Push::new(IN_FLIGHT, Some(asked.rate), asked.devices);
     let (enough, told) = watch::channel(false);
     let full = asked.megabytes.saturating_mul(1_000_000);
     let watching = tokio::spawn(async move { wait_for(&admin, full, &enough).await });
-    let flooded = flood(publishers, IN_FLIGHT, &Until::Told(told), &clock).await?;
+    let flooded = flood(publishers, push, &Until::Told(told), &clock).await?;
     let bytes = watching.await.context("nobody watched the journal")??;
     let acked = flooded.acked();
     progress("crash");
@@ -51,6 +52,7 @@ pub(super) async fn measure(
     let ready_after = clock.now().since(crashed_at);
     sheet.condition("journal_bytes", bytes);
     sheet.condition("devices", asked.devices);
+    sheet.condition("rate_limit_per_s", asked.rate.get());
     sheet.condition("readings_per_message", READINGS);
     sheet.add("restart.ready_after", ready_after.as_secs_f64(), "s");
     sheet.add("restart.messages_in_journal", acked as f64, "1");
