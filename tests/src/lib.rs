@@ -17,6 +17,8 @@ mod demo_check;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod eval;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod payload;

@@ -6,6 +6,7 @@
 mod bench;
 mod config;
 mod demo;
+mod eval;
 mod percentile;
 mod profiles;
 mod program;
@@ -36,6 +37,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Measures this machine; one JSON object a line with --json.
     Bench(bench::Arguments),
+    /// Runs an algorithm on labelled data in public formats, and scores it.
+    Eval(eval::Arguments),
     /// Offline work on a data directory that nobody holds.
     Store(store_command::Arguments),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Bench(arguments) => bench::run(arguments).await,
+            Command::Eval(arguments) => eval::run(arguments),
             Command::Store(arguments) => store_command::run(arguments),
         }
     });

@@ -112,6 +112,16 @@ fn a_matlab_file_is_format_16_behind_its_own_header() {
 }
 
 #[test]
+fn a_matlab_file_whose_header_sums_up_to_0_has_no_checksum() {
+    let check = |file: &str, expected| {
+        let text = format!("A1 1 300 3\n{file} 16+24 1000/mV 16 0 7 0 0 ECG");
+        assert_eq!(Header::parse(&text).unwrap().signals[0].checksum, expected, "{file}");
+    };
+    check("A1.mat", None);
+    check("A1.dat", Some(0));
+}
+
+#[test]
 fn an_odd_last_sample_of_format_212_takes_two_bytes_or_a_padded_three() {
     let header = Header::parse("x 1 250 3\nx.dat 212\n").unwrap();
     for length in [5, 6] {
