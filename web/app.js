@@ -2,12 +2,14 @@
 import { html, render, useErrorBoundary, useEffect, useState } from "./html.js";
 import { Failed, Loading } from "./components/state-panel.js";
 import { session } from "./feed/state.js";
-import { loadWords, t } from "./i18n/words.js";
+import { language, loadWords, preferred, t } from "./i18n/words.js";
 import * as router from "./router.js";
 import { load } from "./session.js";
+import * as installed from "./shell/installed.js";
+import { Unreachable } from "./shell/unreachable.js";
 import * as announce from "./shell/announce.js";
 import * as keys from "./shell/keys.js";
-import { home, seesPatients } from "./shell/role.js";
+import { home, isPatient, seesPatients } from "./shell/role.js";
 import { Shell } from "./shell/shell.js";
 import * as sound from "./sound/sound.js";
 import * as units from "./units.js";
@@ -16,14 +18,23 @@ import { Ward } from "./ward/ward.js";
 /** The board is the first screen for nearly everybody and comes with the page; the others are fetched when they are opened. */
 const SCREENS = {
   patient: () => import("./patient/patient.js").then((m) => m.Patient),
+  mine: () => import("./mine/mine.js").then((m) => m.Mine),
+  strip: () => import("./strip/strip.js").then((m) => m.Strip),
   alarms: () => import("./alarms/alarms.js").then((m) => m.Alarms),
   devices: () => import("./devices/devices.js").then((m) => m.Devices),
+  claim: () => import("./devices/claim.js").then((m) => m.ClaimDevice),
+  screen: () => import("./screen/screen.js").then((m) => m.ThisScreen),
   system: () => import("./system/system.js").then((m) => m.System),
+  places: () => import("./places/places.js").then((m) => m.Places),
+  staff: () => import("./staff/staff.js").then((m) => m.Staff),
+  audit: () => import("./audit/audit.js").then((m) => m.Audit),
+  settings: () => import("./settings/settings.js").then((m) => m.Settings),
+  own: () => import("./self/own.js").then((m) => m.Own),
   "sign-in": () => import("./sign-in/sign-in.js").then((m) => m.SignIn),
   invite: () => import("./sign-in/invite.js").then((m) => m.Invite),
 };
 /** Screens of patients; a role that sees none is told so without asking the server for them. */
-const OF_PATIENTS = new Set(["ward", "patient", "alarms"]);
+const OF_PATIENTS = new Set(["ward", "mine", "patient", "strip", "alarms"]);
 const loaded = new Map([["ward", Ward]]);
 
 function Screen({ name }) {
@@ -55,18 +66,29 @@ function App() {
   }, [nowhere]);
   if (name === "sign-in" || name === "invite") return html`<${Screen} key=${name} name=${name} />`;
   if (!here) return null;
+  // A patient's own page has no rail and no alarms around it, and nobody else has one.
+  if (isPatient() || name === "own") return html`<${Screen} key="own" name=${isPatient() ? "own" : "nowhere"} />`;
   if (OF_PATIENTS.has(name) && !nowhere && !seesPatients()) return html`<${Shell}><${Failed} problem=${{ status: 403 }} what=${t("state.screen")} /></${Shell}>`;
   return html`<${Shell}><${Screen} key=${name} name=${name} /></${Shell}>`;
 }
 
 const root = document.getElementById("app");
 
+/** Begins anew once the ward answers; until then what is on the screen stays. */
+const reached = () => fetch("/healthz", { cache: "no-store" }).then((answer) => answer.ok && location.reload(), () => null);
+
 async function begin() {
-  await loadWords();
+  await loadWords(preferred());
+  document.documentElement.lang = language();
+  root.replaceChildren();
   router.start();
   try {
     await load();
   } catch (problem) {
+    if (problem.status === 0) {
+      render(html`<${Unreachable} again=${reached} />`, root);
+      return;
+    }
     render(html`<main class="door"><${Failed} problem=${problem} again=${() => location.reload()} /></main>`, root);
     return;
   }
@@ -74,7 +96,7 @@ async function begin() {
   sound.start();
   announce.start();
   keys.start();
-  root.replaceChildren();
+  installed.start();
   render(html`<${App} />`, root);
 }
 

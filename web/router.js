@@ -10,10 +10,19 @@ const ROUTES = [
   ["invite", /^\/invite\/([^/]+)$/, ["token"]],
   ["ward", /^\/ward\/([^/]+)$/, ["unit"]],
   ["ward", /^\/(?:ward)?\/?$/, []],
+  ["strip", /^\/patients\/([^/]+)\/strip$/, ["id"]],
   ["patient", /^\/patients\/([^/]+)$/, ["id"]],
+  ["mine", /^\/mine$/, []],
   ["alarms", /^\/alarms$/, []],
   ["devices", /^\/devices$/, []],
+  ["claim", /^\/claim$/, []],
+  ["screen", /^\/screen$/, []],
   ["system", /^\/system$/, []],
+  ["places", /^\/places$/, []],
+  ["staff", /^\/staff$/, []],
+  ["audit", /^\/audit$/, []],
+  ["settings", /^\/settings$/, []],
+  ["own", /^\/own$/, []],
 ];
 
 /** The name of the screen and what its path says, such as `{ name: "patient", id }`. */

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { describe, test } from "node:test";
+import { dirname, join, normalize } from "node:path";
+import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ecg, frame } from "./stand-in/signals.mjs";
 
@@ -11,6 +11,10 @@ const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 const { decode } = await import("../../web/feed/cbor.js");
 const { Range } = await import("../../web/wave/range.js");
 const { lengthMs, pulses, repeatMs } = await import("../../web/sound/bursts.js");
+const paper = await import("../../web/strip/paper.js");
+const { joined } = await import("../../web/wave/blank.js");
+const { number, typed } = await import("../../web/format/number.js");
+const { steps } = await import("../../web/patient/score-data.js");
 const { joinedPoints, gapAt, rangeOf } = await import("../../web/patient/trend-data.js");
 
 const words = JSON.parse(await readFile(join(WEB, "i18n/en.json"), "utf8"));
@@ -76,6 +80,75 @@ describe("the range of a trace", () => {
   });
 });
 
+describe("the range of a trace with a gain", () => {
+  const centred = (...values) => {
+    const range = new Range();
+    range.span = 2;
+    range.take(values);
+    range.settle(0);
+    return range;
+  };
+  test("is as wide as the gain says, whatever came", () => {
+    const range = centred(-0.2, 1.0);
+    assert.equal(range.high - range.low, 2);
+    assert.equal(range.part(0.4), 0.5);
+  });
+  test("follows a drift of the middle, and lets a small one be", () => {
+    const range = centred(0, 1);
+    range.blocks = [];
+    range.take([0.1, 1.1]);
+    assert.equal(range.settle(10_000), false);
+    range.blocks = [];
+    range.take([1, 2]);
+    assert.equal(range.settle(20_000), true);
+    assert.equal(range.part(1.5), 0.5);
+  });
+});
+
+describe("a strip on paper", () => {
+  const span = paper.read({ start: new Date(0).toISOString(), rate_hz: 100, gain: 0.001, offset: 10, samples: [10, 1010, null, -990, 10] });
+  test("reads counts as values, and a lost sample as none", () => assert.deepEqual([...span.values], [0, 1, NaN, -1, 0]));
+  for (const [name, from, to, rowMs, want] of [["one row", 0, 10_000, 10_000, [[0, 10_000]]], ["a row more for what is left", 0, 10_001, 10_000, [[0, 10_000], [10_000, 20_000]]], ["three rows of ten seconds", 0, 30_000, 10_000, [[0, 10_000], [10_000, 20_000], [20_000, 30_000]]]]) {
+    test(`is cut into ${name}`, () => assert.deepEqual(paper.rows(from, to, rowMs).map((r) => [r.from, r.to]), want));
+  }
+  for (const [name, from, to, want] of [["within a gap are none", 10, 30, [0, NaN, NaN, 3]], ["at the end of a gap count again", 0, 10, [NaN, 1, 2, 3]], ["beyond a gap are whole", 40, 90, [0, 1, 2, 3]], ["in a gap that began before are none", -50, 20, [NaN, NaN, 2, 3]]]) {
+    test(`samples ${name}`, () => assert.deepEqual([...paper.read({ start: new Date(0).toISOString(), rate_hz: 100, gain: 1, offset: 0, samples: [0, 1, 2, 3] }, [{ from: new Date(from).toISOString(), to: new Date(to).toISOString() }]).values], want));
+  }
+  test("is 25 mm for a second and 10 mm for a millivolt", () => {
+    const y = paper.scale([span], 30, 10);
+    assert.equal(Math.round((y(0) - y(1)) * 1000) / 1000, 10);
+    const path = paper.line([paper.read({ start: new Date(1000).toISOString(), rate_hz: 1, gain: 1, offset: 0, samples: [0, 0] })], { from: 0, to: 10_000 }, 25, () => 5);
+    assert.equal(path, "M25.00 5.00L50.00 5.00");
+  });
+  test("tells gaps that touch as one, and two reasons as two", () => {
+    const gap = (from, to, reason) => ({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), reason });
+    assert.deepEqual(joined([gap(1000, 2000, "leads off"), gap(0, 1000, "leads off"), gap(2000, 3000, "gap"), gap(3041, 4000, "gap")]), [gap(0, 2000, "leads off"), gap(2000, 3000, "gap"), gap(3041, 4000, "gap")]);
+    assert.deepEqual(joined(undefined), []);
+  });
+  test("lifts its pen where a sample was lost", () => {
+    const path = paper.line([span], { from: 0, to: 1000 }, 25, (v) => v);
+    assert.equal(path.match(/M/g).length, 2);
+    assert.equal(path.match(/L/g).length, 2);
+  });
+  test("without a gain fills its lane, with air above and below", () => {
+    const y = paper.scale([span], 20, null);
+    assert.equal(y(1), 2);
+    assert.equal(y(-1), 18);
+  });
+  for (const [name, a, b, want] of [["forwards", 0, 10, { interval_ms: 10, rate_per_min: 6000, amplitude: 1 }], ["backwards", 10, 0, { interval_ms: 10, rate_per_min: 6000, amplitude: -1 }], ["over a lost sample", 0, 20, { interval_ms: 20, rate_per_min: 3000, amplitude: null }], ["on one place", 10, 10, { interval_ms: 0, rate_per_min: null, amplitude: 0 }], ["beyond what was recorded", 0, 90, { interval_ms: 90, rate_per_min: 60_000 / 90, amplitude: null }]]) {
+    test(`is measured ${name}`, () => assert.deepEqual(paper.reading([span], a, b), want));
+  }
+  test("has a line for every millimetre and one for every fifth", () => {
+    assert.equal(paper.grid(10, 5, 1).match(/M/g).length, 11 + 6);
+    assert.equal(paper.grid(10, 5, 5).match(/M/g).length, 3 + 2);
+  });
+});
+
+describe("a number", () => {
+  test("is written without marks between its thousands", () => assert.equal(number(12_345.67, 1), "12345.7"));
+  for (const [text, want] of [["37.2", 37.2], ["37,2", 37.2], [" 5 ", 5], ["", NaN], ["1.2.3", NaN], ["5 L", NaN]]) test(`typed as «${text}» is ${want}`, () => assert.deepEqual(typed(text), want));
+});
+
 describe("a burst of sound", () => {
   for (const [priority, count, least, most] of [["high", 10, 2500, 15_000], ["medium", 3, 2500, 30_000], ["low", 2, 15_000, Infinity]]) {
     test(`of ${priority} priority has ${count} pulses and a pause as IEC 60601-1-8 asks`, () => {
@@ -129,6 +202,68 @@ describe("the words", () => {
   });
 });
 
+describe("the course of a score", () => {
+  const at = (n) => new Date(n * 1000).toISOString(),
+    of = (n, total, ...missing) => ({ at: at(n), total, missing });
+  for (const [name, scores, points, gaps] of [
+    ["holds until the next", [of(0, 3), of(10, 5)], [[0, 3], [9999, 3], [10_000, 5], [19_999, 5]], []],
+    ["that began before the range holds at its beginning", [of(-5, 3)], [[0, 3], [19_999, 3]], []],
+    ["has a gap with its reason where an input was missing", [of(0, 3), of(5, null, "pulse"), of(8, 4)], [[0, 3], [4999, 3], [8000, 4], [19_999, 4]], [{ from: 5000, to: 8000, reason: "pulse" }]],
+    ["joins gaps for one reason", [of(0, null, "pulse"), of(5, null, "pulse")], [], [{ from: 0, to: 20_000, reason: "pulse" }]],
+    ["keeps gaps for two reasons apart", [of(0, null, "pulse"), of(5, null, "oxygen")], [], [{ from: 0, to: 5000, reason: "pulse" }, { from: 5000, to: 20_000, reason: "oxygen" }]],
+    ["of nothing is nothing", [], [], []],
+  ]) {
+    test(name, () => assert.deepEqual(steps(scores, 0, 20_000, (missing) => missing.join()), { points, gaps }));
+  }
+});
+
+describe("the languages", async () => {
+  const { use, t, LANGUAGES } = await import("../../web/i18n/words.js");
+  const { heard } = await import("../../web/i18n/heard.js");
+  const files = new Map(await Promise.all(LANGUAGES.map(async (name) => [name, JSON.parse(await readFile(join(WEB, `i18n/${name}.json`), "utf8"))])));
+  const counted = (value) => typeof value === "object" && value !== null && "other" in value && Object.keys(value).every((k) => ["zero", "one", "two", "few", "many", "other"].includes(k));
+  const leaves = (tree, path = "") => Object.entries(tree).flatMap(([name, value]) => (typeof value === "string" || counted(value) ? [[path + name, value]] : leaves(value, `${path}${name}.`)));
+  const blanks = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]))].sort();
+  after(() => use("en", files.get("en"), null));
+
+  for (const name of LANGUAGES.filter((l) => l !== "en")) {
+    const known = new Map(leaves(files.get(name))),
+      base = leaves(files.get("en"));
+    test(`${name} has every key of English, and no other`, () => assert.deepEqual([...known.keys()].sort(), base.map(([key]) => key).sort()));
+    test(`${name} has the blanks of English, and the plurals of its own grammar`, () => {
+      const forms = new Intl.PluralRules(name).resolvedOptions().pluralCategories.filter((c) => c !== "many");
+      const wrong = base.filter(([key, value]) => {
+        const own = known.get(key);
+        if (typeof value === "string") return typeof own !== "string" || blanks(own).join() !== blanks(value).join();
+        return typeof own !== "object" || forms.some((f) => typeof own[f] !== "string") || blanks(own.other).join() !== blanks(value.other).join();
+      });
+      assert.deepEqual(wrong.map(([key]) => key), []);
+    });
+    test(`${name} leaves nothing empty or in English by oversight`, () => {
+      const same = base.filter(([key, value]) => typeof value === "string" && /[a-z]{4,} [a-z]{3,} [a-z]{3,}/i.test(value) && known.get(key) === value).map(([key]) => key);
+      assert.deepEqual(same, []);
+      assert.deepEqual([...known].filter(([key, value]) => value === "" && base.find(([k]) => k === key)?.[1] !== "").map(([key]) => key), []);
+    });
+  }
+
+  for (const [name, text, want] of [
+    ["de", "SpO₂ low 84 %", "SpO₂ niedrig 84 %"], ["de", "Temperature high 39.2 °C", "Temperatur hoch 39,2 °C"], ["de", "below 88", "unter 88"], ["de", "no beat for 4 s", "seit 4 s kein Schlag"], ["de", "Bedside monitor silent", "Bettmonitor stumm"], ["de", "NEWS2 9", "NEWS2 9"], ["de", "39.2", "39,2"], ["de", "Anything that nobody has translated", "Anything that nobody has translated"],
+    ["es", "Heart rate high 128 /min", "Frecuencia cardíaca alta 128 /min"], ["es", "SpO₂ probe not on the patient", "Sensor de SpO₂ fuera del paciente"], ["es", "3 points for consciousness", "3 puntos por consciencia"], ["es", "1.5 s behind", "1,5 s de retraso"],
+    ["en", "SpO₂ low 84 %", "SpO₂ low 84 %"],
+  ]) {
+    test(`${name} says «${text}» as «${want}»`, () => {
+      use(name, files.get("en"), name === "en" ? null : files.get(name));
+      assert.equal(heard(text), want);
+    });
+  }
+  test("count in their own grammar and fall back on English for what they lack", () => {
+    use("es", files.get("en"), { alarm: { unanswered_n: { one: "{n} sola", other: "{n} varias" } } });
+    assert.equal(t("alarm.unanswered_n", { n: 1 }), "1 sola");
+    assert.equal(t("alarm.unanswered_n", { n: 5 }), "5 varias");
+    assert.equal(t("act.close"), "Close");
+  });
+});
+
 describe("the colours", async () => {
   const css = await readFile(join(WEB, "styles/tokens.css"), "utf8");
   const theme = (name) => {
@@ -167,6 +302,19 @@ describe("the house rules of the screens", () => {
   test("components never fetch: screens do", () => {
     const bad = scripts.filter(([file, text]) => file.startsWith("components/") && /api\/http|api\/act|fetch\(/.test(text)).map(([file]) => file);
     assert.deepEqual(bad, []);
+  });
+  test("the page asks at once for every script that the board begins with", async () => {
+    const seen = new Set(),
+      left = ["app.js"],
+      text = new Map(scripts);
+    for (const vendored of await readdir(join(WEB, "vendor"))) if (vendored.endsWith(".js")) text.set(`vendor/${vendored}`, await readFile(join(WEB, "vendor", vendored), "utf8"));
+    for (let file = left.shift(); file; file = left.shift()) {
+      if (seen.has(file)) continue;
+      seen.add(file);
+      for (const [, path] of text.get(file).matchAll(/^(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"/gm)) left.push(normalize(join(dirname(file), path)));
+    }
+    const page = await readFile(join(WEB, "index.html"), "utf8");
+    assert.deepEqual([...page.matchAll(/rel="modulepreload" href="\/assets\/([^"]+)"/g)].map((m) => m[1]).sort(), [...seen].sort());
   });
   test("nothing is written into the page as a string", () => {
     const bad = scripts.filter(([, text]) => /innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|eval\(|new Function/.test(text)).map(([file]) => file);

@@ -8,7 +8,9 @@ import { UNIT, uuid } from "./stand-in/ward.mjs";
 
 const WARD = `/ward/${UNIT.id}`,
   PATIENT = `/patients/${uuid(3, 4)}`,
-  ALARM = `/alarms?open=${uuid(9, 1)}`;
+  ALARM = `/alarms?open=${uuid(9, 1)}`,
+  DEVICE = uuid(5, 4),
+  STRIP = `${PATIENT}/strip?alarm=${uuid(9, 1)}`;
 /** What a ward board may load of script, compressed (ui.md). */
 const SCRIPT_MAX = 200_000;
 
@@ -33,7 +35,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
   /** One page for each kind of device; its further looks are taken without loading it again. A wall is a wall: nobody holds it in a hand. */
   const hands = [[["phone", "dark"], ["phone", "light"]], [["tablet", "dark"]]],
     desks = [["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "dark"]];
-  const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], devices: ["/devices", "tr[data-device]"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
+  const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], mine: ["/mine", ".own-bed"], strip: [STRIP, ".strip-row .line"], screen: ["/screen", ".ruler"], devices: ["/devices", "tr[data-device]"], device: [`/devices?open=${DEVICE}`, ".drawer [data-life] li"], refused: ["/devices?view=refused", "tr[data-refusal]"], claim: ["/claim", "form"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
   for (const [name, [path, mark]] of Object.entries(screens)) {
     test(`${name} is accessible and fits at every size and in every look`, async () => {
       const through = async (looks) => {
@@ -53,7 +55,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["dead letters", "/devices?view=dead"]]) {
+  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["refused", "/devices?view=refused"], ["dead letters", "/devices?view=dead"]]) {
     test(`${name} without anything in it says what will come`, async () => {
       const page = await at(path, {}, { empty: true, role: name === "dead letters" ? "it" : "nurse" });
       await page.waitForSelector(".state h2");
@@ -61,7 +63,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["devices", "/devices", /^\/devices/], ["system", "/system", /^\/system/]]) {
+  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["strip", STRIP, /^\/patients\/[^/]+\/waves/], ["mine", "/mine", /board$/], ["timeline", PATIENT, /timeline$/], ["devices", "/devices", /^\/devices/], ["refused", "/devices?view=refused", /^\/refusals/], ["system", "/system", /^\/system/]]) {
     test(`${name} that cannot be read says so, and can be tried again`, async () => {
       const page = await at(path, {}, { broken: { path: broken, status: 500, detail: "The store answered too late." } });
       await page.waitForSelector('.state[data-state="failed"] button');
@@ -82,7 +84,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
   test("who sees no patients asks for none, and is told so", async () => {
     const refused = [];
     const visit = (path, role) => at(path, {}, { role }, async (fresh) => fresh.on("response", (r) => r.status() >= 400 && refused.push(`${path} ${r.status()} ${r.url()}`)));
-    for (const path of [WARD, PATIENT, "/alarms"]) {
+    for (const path of [WARD, PATIENT, STRIP, "/mine", "/alarms"]) {
       const page = await visit(path, "it");
       await page.waitForSelector('.state[data-state="forbidden"]');
     }

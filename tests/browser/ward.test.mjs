@@ -224,7 +224,7 @@ describe("the screens of a real ward", { skip, concurrency: false }, () => {
     const page = await signedIn("it");
     await page.goto(`${ward.url}/system`);
     await page.waitForSelector(".stage");
-    await page.waitForFunction(() => /Recording/.test(document.querySelector(".flow").textContent));
+    await page.waitForFunction(() => /Recording/.test(document.querySelector("main").textContent));
     await settled(page);
     await picture(page, "system-desk-dark");
     await accessible(page);
@@ -246,12 +246,75 @@ describe("the screens of a real ward", { skip, concurrency: false }, () => {
     const nurse = await signedIn("nurse");
     await nurse.waitForSelector(".sector .bed");
     await toPatient(nurse, ".sector");
+    await nurse.getByRole("tab", { name: "Limits" }).click();
     await nurse.locator(".limits li button", { hasText: "Change" }).first().click();
     const limit = nurse.locator(".limit-form .quad input").first();
     await limit.fill(String(Number(await limit.inputValue()) + 1));
     await nurse.locator(".limit-form .quad input").nth(1).fill(String(Number(await limit.inputValue()) + 2));
     await nurse.locator(".limit-form [type=submit], .limit-form button.primary").click();
     await nurse.waitForSelector(".limit-form", { state: "detached" });
+    // It was a slip: the limit is as it was, and the record has both.
+    await nurse.click("[data-undo]");
+    await nurse.waitForFunction(() => /as it was/.test(document.querySelector(".toast")?.textContent ?? ""));
     calm(nurse);
+  });
+
+  test("an alarm leads to its strip, which can be measured, and an answer by mistake is given back", async () => {
+    const page = await signedIn("charge_nurse");
+    await page.waitForSelector('.sector[data-state="active"]', { timeout: ALARM_MS });
+    await toPatient(page, '.sector[data-state="active"]');
+    const card = page.locator('.alarm-top[data-state="active"]').first();
+    await card.waitFor();
+    const alarm = await card.getAttribute("data-alarm");
+    await card.locator(".primary").click();
+    await page.waitForSelector(`.alarm-top[data-alarm="${alarm}"][data-state="active"]`, { state: "detached" });
+    // One that only waited to be answered is over with the answer, and has nothing to give back.
+    if (await page.locator(`.alarm-top[data-alarm="${alarm}"]`).count()) {
+      await page.click("[data-undo]");
+      await page.waitForSelector(`.alarm-top[data-alarm="${alarm}"][data-state="active"]`, { timeout: 10_000 });
+    }
+    await page.goto(`${ward.url}/alarms`);
+    await page.locator(`tr[data-alarm="${alarm}"] .to-strip`).click();
+    await page.waitForSelector(".strip-row");
+    await page.waitForSelector(".strip-row .mark-line");
+    await page.getByRole("button", { name: "Set calipers" }).click();
+    await page.waitForSelector(".readout");
+    assert.match(await page.locator(".readout").textContent(), /800 ms75 \/min/);
+    await picture(page, "strip-desk-dark");
+    await accessible(page);
+    calm(page);
+  });
+
+  test("the timeline has the bed, the device and the alarms of the real ward", async () => {
+    const page = await signedIn("nurse");
+    await page.waitForSelector('.sector[data-state="active"]', { timeout: ALARM_MS });
+    await toPatient(page, ".sector[data-priority]");
+    for (const what of ["came", "put_on", "raised"]) await page.waitForSelector(`.timeline li[data-what="${what}"]`);
+    await page.locator(".tabs").scrollIntoViewIfNeeded();
+    await picture(page, "timeline-desk-dark");
+    await accessible(page);
+    calm(page);
+  });
+
+  test("the board is filled from the record when it is opened, and painted at once", async () => {
+    const page = await signedIn("nurse", { size: "large" });
+    await page.waitForSelector(".sector .sweep canvas");
+    await painted(page, ".sector .sweep canvas", 4);
+    await page.reload();
+    await painted(page, ".sector .sweep canvas", 4, 1500);
+    const first = await (await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime)).jsonValue();
+    process.stdout.write(`# real ward board: first paint ${Math.round(first)} ms\n`);
+  });
+
+  test("a German browser reads German, numbers and alarms included", async () => {
+    const page = await signedIn("nurse", { locale: "de-DE" });
+    await page.waitForSelector(".sector .bed");
+    assert.equal(await page.locator("html").getAttribute("lang"), "de");
+    await page.waitForSelector('.sector[data-state="active"]', { timeout: ALARM_MS });
+    const words = (await page.locator(".sector .strip[data-priority]").allTextContents()).join(" ");
+    assert.doesNotMatch(words, /\b(?:low|high|below|above|silent|signal lost|battery|nobody|not on the patient)\b/, words);
+    await accessible(page);
+    await picture(page, "ward-desk-german");
+    calm(page);
   });
 });

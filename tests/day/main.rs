@@ -7,6 +7,8 @@
 //! two of the beds only, as they are by far the most of a day's bytes.
 
 #[cfg(test)]
+mod hospital;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod stage;
@@ -17,10 +19,11 @@ mod visible;
 
 #[cfg(test)]
 mod tests {
-    use sim::{Ward, demo_courses, demo_script};
+    use sim::{Fidelity, Hospital};
     use store::Clock;
 
     use super::{
+        hospital,
         node::{Node, Restart},
         stage::{self, START, second},
         story,
@@ -88,16 +91,22 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_day_of_the_hospital_is_told_as_it_was() {
+        hospital::day().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_day_with_ten_restarts_ends_like_a_day_without() {
         let clock = Clock::manual(START);
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let mut steady = Node::open(folders[0].path(), &clock).await;
         let mut broken = Node::open(folders[1].path(), &clock).await;
+        let script = stage::ward();
         for node in [&mut steady, &mut broken] {
-            stage::build(node).await;
+            stage::build(node, &script).await;
         }
-        let (courses, devices) = (demo_courses(), stage::enrolled());
-        let mut ward = Ward::new(1, START, courses, devices, &stage::recordings(), demo_script());
+        let (devices, hearts) = (stage::enrolled(&script), stage::recordings());
+        let mut ward = Hospital::new(1, START, script, devices, &hearts, &Fidelity::default());
         let mut lived = 0;
         while lived < HOURS * 3_600 {
             let (from, until) = (lived, lived + stride_s(lived));

@@ -145,7 +145,7 @@ impl Node {
             self.door.note(device, deed.at, &body)
         };
         match &deed.act {
-            Act::Cut => presence(PresenceChange::Lost),
+            Act::Cut | Act::Expire => presence(PresenceChange::Lost),
             Act::Restore => presence(PresenceChange::Connected),
             Act::Send(sent) => {
                 let message = Message {
@@ -194,7 +194,7 @@ impl Node {
     pub(crate) fn repeat(&self, deeds: &[Deed], until: u64) {
         let is_numerics = |deed: &&Deed| match &deed.act {
             Act::Send(sent) => sent.leaf == "num" && sent.intent == Intent::New,
-            Act::Cut | Act::Restore => false,
+            Act::Cut | Act::Expire | Act::Restore => false,
         };
         // Not of this very instant: at the same instant it would be the same point.
         let earlier = |deed: &&Deed| is_numerics(deed) && deed.at < second(until);
@@ -256,6 +256,7 @@ fn door(journal: &Journal, engine: &EngineHandle) -> Door {
             partition: directory.partition_of(device)?,
             profile: Arc::clone(profiles.get(&found.profile)?),
             lifecycle: found.lifecycle,
+            gateway: directory.gateway_of(device),
         })
     };
     // Strangers lie with the organization, as in the program.

@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use engine::AlarmScope;
 use model::{
-    AlarmId, Bed, CareUnit, Channel, Charting, Consciousness, Device, DeviceId, Id, Kind,
-    Lifecycle, Line, Org, Oxygen, Patient, PatientId, Post, Redacted, Role, Room, Sex, Site,
-    SiteId, SpO2Scale, Staff, Subject, Timestamp, User,
+    AlarmId, Bed, CareUnit, CareUnitId, Channel, Charting, Consciousness, Device, DeviceId, Id,
+    Kind, Lifecycle, LimitSet, LimitSide, Line, Org, Oxygen, Patient, PatientId, Post, Priority,
+    Redacted, Role, Room, RoomId, Sex, Site, SiteId, SpO2Scale, Staff, Subject, Timestamp, User,
+    Vital,
 };
 use protocols::profile::Profile;
 use record::{Actor, Wish};
 use signal::wfdb;
-use sim::{Act, Deed, Enrolled, Recording, demo_courses, demo_devices};
+use sim::{Act, Deed, Enrolled, OwnLimit, Recording, Script};
 use store::{Question, Series};
 
 use crate::node::Node;
@@ -27,9 +28,10 @@ pub(crate) fn second(seconds: u64) -> Timestamp {
 pub(crate) const ORG: u128 = 1;
 pub(crate) const SITE: u128 = 2;
 pub(crate) const CARE_UNIT: u128 = 3;
-const ROOM: u128 = 4;
+const ROOMS: u128 = 40;
+const OTHER_UNITS: u128 = 20;
 pub(crate) const WATCHDOG: u128 = 5;
-const NURSE: u128 = 10;
+pub(crate) const NURSE: u128 = 10;
 const CHARGE: u128 = 11;
 const BEDS: u128 = 100;
 const PATIENTS: u128 = 200;
@@ -105,9 +107,20 @@ pub(crate) fn recordings() -> Vec<Recording> {
     names.iter().map(recording).collect()
 }
 
-/// The demo's devices as the ward knows them.
-pub(crate) fn enrolled() -> Vec<Enrolled> {
-    let devices = demo_devices().into_iter().enumerate();
+/// A shipped script.
+pub(crate) fn script(name: &str) -> Script {
+    let path = shared("assets/scenarios").join(format!("{name}.toml"));
+    Script::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The demo's ward.
+pub(crate) fn ward() -> Script {
+    script("ward")
+}
+
+/// A script's devices as the hospital knows them.
+pub(crate) fn enrolled(script: &Script) -> Vec<Enrolled> {
+    let devices = script.devices().into_iter().enumerate();
     let enrol = |(index, (bed_index, kind)): (usize, (usize, sim::Kind))| Enrolled {
         id: device(index),
         site: id(SITE),
@@ -124,11 +137,37 @@ pub(crate) fn is_delivered(deed: &Deed) -> bool {
         Act::Send(sent) if sent.wave_samples > 0 => {
             WITH_TRACE.contains(&deed.device_index) && sent.leaf.ends_with(TRACE)
         }
-        Act::Send(_) | Act::Cut | Act::Restore => true,
+        Act::Send(_) | Act::Cut | Act::Expire | Act::Restore => true,
     }
 }
 
-fn text(text: impl Into<String>) -> Redacted<String> {
+/// The care unit in this place of the script; the first one is [`CARE_UNIT`].
+pub(crate) fn care_unit(index: usize) -> CareUnitId {
+    id(if index == 0 { CARE_UNIT } else { OTHER_UNITS + index as u128 })
+}
+
+fn room(index: usize) -> RoomId {
+    id(ROOMS + index as u128)
+}
+
+/// A limit of one patient, as a doctor sets it.
+fn own_limit(bed: usize, limit: &OwnLimit) -> Wish {
+    let find = |vital: &&Vital| vital.name().replace(' ', "_").ends_with(&limit.vital);
+    let vital = *Vital::ALL.iter().find(find).unwrap();
+    let priority = if limit.priority == "high" { Priority::High } else { Priority::Medium };
+    let side = |level: Option<f64>, back: f64| {
+        level.map(|level| LimitSide {
+            limit_thousandths: (level * 1_000.0) as i64,
+            clears_at_thousandths: (level * back).round() as i64 * 1_000,
+            delay: Duration::ZERO,
+            priority,
+        })
+    };
+    let limits = LimitSet { vital, low: side(limit.low, 1.05), high: side(limit.high, 0.95) };
+    Wish::SetLimits { patient: patient(bed), limits }
+}
+
+pub(crate) fn text(text: impl Into<String>) -> Redacted<String> {
     Redacted(text.into())
 }
 
@@ -138,26 +177,33 @@ fn line<K, V>(key: K, value: V) -> Line<K, V> {
 }
 
 /// Builds the hospital, and opens the screen.
-pub(crate) async fn build(node: &mut Node) {
-    for wish in places().into_iter().chain(people()).chain(equipment()) {
+pub(crate) async fn build(node: &mut Node, script: &Script) {
+    let people = people(script);
+    for wish in places(script).into_iter().chain(people).chain(equipment(script)) {
         node.ask(Actor::System, wish).await;
     }
-    for bed in 0..demo_courses().len() {
+    for bed in 0..script.patients.len() {
         node.ask(Actor::User(id(NURSE)), charting(bed, START)).await;
     }
     node.watch().await;
 }
 
-fn places() -> Vec<Wish> {
-    vec![
+fn places(script: &Script) -> Vec<Wish> {
+    let mut wishes = vec![
         Wish::PutOrg(Org { id: id(ORG), name: "Day".to_owned() }),
         Wish::PutSite(Site { id: id(SITE), org: id(ORG), name: "North".to_owned() }),
-        Wish::PutCareUnit(CareUnit { id: id(CARE_UNIT), site: id(SITE), name: "4B".to_owned() }),
-        Wish::PutRoom(Room { id: id(ROOM), care_unit: id(CARE_UNIT), name: "1".to_owned() }),
-    ]
+    ];
+    for (index, unit) in script.units.iter().enumerate() {
+        let care_unit = care_unit(index);
+        let name = unit.name.clone();
+        wishes.push(Wish::PutCareUnit(CareUnit { id: care_unit, site: id(SITE), name }));
+        let room = Room { id: room(index), care_unit, name: "1".to_owned() };
+        wishes.push(Wish::PutRoom(room));
+    }
+    wishes
 }
 
-fn people() -> Vec<Wish> {
+fn people(script: &Script) -> Vec<Wish> {
     let mut wishes = Vec::new();
     for (number, login, role) in [(NURSE, "priya", Role::Nurse), (CHARGE, "tom", Role::ChargeNurse)]
     {
@@ -169,15 +215,18 @@ fn people() -> Vec<Wish> {
             login: login.to_owned(),
             role,
             staff: Some(id(number)),
+            patient: None,
             password_hash: None,
             disabled: false,
         }));
     }
-    wishes.push(Wish::Assign(line(Post::Charge(id(CARE_UNIT)), Some(id(CHARGE)))));
-    for (bed, course) in demo_courses().iter().enumerate() {
+    for index in 0..script.units.len() {
+        wishes.push(Wish::Assign(line(Post::Charge(care_unit(index)), Some(id(CHARGE)))));
+    }
+    for (bed, bedded) in script.patients.iter().enumerate() {
         let place = id(BEDS + bed as u128);
         let name = format!("{:02}", bed + 1);
-        wishes.push(Wish::PutBed(Bed { id: place, room: id(ROOM), name }));
+        wishes.push(Wish::PutBed(Bed { id: place, room: room(bedded.unit_index), name }));
         wishes.push(Wish::PutPatient(Patient {
             id: patient(bed),
             org: id(ORG),
@@ -186,31 +235,33 @@ fn people() -> Vec<Wish> {
             family_name: text(format!("Family {bed}")),
             birth_date: None,
             sex: Sex::Unknown,
-            here_for: text(course.here_for),
-            spo2_scale: if bed == 2 { SpO2Scale::Two } else { SpO2Scale::One },
+            here_for: text(&bedded.here_for),
+            spo2_scale: if bedded.wants_88_to_92 { SpO2Scale::Two } else { SpO2Scale::One },
         }));
         wishes.push(Wish::Occupy(line(place, Some(patient(bed)))));
         wishes.push(Wish::Assign(line(Post::Bed(place), Some(id(NURSE)))));
+        wishes.extend(bedded.limits.iter().map(|limit| own_limit(bed, limit)));
     }
     wishes
 }
 
-fn equipment() -> Vec<Wish> {
-    let put = |id, profile: &str, serial: String| {
+fn equipment(script: &Script) -> Vec<Wish> {
+    let put = |id, unit: usize, profile: &str, serial: String| {
         Wish::PutDevice(Device {
             id,
             org: self::id(ORG),
             site: self::id(SITE),
-            care_unit: Some(self::id(CARE_UNIT)),
+            care_unit: Some(care_unit(unit)),
             profile: profile.to_owned(),
             label: serial.clone(),
             serial,
             lifecycle: Lifecycle::InService,
         })
     };
-    let mut wishes = vec![put(id(WATCHDOG), engine::beat::PROFILE, "W".to_owned())];
-    for Enrolled { id, kind, bed_index, serial, .. } in enrolled() {
-        wishes.push(put(id, kind.profile(), serial));
+    let mut wishes = vec![put(id(WATCHDOG), 0, engine::beat::PROFILE, "W".to_owned())];
+    for Enrolled { id, kind, bed_index, serial, .. } in enrolled(script) {
+        let unit = script.patients[bed_index].unit_index;
+        wishes.push(put(id, unit, kind.profile(), serial));
         wishes.push(Wish::Associate(line(id, Subject::Patient(patient(bed_index)))));
     }
     wishes
@@ -223,6 +274,7 @@ fn charting(bed: usize, observed_at: Timestamp) -> Wish {
         consciousness: Some(Consciousness::Alert),
         oxygen: Some(Oxygen::Air),
         breaths_per_min: None,
+        feeling: None,
         note: text(""),
     })
 }
@@ -243,7 +295,7 @@ pub(crate) async fn answer_all(node: &Node, until: u64) -> Vec<String> {
         let wish = Wish::Acknowledge { alarm: *alarm, quiet_for: Duration::from_secs(300) };
         node.ask(nurse, wish).await;
     }
-    let beds = demo_courses().len();
+    let beds = ward().patients.len();
     let bed = usize::try_from(until / 600).unwrap() % beds;
     node.ask(nurse, charting(bed, second(until))).await;
     standing.into_iter().map(|(title, ..)| title).collect()
@@ -253,7 +305,7 @@ pub(crate) async fn answer_all(node: &Node, until: u64) -> Vec<String> {
 pub(crate) fn points(series: &Series) -> Vec<(String, usize, u64)> {
     let mut found = Vec::new();
     let profiles = profiles();
-    for Enrolled { id: device, kind, serial, .. } in enrolled() {
+    for Enrolled { id: device, kind, serial, .. } in enrolled(&ward()) {
         for spec in profiles[kind.profile()].channels.iter().filter(|spec| !spec.is_wave()) {
             let stretches = series.query(&question(device, &spec.channel)).unwrap();
             let points: Vec<_> = stretches.into_iter().flat_map(|it| it.items).collect();

@@ -6,12 +6,11 @@ use engine::{
     view::{Alarm, AlarmEnd, Board, Cursor, Numeric, PatientPage},
 };
 use model::{AlarmId, Timestamp};
-use sim::demo_courses;
 use store::{AlarmFilter, Records};
 
 use crate::{
     node::Node,
-    stage::{CARE_UNIT, ORG, START, id, patient},
+    stage::{self, CARE_UNIT, ORG, START, id, patient},
 };
 
 /// Everything that screens show.
@@ -60,7 +59,7 @@ pub(crate) async fn view_of(node: &Node) -> View {
         bed.numerics.iter_mut().for_each(plain);
     }
     let mut pages = Vec::new();
-    for bed in 0..demo_courses().len() {
+    for bed in 0..stage::ward().patients.len() {
         let mut page = node.engine.patient_page(patient(bed)).await.unwrap();
         page.cursor = Cursor::default();
         plain_all(&mut page.alarms);

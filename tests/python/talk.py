@@ -1,7 +1,8 @@
 """One conversation by paho-mqtt: connect, subscribe, publish, and tell how each was answered.
 
 Reads one JSON object on stdin, prints one on stdout:
-in   {host, port, ca, certificate, key, version, client_id, subscribe, messages: [{topic, kind, payload}]}
+in   {host, port, path, ca, certificate, key, version, client_id, subscribe, messages: [{topic, kind, payload}]};
+     with a path it speaks over WebSocket
 out  {connack, suback: [code], puback: [code]}
 """
 
@@ -57,7 +58,10 @@ client = mqtt.Client(
     mqtt.CallbackAPIVersion.VERSION2,
     client_id=wish["client_id"],
     protocol=mqtt.MQTTv5 if is_v5 else mqtt.MQTTv311,
+    transport="websockets" if wish.get("path") else "tcp",
 )
+if wish.get("path"):
+    client.ws_set_options(path=wish["path"])
 client.on_connect, client.on_subscribe, client.on_publish = on_connect, on_subscribe, on_publish
 client.tls_set(wish["ca"], wish["certificate"], wish["key"], tls_version=ssl.PROTOCOL_TLS_CLIENT)
 client.connect(wish["host"], wish["port"], keepalive=30)

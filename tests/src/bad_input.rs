@@ -448,7 +448,7 @@ fn a_quarantined_or_unknown_device_is_not_let_in() {
     let scene = Scene::set();
     let path = format!("/api/v1/devices/{}/lifecycle", scene.device.id);
     let mut before = scene.wire(Version::V5);
-    scene.ward.admin.put(&path, &json!({ "state": "quarantined" }));
+    scene.ward.admin.put(&path, &json!({ "state": "quarantined", "why": "a test" }));
     match before.end() {
         End::PutOut(0x87 | 0x8a | 0x98) | End::Closed => {}
         end => panic!("{end:?}"),

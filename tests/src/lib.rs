@@ -13,13 +13,23 @@ mod clients;
 #[cfg(test)]
 mod companion;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
 mod demo_check;
+#[cfg(test)]
+mod device_https;
+#[cfg(test)]
+mod devices;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod eval;
 #[cfg(test)]
 mod full_disk;
+#[cfg(test)]
+mod package;
 #[cfg(test)]
 mod payload;
 #[cfg(test)]
@@ -28,6 +38,8 @@ mod people;
 mod rest;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod simulator;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]

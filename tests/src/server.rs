@@ -51,6 +51,7 @@ impl Home {
 pub(crate) struct Ready {
     pub(crate) people: String,
     pub(crate) mqtt: String,
+    pub(crate) https: String,
     pub(crate) metrics: String,
     pub(crate) pid: u32,
 }
@@ -138,6 +139,11 @@ impl Server {
     /// The port of MQTT over TLS.
     pub(crate) fn mqtt_port(&self) -> u16 {
         self.ready.mqtt.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// The port of HTTPS for devices.
+    pub(crate) fn https_port(&self) -> u16 {
+        self.ready.https.rsplit_once(':').unwrap().1.parse().unwrap()
     }
 
     /// Whether the program is still there.

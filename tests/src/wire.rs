@@ -189,6 +189,15 @@ impl Wire {
 
     /// The next packet that is not a DISCONNECT, or how it ended.
     pub(crate) fn receive(&mut self) -> Result<Packet, End> {
+        let packet = self.packet()?;
+        match packet.head {
+            0xe0 => Err(End::PutOut(packet.body.first().copied().unwrap_or(0))),
+            _ => Ok(packet),
+        }
+    }
+
+    /// The next packet, whatever it is.
+    pub(crate) fn packet(&mut self) -> Result<Packet, End> {
         let mut head = [0];
         self.read(&mut head)?;
         let (mut len, mut place) = (0_usize, 0);
@@ -198,15 +207,13 @@ impl Wire {
             len |= usize::from(byte[0] & 0x7f) << (7 * place);
             place += 1;
             if byte[0] & 0x80 == 0 {
+                assert!(place == 1 || byte[0] != 0, "a length of {len} in {place} bytes");
                 break;
             }
         }
         let mut body = vec![0; len];
         self.read(&mut body)?;
-        match head[0] {
-            0xe0 => Err(End::PutOut(body.first().copied().unwrap_or(0))),
-            head => Ok(Packet { head, body }),
-        }
+        Ok(Packet { head: head[0], body })
     }
 
     /// How the conversation ends, whatever is said before.

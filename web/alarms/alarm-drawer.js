@@ -5,7 +5,7 @@ import { get } from "../api/http.js";
 import { Answer } from "../components/answer.js";
 import { Drawer, Life, Pairs } from "../components/drawer.js";
 import { Failed, Loading } from "../components/state-panel.js";
-import { nameOf, Strip } from "../components/strip.js";
+import { nameOf, Strip, stripOf } from "../components/strip.js";
 import { takeAlarms } from "../feed/state.js";
 import { now } from "../feed/clock.js";
 import { hhmmss, when } from "../format/time.js";
@@ -32,7 +32,7 @@ export function AlarmDrawer({ id, known, answer, close }) {
   const standing = alarm.state !== "ended";
   return html`<${Drawer} id=${id} title=${alarm.title} sub=${where} close=${close}>
     <div class="alarm-card drawer-strip" data-priority=${alarm.priority} data-state=${alarm.state}><${Strip} alarm=${alarm} /></div>
-    ${alarm.patient && html`<${StripAt} patient=${alarm.patient} at=${alarm.raised_at ?? alarm.since} />`}
+    ${alarm.patient && html`<${StripAt} patient=${alarm.patient} at=${alarm.raised_at ?? alarm.since} href=${stripOf(alarm)} />`}
     ${standing && html`<section><${Answer} alarm=${alarm} act=${(seconds) => answer(alarm, seconds).then(load)} first=${true} /></section>`}
     <section><h3>${t("alarm.life")}</h3>
       ${full ? html`<${Life} events=${events(full, alarm)} />` : problem ? html`<${Failed} problem=${problem} again=${load} />` : html`<${Loading} />`}</section>

@@ -4,6 +4,7 @@ import { Age, Left } from "../components/age.js";
 import { AlarmMark } from "../components/alarm-mark.js";
 import { MINUTES } from "../components/answer.js";
 import { sayProblem } from "../components/state-panel.js";
+import { stripOf } from "../components/strip.js";
 import { now } from "../feed/clock.js";
 import { when } from "../format/time.js";
 import { t } from "../i18n/words.js";
@@ -17,7 +18,7 @@ export function AlarmRow({ alarm, chosen, answer, open }) {
     <td class="who-cell">${alarm.bed_name && html`<b>${alarm.bed_name}</b> `}${alarm.patient_name ?? t("who.no_patient")}</td>
     <td class="num nowrap">${over ? html`<span class="faint">${when(alarm.raised_at ?? alarm.since, now())}</span>` : html`<${Age} since=${alarm.raised_at ?? alarm.since} />`}</td>
     <td class=${`narrow-hide state-cell ${alarm.state === "active" ? "strong" : "dim"}`}>${ending(alarm)}${alarm.state === "acknowledged" && alarm.quiet_until && html`, <${Left} until=${alarm.quiet_until} />`}</td>
-    <td class="num acts">${over ? html`<span class="faint">${t("alarms.over")}</span>` : html`<${Quick} alarm=${alarm} answer=${answer} />`}</td>
+    <td class="num acts">${alarm.patient && html`<a class="button plain to-strip" href=${stripOf(alarm)} onClick=${(e) => e.stopPropagation()} aria-label=${t("alarm.strip_of", { title: alarm.title, bed: alarm.bed_name ?? "" })}>${t("alarm.to_strip")}</a>`}${over ? html`<span class="faint">${t("alarms.over")}</span>` : html`<${Quick} alarm=${alarm} answer=${answer} />`}</td>
   </tr>`;
 }
 

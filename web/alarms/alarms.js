@@ -1,15 +1,16 @@
 /** Alarms: mine, the care unit's, all. A row answers how bad, what, who, since when and whose; the drawer proves it. */
 import { html, useEffect, useRef, useState } from "../html.js";
-import * as act from "../api/act.js";
 import { get, query } from "../api/http.js";
 import { Segments } from "../components/segments.js";
 import { Empty, Failed, Loading } from "../components/state-panel.js";
-import { alarms as live, byUrgency, counts, session, takeAlarms, unit } from "../feed/state.js";
+import { alarms as live, byUrgency, counts, session, unit } from "../feed/state.js";
 import { ms } from "../format/time.js";
 import { t } from "../i18n/words.js";
 import { params, set } from "../router.js";
 import { Title } from "../shell/shell.js";
 import { unitName } from "../shell/role.js";
+import { useHeldOrder } from "../ward/use-held-order.js";
+import { answer } from "./answering.js";
 import { AlarmDrawer } from "./alarm-drawer.js";
 import { AlarmRow } from "./alarm-row.js";
 
@@ -41,9 +42,10 @@ export function Alarms() {
   const fresh = [...live.value.values()].filter((a) => FITS[scope](a) && (state !== "ended" || a.state === "ended") && (state !== "standing" || a.state !== "ended"));
   const known = new Map((page.items ?? []).map((a) => [a.id, live.value.get(a.id) ?? a]));
   const [waiting, admit] = useWaiting(fresh, known, open);
-  const shown = sorted([...known.values(), ...fresh.filter((a) => !known.has(a.id) && !waiting.has(a.id))]);
+  const rows = new Map([...known, ...fresh.filter((a) => !waiting.has(a.id)).map((a) => [a.id, a])]);
+  const [order, , , ref] = useHeldOrder(sorted([...rows.values()]).map((a) => a.id));
+  const shown = order.map((alarm) => rows.get(alarm)).filter(Boolean);
   const chosen = open ? (live.value.get(open) ?? known.get(open) ?? { id: open }) : null;
-  const answer = async (alarm, seconds) => takeAlarms([await act.acknowledge(alarm.id, seconds)]);
   const scopes = [["mine", t("alarms.mine")], ["care_unit", unitName() || t("alarms.unit")], ["all", t("alarms.all")]];
   return html`<${Title} title=${t("screen.alarms")}>
       ${waiting.size > 0 && html`<button type="button" class="waiting" onClick=${admit}>${t("alarms.waiting", { n: waiting.size })}</button>`}
@@ -52,7 +54,7 @@ export function Alarms() {
     </${Title}>
     ${page.problem && html`<${Failed} problem=${page.problem} again=${page.load} what=${t("alarms.the_list")} />`}
     ${!page.items && !page.problem && html`<${Loading} />`}
-    ${page.items && html`<div class=${`split ${chosen ? "open" : ""}`}>
+    ${page.items && html`<div class=${`split ${chosen ? "open" : ""}`} ref=${ref}>
       ${shown.length === 0 ? html`<${Empty} title=${t("alarms.none")} text=${t("alarms.none_text")} />` : html`<section class="panel scroll"><${Table} rows=${shown} open=${open} answer=${answer} more=${page.more} /></section>`}
       ${chosen && html`<${AlarmDrawer} key=${chosen.id} id=${chosen.id} known=${chosen} answer=${answer} close=${() => set({ open: null })} />`}
     </div>`}`;
@@ -88,12 +90,12 @@ function usePages(scope, state) {
   return { ...page, load, more: page.next ? () => fetch(page.next, page.items) : null };
 }
 
-/** New alarms wait behind a counter while somebody has scrolled or reads one; unanswered ones are counted in the bar all the same. */
+/** New alarms wait behind a counter while somebody has scrolled, points at a row or reads one; unanswered ones are counted in the bar all the same. */
 function useWaiting(fresh, known, open) {
   const admitted = useRef(new Set());
   const [, again] = useState(0);
   counts.value;
-  const held = scrollY > SCROLLED_PX || Boolean(open);
+  const held = scrollY > SCROLLED_PX || Boolean(open) || document.querySelector(".table tbody:hover") !== null;
   const waiting = new Set();
   for (const alarm of fresh) {
     if (known.has(alarm.id) || admitted.current.has(alarm.id)) continue;

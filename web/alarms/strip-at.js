@@ -8,7 +8,7 @@ import { t } from "../i18n/words.js";
 const BEFORE_MS = 6000;
 const AFTER_MS = 3000;
 
-export function StripAt({ patient, at }) {
+export function StripAt({ patient, at, href }) {
   const [strip, setStrip] = useState(null);
   useEffect(() => {
     let gone = false;
@@ -29,5 +29,6 @@ export function StripAt({ patient, at }) {
   if (!strip) return null;
   const name = strip.wave.lead ?? strip.wave.label;
   return html`<section class="strip-at"><h3>${t("alarm.strip", { name, from: hhmmss(strip.from), to: hhmmss(strip.to) })}</h3>
-    <${Paper} spans=${strip.spans} from=${strip.from} to=${strip.to} mark=${ms(at)} param=${strip.wave.param} label=${t("alarm.strip", { name, from: hhmmss(strip.from), to: hhmmss(strip.to) })} /></section>`;
+    <${Paper} spans=${strip.spans} gaps=${strip.gaps} from=${strip.from} to=${strip.to} mark=${ms(at)} param=${strip.wave.param} label=${t("alarm.strip", { name, from: hhmmss(strip.from), to: hhmmss(strip.to) })} />
+    <p class="row"><a class="button" href=${href}>${t("alarm.to_strip")}</a></p></section>`;
 }

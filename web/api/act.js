@@ -19,7 +19,24 @@ export const addDevice = (device) => post("/devices", device);
 export const issueCertificate = (device) => post(`/devices/${device}/certificate`);
 export const revoke = (device, certificate) => remove(`/devices/${device}/certificates/${certificate}`);
 export const associate = (device, patient) => post(`/devices/${device}/association`, { patient });
-export const setLifecycle = (device, state) => put(`/devices/${device}/lifecycle`, { state });
+export const setLifecycle = (device, state, why) => put(`/devices/${device}/lifecycle`, { state, ...(why ? { why } : {}) });
+export const bind = (device, gateway) => put(`/devices/${device}/gateway`, { gateway });
+export const replay = (letter) => post(`/dead-letters/${letter}/replay`);
+
+export const setCharge = (unit, staff) => post(`/posts/charge/${unit}`, { staff });
+export const offerHandOver = (unit, to, posts) => post(`/care-units/${unit}/hand-overs`, { to, posts });
+export const acceptHandOver = (id) => post(`/hand-overs/${id}/acceptance`);
+export const endHandOver = (id) => remove(`/hand-overs/${id}`);
+export const addPlace = (kind, place) => post(`/${kind}`, place);
+export const renamePlace = (kind, id, name) => put(`/${kind}/${id}`, { name });
+export const addUser = (user) => post("/users", user);
+export const changeUser = (id, change) => put(`/users/${id}`, change);
+export const inviteAgain = (id) => post(`/users/${id}/invitation`);
+export const invitePatient = (patient) => post(`/patients/${patient}/login`, {});
+export const setUnitLimits = (unit, vital, band, limits) => put(`/care-units/${unit}/limits/${vital}${query({ band })}`, limits);
+export const clearUnitLimits = (unit, vital, band) => remove(`/care-units/${unit}/limits/${vital}${query({ band })}`);
+export const clearLimits = (patient, vital) => remove(`/patients/${patient}/limits/${vital}`);
+export const feel = (feeling, words) => post("/own/feeling", { feeling, words });
 
 /** Every page of a list, up to `most` items. */
 export async function all(path, values = {}, most = 1000) {

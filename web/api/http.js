@@ -1,5 +1,7 @@
 /** Talks to `/api/v1`: JSON in and out, problems as errors that carry the server's own words. */
 
+import { reviver } from "../i18n/heard.js";
+
 /** What the server would not do, and why, in words that can be shown. `status` 0 means that it could not be reached. */
 export class Problem extends Error {
   constructor({ status, title, detail, hint, instance }) {
@@ -34,7 +36,7 @@ async function ask(method, path, body) {
 
 function parse(text) {
   try {
-    return text ? JSON.parse(text) : null;
+    return text ? JSON.parse(text, reviver) : null;
   } catch {
     return null;
   }

@@ -11,6 +11,7 @@ export function Drawer({ id, title, sub, close, children }) {
     return () => before?.isConnected && before.focus({ preventScroll: true });
   }, [id]);
   const leave = (event) => {
+    if (event.key === "Tab") hold(event, panel.current);
     if (event.key !== "Escape") return;
     event.stopPropagation();
     close();
@@ -22,6 +23,18 @@ export function Drawer({ id, title, sub, close, children }) {
     </header>
     ${children}
   </aside>`;
+}
+
+/** Where a drawer lies over its list, as on a phone, the focus stays in it: what is behind cannot be seen. */
+function hold(event, panel) {
+  if (getComputedStyle(panel).position !== "fixed") return;
+  const all = [...panel.querySelectorAll("a[href], button:not(:disabled), input, select, textarea, summary, [tabindex='0']")].filter((e) => e.checkVisibility());
+  const [first, last] = [all[0], all.at(-1)];
+  const from = document.activeElement;
+  if (event.shiftKey ? from === first || from === panel : from === last) {
+    event.preventDefault();
+    (event.shiftKey ? last : first)?.focus();
+  }
 }
 
 /** Facts as name and value, in one column; pairs without a value are left out. */

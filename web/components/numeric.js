@@ -3,7 +3,7 @@ import { html } from "../html.js";
 import { now, second } from "../feed/clock.js";
 import { alarms } from "../feed/state.js";
 import { ms, span } from "../format/time.js";
-import { fullName, isLive, label, limits, param, stateNow, unit } from "../format/vital.js";
+import { fullName, isLive, label, limits, param, stateNow, text, unit } from "../format/vital.js";
 import { t, word } from "../i18n/words.js";
 
 export function Numeric({ numeric, size = "m", withLimits = true }) {
@@ -16,11 +16,12 @@ export function Numeric({ numeric, size = "m", withLimits = true }) {
   const state = quiet === "missing" || quiet === "ageing" ? quiet : standing ? "out" : quiet === "out" ? "live" : quiet;
   const when = state === "missing" ? (taken === null ? "" : t("numeric.since", { span: span(age) })) : isLive(numeric, age) ? t("numeric.live") : age === null ? "" : t("time.ago", { span: span(age) });
   const reason = numeric.missing ? word("missing", numeric.missing) : t("missing.nothing_yet");
+  const written = String(text(numeric.vital, numeric.value, numeric.text));
   const measure = unit(numeric.vital, numeric.unit),
-    bounds = withLimits ? limits(numeric.low, numeric.high) : null;
+    bounds = withLimits ? limits(numeric.low, numeric.high, numeric.vital) : null;
   const spoken = state === "missing"
     ? t("numeric.spoken_missing", { name: fullName(numeric.vital), reason })
-    : t("numeric.spoken", { name: fullName(numeric.vital), value: numeric.text, unit: measure, when });
+    : t("numeric.spoken", { name: fullName(numeric.vital), value: written, unit: measure, when });
   const side = state === "out" ? (numeric.direction === "down" ? "↓" : numeric.direction === "up" ? "↑" : null) : null;
   return html`<div class="numeric" role="group" aria-label=${spoken} data-vital=${numeric.vital} data-size=${size} data-state=${state}
     data-param=${param(numeric.vital)} data-live=${isLive(numeric, age) ? "" : undefined} data-priority=${state === "out" ? alarm?.priority : undefined}>
@@ -31,7 +32,7 @@ export function Numeric({ numeric, size = "m", withLimits = true }) {
     </div>
     ${state === "missing"
       ? html`<div class="numeric-value hatched" title=${reason}><span>${reason}</span></div>`
-      : html`<div class="numeric-value" data-long=${String(numeric.text).length > 5 ? "" : undefined}>${numeric.text}${side && html`<span class="side" aria-hidden="true">${side}</span>`}</div>`}
+      : html`<div class="numeric-value" data-long=${written.length > 5 ? "" : undefined}>${written}${side && html`<span class="side" aria-hidden="true">${side}</span>`}</div>`}
     <div class="numeric-foot">
       <span class="numeric-when">${when}${numeric.mean ? html` <span title=${t("vital.full.mean_pressure")}>(${numeric.mean})</span>` : null}</span>
       ${bounds && html`<span class="numeric-limits" title=${t("numeric.limits")}>${bounds}</span>`}

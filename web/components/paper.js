@@ -1,14 +1,15 @@
 /** A piece of a recorded wave on a grid of seconds, still, with a mark where something happened. What is not there is hatched. */
 import { html, useEffect, useRef } from "../html.js";
 import { ms } from "../format/time.js";
+import { blank } from "../wave/blank.js";
 import { hatch } from "../wave/hatch.js";
 
 const HEIGHT_PX = 96;
 
-export function Paper({ spans, from, to, mark, param, label }) {
+export function Paper({ spans, gaps, from, to, mark, param, label }) {
   const canvas = useRef(null);
   useEffect(() => {
-    const paint = () => draw(canvas.current, { spans, from, to, mark });
+    const paint = () => canvas.current && draw(canvas.current, { spans, gaps, from, to, mark });
     const resized = new ResizeObserver(paint);
     resized.observe(canvas.current);
     return () => resized.disconnect();
@@ -16,15 +17,21 @@ export function Paper({ spans, from, to, mark, param, label }) {
   return html`<div class="paper" data-param=${param}><canvas ref=${canvas} height=${HEIGHT_PX} role="img" aria-label=${label}></canvas></div>`;
 }
 
-/** A span's samples in its unit, with their times. */
-const points = (span) => {
+/** The runs of a span's samples, in its unit, with their times; what the record calls invalid is in none of them. */
+function runs(span, gaps) {
   const step = 1000 / span.rate_hz,
     start = ms(span.start),
     [mantissa, exponent] = Array.isArray(span.gain) ? span.gain : [span.gain ?? 1, 0];
-  return span.samples.map((raw, i) => [start + i * step, (raw - (span.offset ?? 0)) * mantissa * 10 ** exponent]);
-};
+  const values = blank(Float64Array.from(span.samples, (raw) => (raw === null ? NaN : (raw - (span.offset ?? 0)) * mantissa * 10 ** exponent)), start, step, gaps);
+  const found = [[]];
+  values.forEach((value, i) => {
+    if (!Number.isNaN(value)) found.at(-1).push([start + i * step, value]);
+    else if (found.at(-1).length) found.push([]);
+  });
+  return found.filter((run) => run.length);
+}
 
-function draw(canvas, { spans, from, to, mark }) {
+function draw(canvas, { spans, gaps, from, to, mark }) {
   const box = canvas.getBoundingClientRect();
   if (!box.width) return;
   const dpr = devicePixelRatio,
@@ -33,7 +40,7 @@ function draw(canvas, { spans, from, to, mark }) {
   canvas.width = Math.round(box.width * dpr);
   canvas.height = Math.round(box.height * dpr);
   const { width, height } = canvas,
-    lines = spans.map(points),
+    lines = spans.flatMap((span) => runs(span, gaps)),
     values = lines.flat().map(([, v]) => v);
   const low = Math.min(...values),
     high = Math.max(...values, low + 1e-6),

@@ -1,5 +1,6 @@
 /** The line of a bed that says what is wrong. Unanswered it fills and flashes; answered it is outlined, still, and counts down. */
 import { html, useEffect } from "../html.js";
+import { ms } from "../format/time.js";
 import { t } from "../i18n/words.js";
 import { Age, Left } from "./age.js";
 import { AlarmMark, oneBeat } from "./alarm-mark.js";
@@ -38,3 +39,6 @@ export function held(alarm) {
 
 /** The name in a field that holds a person, or a name already. */
 export const nameOf = (person) => (person && typeof person === "object" ? person.name : person) ?? t("who.somebody");
+
+/** The address of the strip of an alarm: the seconds around the moment at which it was raised. */
+export const stripOf = (alarm) => `/patients/${alarm.patient}/strip?alarm=${alarm.id}&at=${ms(alarm.raised_at ?? alarm.since)}`;

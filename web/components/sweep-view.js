@@ -10,10 +10,10 @@ import { trace } from "../wave/sweep.js";
 const SILENT_MS = 8000;
 const opened = performance.now();
 
-export function SweepView({ device, channel, param, speed, label, fixed }) {
+export function SweepView({ device, channel, param, speed, label, fixed, gain }) {
   const canvas = useRef(null),
     name = keyOf(device, channel);
-  useEffect(() => trace(canvas.current, { key: name, speed, fixed }), [name, speed]);
+  useEffect(() => trace(canvas.current, { key: name, speed, fixed, gain }), [name, speed, gain]);
   return html`<div class="sweep" data-param=${param}>
     <canvas ref=${canvas} role="img" aria-label=${t("wave.live", { label })}></canvas>
     <${Silence} name=${name} />

@@ -11,7 +11,7 @@ import { CertificateFiles } from "./certificate-files.js";
 
 export function AddDevice({ close, added }) {
   const [profiles, setProfiles] = useState([]),
-    [form, setForm] = useState({ profile: "", serial: "", label: "", care_unit: "" }),
+    [form, setForm] = useState({ profile: "", serial: "", label: "", care_unit: "", ordered: false }),
     [made, setMade] = useState(null),
     [said, say] = useState(""),
     [busy, setBusy] = useState(false);
@@ -28,7 +28,7 @@ export function AddDevice({ close, added }) {
     setBusy(true);
     say("");
     try {
-      const device = await addDevice({ profile: form.profile, serial: form.serial.trim(), label: form.label.trim(), ...(form.care_unit ? { care_unit: form.care_unit } : {}) });
+      const device = await addDevice({ profile: form.profile, serial: form.serial.trim(), label: form.label.trim(), ...(form.care_unit ? { care_unit: form.care_unit } : {}), ordered: form.ordered });
       setMade({ device, files: await issueCertificate(device.id) });
       added();
     } catch (problem) {
@@ -48,6 +48,7 @@ export function AddDevice({ close, added }) {
       <${Field} label=${t("devices.serial")}><input name="serial" value=${form.serial} onInput=${typed("serial")} required maxlength="64" /></${Field}>
       <${Field} label=${t("devices.label")}><input name="label" value=${form.label} onInput=${typed("label")} required maxlength="64" /></${Field}>
       <${Choice} label=${t("devices.care_unit")} value=${form.care_unit} options=${[["", t("devices.nowhere")], ...units.map((u) => [u.id, u.name])]} act=${(care_unit) => setForm({ ...form, care_unit })} />
+      <label class="row"><input type="checkbox" name="ordered" class="tick-box" checked=${form.ordered} onChange=${(e) => setForm({ ...form, ordered: e.target.checked })} /><span>${t("devices.only_ordered")}</span></label>
       <div class="row wrap"><button class="primary" type="submit" disabled=${busy || !form.profile}>${t("devices.add_act")}</button><span class="small" role="alert">${said}</span></div>
     </form>
   </${Drawer}>`;

@@ -12,14 +12,18 @@ import { ms, when } from "../format/time.js";
 import { t, word } from "../i18n/words.js";
 import { isRole } from "../shell/role.js";
 import { CertificateFiles } from "./certificate-files.js";
+import { DeviceCommands } from "./device-commands.js";
+import { DeviceLife } from "./device-life.js";
+import { DeviceMessages } from "./device-messages.js";
 import { HealthWord, whereOf } from "./device-row.js";
+import { DeviceState } from "./device-state.js";
 import { heardAt } from "./health.js";
+import { RefusedLately } from "./refusals.js";
 
-const LIFECYCLES = ["ordered", "provisioned", "in_service", "quarantined", "retired"];
-
-export function DeviceDrawer({ device, changed, close }) {
+export function DeviceDrawer({ device, devices, changed, close }) {
   const [full, setFull] = useState(device),
     [files, setFiles] = useState(null),
+    [changes, setChanges] = useState(0),
     [said, say] = useState("");
   const load = () => get(`/devices/${device.id}`).then((d) => setFull({ ...device, ...d }), () => setFull(device));
   useEffect(() => {
@@ -31,6 +35,7 @@ export function DeviceDrawer({ device, changed, close }) {
     try {
       const answer = await deed();
       await load();
+      setChanges((n) => n + 1);
       changed();
       return answer;
     } catch (problem) {
@@ -43,16 +48,27 @@ export function DeviceDrawer({ device, changed, close }) {
   return html`<${Drawer} id=${d.id} title=${d.label} sub=${d.health.why || t("devices.as_it_should")} close=${close}>
     <div class="row wrap"><${HealthWord} kind=${d.health.kind} /><span class="chip">${word("lifecycle", d.lifecycle)}</span>
       ${d.grade && html`<span class="chip">${t(`grade.${d.grade}`)}</span>`}${whom && html`<span class="chip loud">${t("devices.on_a_patient")}</span>`}</div>
-    <${Pairs} list=${[[t("devices.profile"), d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
+    <${Pairs} list=${[[t("devices.profile"), d.profile_title ?? d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
       [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t(device.connected ? "devices.connected" : "devices.not_connected")], [t("devices.topic"), d.topic_prefix && html`<span class="mono">${d.topic_prefix}</span>`], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
     <p class="small" role="alert">${said}</p>
+    <${RefusedLately} device=${d.id} />
+    <${DeviceCommands} device=${d} changed=${() => setChanges((n) => n + 1)} />
     <${OnWhom} device=${d} choose=${(patient) => attempt(() => act.associate(d.id, patient))} />
     <${Certificates} device=${d} issue=${() => attempt(() => act.issueCertificate(d.id)).then((made) => made && setFiles(made))} revoke=${(c) => attempt(() => act.revoke(d.id, c))} />
     ${files && html`<${CertificateFiles} device=${d} files=${files} />`}
-    <section><h3>${t("devices.life")}</h3>
-      ${isRole("it") ? html`<${Choice} label=${t("devices.lifecycle")} value=${d.lifecycle} options=${LIFECYCLES.map((l) => [l, word("lifecycle", l)])} act=${(state) => attempt(() => act.setLifecycle(d.id, state))} />` : html`<p class="small dim">${t("devices.lifecycle_refused")}</p>`}
-    </section>
+    <${DeviceState} device=${d} move=${(state, why) => attempt(() => act.setLifecycle(d.id, state, why))} />
+    <${Gateway} device=${d} devices=${devices} bind=${(gateway) => attempt(() => act.bind(d.id, gateway))} />
+    <${DeviceMessages} device=${d.id} />
+    <${DeviceLife} device=${d.id} changed=${changes} />
   </${Drawer}>`;
+}
+
+/** Which gateway speaks for it, and how many it speaks for itself. */
+function Gateway({ device, devices, bind }) {
+  if (!isRole("it")) return null;
+  if (device.speaks_for > 0) return html`<section><h3>${t("devices.gateway")}</h3><p>${t("devices.speaks_for", { n: device.speaks_for })}</p></section>`;
+  const others = (devices ?? []).filter((d) => d.id !== device.id && !d.gateway && d.lifecycle !== "retired");
+  return html`<section><h3>${t("devices.gateway")}</h3><${Choice} label=${t("devices.speaks_by")} value=${device.gateway?.id ?? ""} options=${[["", t("devices.by_itself")], ...others.map((d) => [d.id, d.label])]} act=${(gateway) => bind(gateway || null)} /></section>`;
 }
 
 /** Putting a device on a patient, or taking it off; the patient's name and bed are said. */

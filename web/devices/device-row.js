@@ -6,7 +6,7 @@ import { heardAt, SIGNS } from "./health.js";
 
 export const HealthWord = ({ kind }) => html`<span class="health" data-health=${kind}><span class="health-dot" aria-hidden="true">${SIGNS[kind]}</span>${t(`health.${kind}`)}</span>`;
 
-export const whereOf = (d) => [d.care_unit?.name, d.bed ? t("devices.bed", { bed: d.bed.name }) : null].filter(Boolean).join(", ") || t("devices.nowhere");
+export const whereOf = (d) => [d.care_unit?.name, d.bed ? t("devices.bed", { bed: d.bed.name }) : (d.place?.name ?? null)].filter(Boolean).join(", ") || t("devices.nowhere");
 
 export function DeviceRow({ device: d, chosen, open }) {
   const heard = heardAt(d),

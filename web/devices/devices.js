@@ -13,6 +13,7 @@ import { DeadLetters } from "./dead-letters.js";
 import { DeviceDrawer } from "./device-drawer.js";
 import { DeviceRow } from "./device-row.js";
 import { health, RANK } from "./health.js";
+import { Refusals } from "./refusals.js";
 import { Glance } from "./glance.js";
 
 const REFRESH_MS = 5000;
@@ -23,13 +24,15 @@ export function Devices() {
     document.title = t("title", { screen: t("screen.devices") });
   }, []);
   if (view === "dead" && !isRole("it")) return html`<${Title} title=${t("screen.devices")}><${Views} view=${view} /></${Title}><${Failed} problem=${{ status: 403 }} />`;
+  if (view === "refused") return html`<${Refusals} tools=${html`<${Views} view=${view} />`} />`;
   return view === "dead" ? html`<${DeadLetters} tools=${html`<${Views} view=${view} />`} />` : html`<${Fleet} view=${view} />`;
 }
 
 function Views({ view, n, watch }) {
   const options = [["all", n === undefined ? t("devices.all") : t("devices.all_n", { n })], ["watch", watch === undefined ? t("devices.watch") : t("devices.watch_n", { n: watch })]];
+  options.push(["refused", t("devices.refused")]);
   if (isRole("it")) options.push(["dead", t("devices.dead")]);
-  return html`<${Segments} label=${t("devices.view")} options=${options} chosen=${view} act=${(v) => set({ view: v === "all" ? null : v, open: null })} />`;
+  return html`<${Segments} label=${t("devices.view")} options=${options} chosen=${view} act=${(v) => set({ view: v === "all" ? null : v, open: null, search: null })} />`;
 }
 
 function useList(path) {
@@ -57,6 +60,7 @@ function Fleet({ view }) {
   return html`<${Title} title=${t("screen.devices")}>
       <${Views} view=${view} n=${list ? sorted.length : undefined} watch=${list ? watched.length : undefined} />
       <button type="button" class="primary" data-add disabled=${Boolean(refused)} title=${refused} onClick=${() => set({ open: "new" }, { replace: false })}>${t("devices.add")}</button>
+      <a class="button" href="/claim">${t("claim.title")}</a>
       ${refused && html`<span class="small faint">${refused}</span>`}
     </${Title}>
     ${problem && !list && html`<${Failed} problem=${problem} again=${load} what=${t("devices.the_list")} />`}
@@ -66,7 +70,7 @@ function Fleet({ view }) {
       <div class=${`split ${chosen || adding ? "open" : ""}`}>
         ${shown.length === 0 ? html`<${Empty} title=${t(view === "watch" ? "devices.none_watch" : "devices.none")} text=${t(view === "watch" ? "devices.none_watch_text" : "devices.none_text")} />` : html`<${Table} rows=${shown} open=${open} />`}
         ${adding && html`<${AddDevice} close=${() => set({ open: null })} added=${load} />`}
-        ${chosen && html`<${DeviceDrawer} key=${chosen.id} device=${chosen} changed=${load} close=${() => set({ open: null })} />`}
+        ${chosen && html`<${DeviceDrawer} key=${chosen.id} device=${chosen} devices=${sorted} changed=${load} close=${() => set({ open: null })} />`}
       </div></div>`}`;
 }
 

@@ -17,6 +17,7 @@ export function health(d) {
   const heard = ms(heardAt(d)),
     certificate = certificateOf(d);
   if (d.lifecycle === "quarantined" || d.lifecycle === "retired") return { kind: "held", why: t(`lifecycle.${d.lifecycle}`) };
+  if (d.lifecycle === "ordered") return { kind: "watch", why: t("devices.waits_claim") };
   if (!certificate) return { kind: "watch", why: t("devices.no_certificate") };
   if (certificate && ms(certificate.not_after) < now()) return { kind: "silent", why: t("devices.expired") };
   if (!d.connected) return { kind: d.lifecycle === "in_service" ? "silent" : "watch", why: heard === null ? t("devices.not_connected") : t("devices.silent_for", { span: span(now() - heard) }) };

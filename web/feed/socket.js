@@ -1,5 +1,6 @@
 /** One WebSocket a page: it reconnects with growing, jittered waits, resumes where it was, and says so at once when it cannot. */
 import { get, query } from "../api/http.js";
+import { reviver } from "../i18n/heard.js";
 import { ms } from "../format/time.js";
 import { forget, heard, now } from "./clock.js";
 import * as state from "./state.js";
@@ -103,7 +104,7 @@ function connect() {
   socket.onmessage = (event) => {
     if (mine !== generation) return;
     lastFrame = performance.now();
-    if (typeof event.data === "string") takeText(JSON.parse(event.data));
+    if (typeof event.data === "string") takeText(JSON.parse(event.data, reviver));
     else takeWave(event.data);
   };
   socket.onclose = (event) => {

@@ -1,4 +1,5 @@
 /** Wave blocks as they came, the last half minute of each channel, in physical units. Sweeps read them; nothing is guessed between them. */
+import { blank } from "../wave/blank.js";
 import { decode } from "./cbor.js";
 import { now } from "./clock.js";
 
@@ -68,7 +69,7 @@ function insert(blocks, fresh) {
 }
 
 /** Takes spans of the record, so that a page opens with a trace and not with a blank. */
-export function prefill(name, spans) {
+export function prefill(name, spans, gaps = []) {
   if (!spans.length) return;
   const channel = channels.get(name) ?? { blocks: [], unit: spans[0].unit, since: Infinity };
   channels.set(name, channel);
@@ -76,7 +77,7 @@ export function prefill(name, spans) {
     const start = Date.parse(span.start),
       step = 1000 / span.rate_hz,
       factor = Array.isArray(span.gain) ? span.gain[0] * 10 ** span.gain[1] : (span.gain ?? 1);
-    const values = Float32Array.from(span.samples, (raw) => (raw === null ? NaN : (raw - (span.offset ?? 0)) * factor));
+    const values = blank(Float32Array.from(span.samples, (raw) => (raw === null ? NaN : (raw - (span.offset ?? 0)) * factor)), start, step, gaps);
     for (const [first, stop] of uncovered(channel.blocks, { start, step, count: values.length })) {
       const fresh = { start: start + first * step, step, end: start + stop * step, values: values.subarray(first, stop), why: null, gapBefore: first === 0 };
       insert(channel.blocks, fresh);

@@ -1,5 +1,5 @@
 /** Ages, clock times and countdowns as people on a ward say them. */
-import { t } from "../i18n/words.js";
+import { locale, t } from "../i18n/words.js";
 
 /** Milliseconds of an RFC 3339 time, a number, or `null`. */
 export const ms = (time) => (time === null || time === undefined ? null : typeof time === "number" ? time : Date.parse(time));
@@ -18,7 +18,7 @@ export function hhmmss(time) {
 export function day(time, now) {
   const at = new Date(ms(time)),
     year = at.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
-  return at.toLocaleDateString("en-GB", { day: "numeric", month: "short", year });
+  return at.toLocaleDateString(locale(), { day: "numeric", month: "short", year });
 }
 
 /** A time of today as 14:32, another day's with its date. */
@@ -26,6 +26,9 @@ export function when(time, now) {
   const same = new Date(ms(time)).toDateString() === new Date(now).toDateString();
   return same ? hhmm(time) : `${day(time, now)}, ${hhmm(time)}`;
 }
+
+/** A date with its year and a time to the second, for what is printed or is evidence. */
+export const dateAndTime = (time) => `${new Date(ms(time)).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" })}, ${hhmmss(time)}`;
 
 /** Seconds while they matter, then minutes, then hours, then days. */
 export function span(milliseconds) {
@@ -45,5 +48,5 @@ export function countdown(milliseconds) {
 /** A date of birth, which has no time zone. */
 export function birth(date) {
   const [y, m, d] = String(date).slice(0, 10).split("-").map(Number);
-  return new Date(Date.UTC(y, m - 1, d)).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  return new Date(Date.UTC(y, m - 1, d)).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 }

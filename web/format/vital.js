@@ -1,4 +1,6 @@
 /** What a vital sign is called, in which unit, in which colour, and in which order a nurse reads them. */
+import { decimalMark, number } from "./number.js";
+import { readIn, shown } from "./units.js";
 import { t, has } from "../i18n/words.js";
 
 const PARAMS = {
@@ -11,9 +13,15 @@ const LIVE_MS = 15_000;
 
 export const param = (vital) => PARAMS[vital] ?? "temp";
 export const isContinuous = (vital) => CONTINUOUS.has(vital);
-export const label = (vital, given) => given ?? (has(`vital.short.${vital}`) ? t(`vital.short.${vital}`) : vital);
+/** The ward's own short word, before what the server calls it: only that one is in the reader's language. */
+export const label = (vital, given) => (has(`vital.short.${vital}`) ? t(`vital.short.${vital}`) : (given ?? vital));
 export const fullName = (vital) => (has(`vital.full.${vital}`) ? t(`vital.full.${vital}`) : vital.replaceAll("_", " "));
-export const unit = (vital, given) => given ?? (has(`vital.unit.${vital}`) ? t(`vital.unit.${vital}`) : "");
+export const unit = (vital, given) => readIn(vital, given ?? (has(`vital.unit.${vital}`) ? t(`vital.unit.${vital}`) : ""));
+/** The value as text: the server's own digits, with the reader's decimal mark, in the reader's unit. */
+export const text = (vital, value, given) => {
+  if (readIn(vital, "mg/dL") === "mmol/L" && typeof value === "number") return number(shown(vital, value), 1);
+  return /^-?\d+\.\d+$/.test(given) ? given.replace(".", decimalMark()) : given;
+};
 
 /** A number that should be here every few seconds and is not: old, whatever it was when it was sent. */
 export function stateNow(numeric, ageMs) {
@@ -46,8 +54,11 @@ function pressure(systolic, diastolic, mean) {
   };
 }
 
-/** Limits as `50–120`, `≤ 120`, `≥ 92`, or nothing. */
-export function limits(low, high) {
+/** Limits, in the reader's unit, as `50–120`, `≤ 120`, `≥ 92`, or nothing. */
+export function limits(from, to, vital) {
+  const written = (limit) => (limit === null || limit === undefined ? limit : number(shown(vital, limit), 1)),
+    low = written(from),
+    high = written(to);
   if (low !== null && low !== undefined && high !== null && high !== undefined) return `${low}–${high}`;
   if (low !== null && low !== undefined) return `≥ ${low}`;
   if (high !== null && high !== undefined) return `≤ ${high}`;

@@ -5,7 +5,8 @@ import { now } from "../feed/clock.js";
 import { when } from "../format/time.js";
 import { t } from "../i18n/words.js";
 
-function what(entry) {
+/** What was observed, in one phrase. */
+export function observedText(entry) {
   const parts = [];
   if (entry.consciousness) parts.push(t(`consciousness.${entry.consciousness}`));
   if (entry.oxygen?.kind === "air") parts.push(t("oxygen.air"));
@@ -14,14 +15,14 @@ function what(entry) {
     parts.push(entry.oxygen.flow_l_per_min ? t("oxygen.flow_by", { flow: entry.oxygen.flow_l_per_min, by }) : t("oxygen.added_by", { by }));
   }
   if (entry.breaths_per_min !== null && entry.breaths_per_min !== undefined) parts.push(t("chart.breaths_are", { n: entry.breaths_per_min }));
+  if (entry.feeling) parts.push(t("chart.feels", { how: t(`feeling.${entry.feeling}`) }));
   return parts.join(", ");
 }
 
-export const ChartedList = ({ charting }) => html`<section class="panel" aria-label=${t("chart.charted")}>
-  <h2>${t("chart.charted")}</h2>
+export const ChartedList = ({ charting }) => html`<section aria-label=${t("chart.charted")}>
   ${charting.length === 0 && html`<p class="small dim">${t("chart.none")}</p>`}
   <ol class="lines">${charting.map((entry, i) => html`<li key=${entry.id ?? i} class="row wrap">
     <time class="faint small nowrap">${when(entry.observed_at, now())}</time>
-    <span class="grow"><span class="strong">${what(entry)}</span>${entry.note ? html` <span class="dim">${entry.note}</span>` : null}</span>
+    <span class="grow"><span class="strong">${observedText(entry)}</span>${entry.note ? html` <span class="dim">${entry.note}</span>` : null}</span>
     <span class="small faint">${entry.by ? nameOf(entry.by) : ""}</span></li>`)}</ol>
 </section>`;

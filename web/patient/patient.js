@@ -3,27 +3,26 @@ import { html, useEffect, useState } from "../html.js";
 import * as act from "../api/act.js";
 import { get, query } from "../api/http.js";
 import { Failed, Loading } from "../components/state-panel.js";
-import { byUrgency, alarms as live, board, dropped, patient as shown, takeAlarms } from "../feed/state.js";
-import { heard, now } from "../feed/clock.js";
-import * as waves from "../feed/waves.js";
+import { byUrgency, alarms as live, board, dropped, patient as shown } from "../feed/state.js";
+import { heard } from "../feed/clock.js";
+import { fill } from "../feed/past.js";
 import { t } from "../i18n/words.js";
 import { route } from "../router.js";
+import { answer } from "../alarms/answering.js";
+import { undoable } from "../shell/undo.js";
+import { fullName } from "../format/vital.js";
 import { AlarmList } from "./alarm-list.js";
 import { ChartForm } from "./chart-form.js";
-import { ChartedList } from "./charted-list.js";
-import { DeviceList } from "./device-list.js";
 import { Identity } from "./identity.js";
 import { Lanes } from "./lanes.js";
-import { LimitsPanel } from "./limits-panel.js";
 import { News2Panel } from "./news2-panel.js";
 import { Numbers } from "./numbers.js";
+import { Record } from "./record.js";
 import { Standing } from "./standing.js";
 import { Trends } from "./trends.js";
 
 /** Long enough for the widest lane. */
-const PREFILL_MS = 15_000;
-/** The record is readable a moment after the feed has shown it; by then the seam between the two can be closed. */
-const PREFILL_AGAIN_MS = 3000;
+const PREFILL_MS = 30_000;
 
 export function Patient() {
   const { id } = route.value;
@@ -33,10 +32,7 @@ export function Patient() {
       const page = await get(`/patients/${id}`);
       heard(page.now ? Date.parse(page.now) : NaN);
       if (route.peek().id !== id) return;
-      if (shown.peek()?.patient.id !== id) {
-        prefill(page);
-        setTimeout(prefill, PREFILL_AGAIN_MS, page);
-      }
+      if (shown.peek()?.patient.id !== id) prefill(page);
       shown.value = page;
       setProblem(null);
     } catch (caught) {
@@ -51,8 +47,7 @@ export function Patient() {
   const lack = dropped.value;
   useEffect(() => {
     if (!lack || !shown.peek()) return undefined;
-    const timer = setTimeout(prefill, PREFILL_AGAIN_MS, shown.peek());
-    return () => clearTimeout(timer);
+    return prefill(shown.peek());
   }, [lack]);
   useEffect(() => () => {
     shown.value = null;
@@ -67,15 +62,7 @@ export function Patient() {
   return html`<${Page} page=${page} name=${name} load=${load} />`;
 }
 
-/** What the lanes show before the feed's first block: the last seconds of the record. */
-async function prefill(page) {
-  const to = now(),
-    from = to - PREFILL_MS;
-  await Promise.all(page.waves.map(async (w) => {
-    const answer = await get(`/patients/${page.patient.id}/waves${query({ channel: w.channel, from: new Date(from).toISOString(), to: new Date(to).toISOString() })}`).catch(() => null);
-    if (answer) waves.prefill(waves.key(w.device, w.channel), answer.spans);
-  }));
-}
+const prefill = (page) => fill(page.waves.map((w) => ({ patient: page.patient.id, device: w.device, channel: w.channel })), PREFILL_MS);
 
 /** The alarms that are over; asked again when one more has ended. */
 function usePast(id, unit, standing) {
@@ -98,10 +85,30 @@ function Page({ page, name, load }) {
     await deed;
     await load();
   };
+  const asWas = (text, deed) => undoable(text, () => after(deed()), t("undo.as_was"));
+  const setNurse = async (staff) => {
+    const before = page.nurse?.id ?? null;
+    await after(act.setNurse(page.bed.id, staff));
+    asWas(t("undo.nurse", { bed: page.bed.name }), () => act.setNurse(page.bed.id, before));
+  };
+  const setScale = async (scale) => {
+    const before = patient.spo2_scale;
+    await after(act.setScale(patient.id, scale));
+    asWas(t("undo.scale", { scale, name }), () => act.setScale(patient.id, before));
+  };
+  const setLimits = async (vital, limits) => {
+    const { low, high, is_default: usual } = page.limits.find((l) => l.vital === vital);
+    await after(act.setLimits(patient.id, vital, limits));
+    asWas(t("undo.limits", { vital: fullName(vital), name }), () => (usual ? act.clearLimits(patient.id, vital) : act.setLimits(patient.id, vital, { low, high })));
+  };
+  const clearLimits = async (vital) => {
+    const { low, high } = page.limits.find((l) => l.vital === vital);
+    await after(act.clearLimits(patient.id, vital));
+    asWas(t("undo.limits", { vital: fullName(vital), name }), () => act.setLimits(patient.id, vital, { low, high }));
+  };
   const past = usePast(patient.id, page.care_unit?.id, standing.length);
-  const answer = async (alarm, seconds) => takeAlarms([await act.acknowledge(alarm.id, seconds)]);
   return html`<div class="patient" data-patient=${patient.id}>
-    <${Identity} page=${page} name=${name} setNurse=${(staff) => after(act.setNurse(page.bed.id, staff))} setScale=${(scale) => after(act.setScale(patient.id, scale))} />
+    <${Identity} page=${page} name=${name} setNurse=${setNurse} setScale=${setScale} />
     ${standing.map((alarm) => html`<${Standing} key=${alarm.id} alarm=${alarm} answer=${answer} />`)}
     <div class="now">
       <div class="live">
@@ -114,9 +121,7 @@ function Page({ page, name, load }) {
       <${News2Panel} news2=${page.news2} />
       <${ChartForm} page=${page} save=${(observed) => after(act.chart(patient.id, observed))} />
       <${AlarmList} alarms=${merged(mine, past)} />
-      <${LimitsPanel} page=${page} save=${(vital, limits) => after(act.setLimits(patient.id, vital, limits))} />
-      <${ChartedList} charting=${page.charting ?? []} />
-      <${DeviceList} devices=${page.devices ?? []} />
     </div>
+    <${Record} page=${page} setLimits=${setLimits} clearLimits=${clearLimits} standing=${standing.map((a) => a.id).join()} />
   </div>`;
 }

@@ -3,7 +3,7 @@ import { html, useState } from "../html.js";
 import { MINUTES } from "../components/answer.js";
 import { Left } from "../components/age.js";
 import { sayProblem } from "../components/state-panel.js";
-import { held, Strip } from "../components/strip.js";
+import { held, Strip, stripOf } from "../components/strip.js";
 import { now } from "../feed/clock.js";
 import { ms } from "../format/time.js";
 import { rich, t } from "../i18n/words.js";
@@ -26,6 +26,7 @@ export function Standing({ alarm, answer }) {
       <span class="small" role="alert">${said}</span>
       ${MINUTES.map((m, i) => html`<button key=${m} type="button" class=${i === 0 ? "primary" : ""} data-answer=${i === 0 ? "" : undefined} disabled=${busy} onClick=${take(m)}>
         ${i > 0 ? t("time.min", { min: m }) : t(alarm.state === "acknowledged" ? "alarm.renew_for" : "alarm.i_have_it_for", { min: m })}</button>`)}
+      ${alarm.patient && html`<a class="button" href=${stripOf(alarm)}>${t("alarm.to_strip")}</a>`}
       <a class="button plain" href=${`/alarms?open=${alarm.id}`}>${t("alarm.what_happened")}</a>
     </div>
   </section>`;

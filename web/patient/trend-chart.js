@@ -1,7 +1,8 @@
 /** A trend as it should be read: limits as lines, a gap as a hatched gap with its reason, dragging to look closer. */
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import uPlot from "../vendor/uplot.js";
-import { hhmm, when } from "../format/time.js";
+import { fixed } from "../format/number.js";
+import { day, hhmm, when } from "../format/time.js";
 import { now } from "../feed/clock.js";
 import { t, word } from "../i18n/words.js";
 import { hatch } from "../wave/hatch.js";
@@ -11,6 +12,7 @@ const HEIGHT_PX = 92;
 const AXIS = { left: 34, bottom: 18 };
 const FEW_POINTS = 24;
 const LABEL_PX = 72;
+const DAY_MS = 86_400_000;
 
 export function TrendChart({ name, label, unit, param, series, bounds, from, to, zoom }) {
   const plot = useRef(null),
@@ -48,7 +50,7 @@ export function TrendChart({ name, label, unit, param, series, bounds, from, to,
   </figure>`;
 }
 
-const text = (values, digits) => values.filter((v) => v !== null && v !== undefined).map((v) => v.toFixed(digits)).join("/");
+const text = (values, digits) => values.filter((v) => v !== null && v !== undefined).map((v) => fixed(v, digits)).join("/");
 /** A tenth matters in a temperature and in nothing else here. */
 const digitsOf = (param) => (param === "temp" ? 1 : 0);
 function lastIndex(data) {
@@ -61,11 +63,11 @@ const lastText = (data, digits) => (lastIndex(data) < 0 ? t("trend.nothing") : t
 /** The value under the crosshair, or the reason why there is none; without a crosshair the last one. */
 function Reading({ at, data, gaps, digits }) {
   const gap = at && gapAt(gaps, at.time);
-  if (gap) return html`<span class="trend-now faint">${word("missing", gap.reason)} ${hhmm(at.time)}</span>`;
+  if (gap) return html`<span class="trend-now faint">${word("missing", gap.reason)} ${when(at.time, now())}</span>`;
   const i = at?.index ?? lastIndex(data);
   if (i === null || i < 0 || data[0][i] === undefined) return html`<span class="trend-now faint">${t("trend.nothing")}</span>`;
   const shown = text(valuesAt(data, i), digits);
-  return html`<span class="trend-now">${shown ? html`<b>${shown}</b>` : html`<span class="faint">${t("trend.nothing")}</span>`}<span class="faint"> ${hhmm(data[0][i])}</span></span>`;
+  return html`<span class="trend-now">${shown ? html`<b>${shown}</b>` : html`<span class="faint">${t("trend.nothing")}</span>`}<span class="faint"> ${when(data[0][i], now())}</span></span>`;
 }
 
 const resize = (chart, box) => box.clientWidth && box.clientWidth !== chart.width && chart.setSize({ width: box.clientWidth, height: HEIGHT_PX });
@@ -91,7 +93,7 @@ function draw(box, given, param, lines) {
       },
       series: [{}, ...Array.from({ length: lines }, () => ({ ...line }))],
       axes: [
-        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => hhmm(time)) },
+        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => (times.length > 1 && times[1] - times[0] >= DAY_MS ? day(time, now()) : hhmm(time))) },
         { ...axis, size: AXIS.left, gap: 4, grid: { show: false }, splits: (_, i, min, max) => splits(given.current.bounds, min, max) }],
       hooks: {
         drawClear: [(u) => shadeGaps(u, given.current.gaps, box)],
@@ -111,10 +113,10 @@ function draw(box, given, param, lines) {
 }
 
 /** Times that a clock likes, at most one for each label's width. */
-const STEPS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440];
+const STEPS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 4320, 10_080, 20_160];
 function timeSplits(min, max, width) {
   const wanted = (max - min) / Math.max(2, width / LABEL_PX) / 60_000,
-    step = (STEPS_MIN.find((s) => s >= wanted) ?? 1440) * 60_000,
+    step = (STEPS_MIN.find((s) => s >= wanted) ?? 20_160) * 60_000,
     zone = new Date(min).getTimezoneOffset() * 60_000;
   const times = [];
   for (let at = Math.ceil((min - zone) / step) * step + zone; at <= max; at += step) times.push(at);

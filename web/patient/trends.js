@@ -5,17 +5,23 @@ import { Segments } from "../components/segments.js";
 import { Failed, Loading } from "../components/state-panel.js";
 import { now } from "../feed/clock.js";
 import { hhmm, when } from "../format/time.js";
+import { readIn, shown as shownAs } from "../format/units.js";
 import { fullName, label, param, unit } from "../format/vital.js";
 import { t } from "../i18n/words.js";
 import { params, set } from "../router.js";
+import { steps } from "./score-data.js";
 import { TrendChart } from "./trend-chart.js";
 
 const MIN = 60_000;
-const RANGES = { "15m": 15 * MIN, "1h": 60 * MIN, "6h": 360 * MIN, "24h": 1440 * MIN };
+const RANGES = { "15m": 15 * MIN, "1h": 60 * MIN, "6h": 360 * MIN, "24h": 1440 * MIN, "7d": 7 * 1440 * MIN, "30d": 30 * 1440 * MIN, "90d": 90 * 1440 * MIN };
 const USUAL = "1h";
 const POINTS = 480;
 const VITALS = ["heart_rate", "saturation", "respiratory_rate", "systolic_pressure", "diastolic_pressure", "temperature"];
 const CHARTS = [["heart_rate"], ["saturation"], ["respiratory_rate"], ["systolic_pressure", "diastolic_pressure"], ["temperature"]];
+
+/** From 5 points an urgent review, from 7 an emergency (Royal College of Physicians, NEWS2, 2017). */
+const URGENT = [5, 7];
+const lacking = (missing) => t("news2.lacks", { names: missing.map((input) => t(`news2.input.${input}`)).join(", ") });
 
 /** The span that the address asks for: a range that ends now, or two fixed instants. */
 function asked() {
@@ -35,9 +41,10 @@ export function Trends({ id, numerics, limits }) {
     const mine = ++latest.current,
       { from, to } = asked();
     try {
-      const answer = await get(`/patients/${id}/trends${query({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), vital: VITALS.join(","), points: POINTS })}`);
+      const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+      const [answer, scored] = await Promise.all([get(`/patients/${id}/trends${query({ ...span, vital: VITALS.join(","), points: POINTS })}`), get(`/patients/${id}/scores${query(span)}`).catch(() => ({ scores: [] }))]);
       if (mine !== latest.current) return;
-      setShown({ from, to, series: answer.series });
+      setShown({ from, to, series: answer.series, score: steps(scored.scores, from, Math.min(to, now()), lacking) });
       setProblem(null);
     } catch (caught) {
       if (mine === latest.current) setProblem(caught);
@@ -58,18 +65,20 @@ export function Trends({ id, numerics, limits }) {
       <${Segments} label=${t("trend.range")} options=${Object.keys(RANGES).map((r) => [r, t(`trend.range_${r}`)])} chosen=${fixed ? null : range} act=${choose} /></div>
     ${problem && !shown && html`<${Failed} problem=${problem} again=${load} what=${t("trend.the_trend")} />`}
     ${!shown && !problem && html`<${Loading} />`}
+    ${shown && (shown.score.points.length > 0 || shown.score.gaps.length > 0) && html`<${TrendChart} key="score" name=${t("news2.name")} label=${t("news2.name")} unit="" param="score" series=${[shown.score]} bounds=${URGENT} from=${shown.from} to=${shown.to} zoom=${zoom} />`}
     ${shown && CHARTS.map((vitals) => html`<${One} key=${vitals[0]} vitals=${vitals} shown=${shown} numerics=${numerics} limits=${limits} zoom=${zoom} />`)}
   </section>`;
 }
 
 /** A chart of one vital, or of two that belong together; a vital that was never measured has none. */
 function One({ vitals, shown, numerics, limits, zoom }) {
-  const series = vitals.map((v) => shown.series.find((s) => s.vital === v)).filter((s) => s?.points.length);
+  const series = vitals.map((v) => shown.series.find((s) => s.vital === v)).filter((s) => s?.points.length).map((s) => (readIn(s.vital, s.unit) === s.unit ? s : { ...s, points: s.points.map(([at, value]) => [at, shownAs(s.vital, value)]) }));
   if (series.length === 0) return null;
   const [vital] = vitals,
     current = numerics.find((n) => n.vital === vital),
     own = (limits ?? []).find((l) => l.vital === vital);
-  const bounds = [own?.low?.limit ?? current?.low, own?.high?.limit ?? current?.high];
+  const read = (value) => shownAs(vital, value);
+  const bounds = [own?.low?.limit ?? current?.low, own?.high?.limit ?? current?.high].map(read);
   return html`<${TrendChart} name=${fullName(vital)} label=${vitals.length > 1 ? t("vital.short.pressure") : label(vital, series[0].label)} unit=${unit(vital, series[0].unit)} param=${param(vital)}
     series=${series} bounds=${bounds} from=${shown.from} to=${shown.to} zoom=${zoom} />`;
 }

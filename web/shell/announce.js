@@ -1,6 +1,6 @@
 /** Says new alarms to those who listen to the screen, one at a time, the most urgent first. */
 import { html, signal, effect } from "../html.js";
-import { active } from "../feed/state.js";
+import { active, byUrgency } from "../feed/state.js";
 import { t } from "../i18n/words.js";
 
 const EACH_MS = 4000;
@@ -10,6 +10,8 @@ let waiting = [];
 let timer = 0;
 
 function next() {
+  // What was answered or is over by now needs no saying.
+  waiting = waiting.filter((a) => active.peek().some((b) => b.id === a.id)).sort(byUrgency);
   const alarm = waiting.shift();
   said.value = alarm
     ? t("alarm.spoken", { priority: t(`priority.spoken.${alarm.priority}`), bed: alarm.bed_name ?? t("who.no_bed"), title: alarm.title, detail: alarm.detail ?? "" })

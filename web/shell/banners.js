@@ -7,6 +7,7 @@ import { start } from "../feed/socket.js";
 import * as waves from "../feed/waves.js";
 import { now, second } from "../feed/clock.js";
 import { span } from "../format/time.js";
+import { whoMeanwhile } from "./unreachable.js";
 import { t, word } from "../i18n/words.js";
 
 /** A reconnect of a moment is not worth a banner. */
@@ -23,7 +24,7 @@ export function Banners() {
   return html`<div class="banners">
     ${!isRecording.value && html`<${Banner} key="recording" priority="high" title=${t("banner.not_recording")}>${beat.value.why ? `${word("why", beat.value.why)} ` : ""}${t("banner.not_recording_text")}</${Banner}>`}
     ${lost && html`<${Banner} key="lost" priority=${blind ? "high" : "medium"} title=${t("banner.lost")} action=${t("act.again")} act=${start}>
-      ${t("banner.lost_text")} <${Age} since=${link.value.since} />.</${Banner}>`}
+      ${t("banner.lost_text")} <${Age} since=${link.value.since} />. ${whoMeanwhile()}</${Banner}>`}
     ${!lost && blind && html`<${Banner} key="blind" priority="high" title=${t("banner.blind", { span: span(beatAge.value) })}>${t("banner.blind_text")}</${Banner}>`}
     ${!lost && !blind && isLate.value && html`<${Banner} key="late" priority="medium" title=${t("banner.late", { span: span(beatAge.value) })}>${t("banner.late_text")}</${Banner}>`}
   </div>`;

@@ -4,11 +4,12 @@ import { t } from "../i18n/words.js";
 import { go } from "../router.js";
 import { allow, allowed, pause, pauseLeft, resume } from "../sound/sound.js";
 import { pathOf, screens } from "./role.js";
+import { undo } from "./undo.js";
 
-const GOES = { w: "ward", a: "alarms", d: "devices", s: "system" };
+const GOES = { w: "ward", m: "mine", a: "alarms", t: "staff", d: "devices", p: "places", u: "audit", e: "settings", s: "system" };
 const CHORD_MS = 1200;
 const help = signal(false);
-let chord = 0;
+let chord = -Infinity;
 
 export const showKeys = () => {
   help.value = true;
@@ -42,6 +43,12 @@ function answer() {
   (inRow ?? document.querySelector(".drawer [data-answer]") ?? document.querySelector("[data-answer]"))?.focus();
 }
 
+/** The strip of the alarm that the focus is on, else of the first one here. */
+function toStrip() {
+  const near = document.activeElement.closest?.("tr, .alarm-top, .drawer, li")?.querySelector('a[href*="/strip?"]');
+  (near ?? document.querySelector('main a[href*="/strip?"]'))?.click();
+}
+
 const ACTS = {
   "/": () => document.querySelector(".search input")?.focus(),
   "?": showKeys,
@@ -49,6 +56,10 @@ const ACTS = {
   ArrowDown: () => walk(across()), ArrowUp: () => walk(-across()),
   ArrowRight: () => walk(1), ArrowLeft: () => walk(-1),
   a: answer,
+  t: toStrip,
+  u: undo,
+  "[": () => document.querySelector("[data-step=back]")?.click(),
+  "]": () => document.querySelector("[data-step=on]")?.click(),
   m: () => (!allowed.value ? allow() : pauseLeft.value > 0 ? resume() : pause()),
   g: () => {
     chord = performance.now();
@@ -58,7 +69,7 @@ const ACTS = {
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
   if (performance.now() - chord < CHORD_MS && GOES[event.key]) {
-    chord = 0;
+    chord = -Infinity;
     event.preventDefault();
     if (screens().includes(GOES[event.key])) go(pathOf(GOES[event.key]));
     return;
@@ -83,10 +94,10 @@ export function KeyHelp() {
   const close = () => {
     help.value = false;
   };
-  const lines = [["/", "search"], ["j k ↑ ↓ ← →", "walk"], ["Enter", "open"], ["a", "answer"], ["m", "sound"], ["g w", "ward"], ["g a", "alarms"], ["g d", "devices"], ["g s", "system"], ["Esc", "close"]];
+  const lines = [["/", "search"], ["j k ↑ ↓ ← →", "walk"], ["Enter", "open"], ["a", "answer"], ["t", "strip"], ["u", "undo"], ["[ ]", "step"], ["m", "sound"], ...Object.entries(GOES).filter(([, screen]) => screens().includes(screen)).map(([key, screen]) => [`g ${key}`, `screen.${screen}`]), ["Esc", "close"]];
   return html`<dialog class="panel keys" ref=${box} onClose=${close} aria-label=${t("me.keys")}>
     <h2>${t("me.keys")}</h2>
-    <dl class="pairs">${lines.map(([key, name]) => html`<dt key=${name}><kbd>${key}</kbd></dt><dd>${t(`keys.${name}`)}</dd>`)}</dl>
+    <dl class="pairs">${lines.map(([key, name]) => html`<dt key=${name}><kbd>${key}</kbd></dt><dd>${name.startsWith("screen.") ? t(`screen.${name.slice(7)}`) : t(`keys.${name}`)}</dd>`)}</dl>
     <form method="dialog"><button class="primary">${t("act.close")}</button></form>
   </dialog>`;
 }

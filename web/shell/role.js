@@ -1,13 +1,20 @@
 /** Which screens a role has work on, and what it may do there; the server decides, this only avoids offering what it will refuse. */
 import { board, session, unit } from "../feed/state.js";
 
-const ALL = ["ward", "alarms", "devices", "system"];
+const ALL = ["ward", "mine", "alarms", "staff", "devices", "places", "system"];
 /** Those who keep the machines running see no patients. */
-const SCREENS = { it: ["devices", "system"] };
+const SCREENS = {
+  charge_nurse: ["ward", "mine", "alarms", "staff", "devices", "places", "settings", "system"],
+  it: ["devices", "places", "staff", "audit", "system", "settings"],
+  patient: ["own"],
+  physician: ["ward", "alarms", "devices", "staff", "places", "settings", "system"],
+};
 
 export const role = () => session.value?.user.role;
 export const isRole = (...names) => names.includes(role());
 export const screens = () => SCREENS[role()] ?? ALL;
+/** Whether somebody looks at themselves. */
+export const isPatient = () => role() === "patient";
 /** Whether a role has any business with patients, their alarms and the feed of them. */
 export const seesPatients = () => screens().includes("ward");
 

@@ -8,6 +8,7 @@ import { Banners } from "./banners.js";
 import { KeyHelp } from "./keys.js";
 import { Rail } from "./rail.js";
 import { TopBar } from "./topbar.js";
+import { Undo } from "./undo.js";
 
 export function Shell({ children }) {
   isRecording.value;
@@ -22,6 +23,7 @@ export function Shell({ children }) {
       <${Banners} />
       <main id="content" tabindex="-1">${children}</main>
     </div>
+    <${Undo} />
     <${KeyHelp} />`;
 }
 

@@ -18,18 +18,21 @@ const state = () => (!allowed.value ? "off" : pauseLeft.value > 0 ? "paused" : "
 
 export function SoundControl() {
   if (!allowed.value) return html`<button type="button" class="sound-ask" onClick=${allow}><span class="dot" data-sound="off"></span>${t("sound.tap")}</button>`;
-  const paused = pauseLeft.value > 0;
   return html`<${Popover} className="sound" label=${t("sound.label", { state: soundText() })}
     button=${html`<span class="dot" data-sound=${state()}></span><span class="sound-icon"><${Icon} name="sound" size=${18} /></span><span class="sound-text" data-sound=${state()}>${soundText()}</span>`}>
-    ${() => html`
-      <h2>${t("sound.title")}</h2>
-      ${paused
-        ? html`<button type="button" class="primary" onClick=${resume}>${t("sound.resume")}</button>`
-        : html`<button type="button" class="primary" onClick=${pause}>${t("sound.pause")}</button>`}
-      <p class="small faint">${t("sound.pause_note")}</p>
-      <div class="stack"><span class="small dim">${t("sound.whose")}</span>
-        <${Segments} label=${t("sound.whose")} options=${[["mine", t("sound.mine")], ["all", t("sound.all")]]} chosen=${hearing.value} act=${hear} /></div>
-      <div class="stack"><span class="small dim">${t("sound.test")}</span>
-        <div class="row wrap">${["high", "medium", "low"].map((p) => html`<button key=${p} type="button" onClick=${() => test(p)}>${t(`priority.${p}`)}</button>`)}</div></div>`}
+    ${() => html`<${SoundChoices} />`}
   </${Popover}>`;
+}
+
+/** Pause, whose alarms, and a test of each burst. */
+export function SoundChoices() {
+  const paused = pauseLeft.value > 0;
+  return html`<h2>${t("sound.title")}</h2>
+    ${!allowed.value ? html`<button type="button" class="primary" onClick=${allow}>${t("sound.tap")}</button>`
+      : paused ? html`<button type="button" class="primary" onClick=${resume}>${t("sound.resume")}</button>` : html`<button type="button" class="primary" onClick=${pause}>${t("sound.pause")}</button>`}
+    <p class="small faint">${t("sound.pause_note")}</p>
+    <div class="stack"><span class="small dim">${t("sound.whose")}</span>
+      <${Segments} label=${t("sound.whose")} options=${[["mine", t("sound.mine")], ["all", t("sound.all")]]} chosen=${hearing.value} act=${hear} /></div>
+    <div class="stack"><span class="small dim">${t("sound.test")}</span>
+      <div class="row wrap">${["high", "medium", "low"].map((p) => html`<button key=${p} type="button" onClick=${() => test(p)}>${t(`priority.${p}`)}</button>`)}</div></div>`;
 }

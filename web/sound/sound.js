@@ -52,8 +52,13 @@ function next() {
   clearTimeout(timer);
   if (!allowed.value || !playing) return;
   cut = play(context, playing);
+  shake(playing);
   timer = setTimeout(next, repeatMs(playing));
 }
+
+/** A phone in a pocket says it to the hand: as many beats as there are marks in the sign of the priority. */
+const BEATS_MS = { high: [300, 120, 300, 120, 300], medium: [220, 120, 220], low: [160] };
+const shake = (priority) => navigator.vibrate?.(BEATS_MS[priority]);
 
 function tune() {
   const wanted = allowed.value && pauseLeft.value === 0 ? loudest.value : null;
@@ -62,7 +67,10 @@ function tune() {
   playing = wanted;
   if (!wanted || more) cut?.();
   if (wanted) next();
-  else clearTimeout(timer);
+  else {
+    clearTimeout(timer);
+    navigator.vibrate?.(0);
+  }
 }
 
 /** Asks for sound. Must be called from a touch or a key: nothing else may switch it on. */

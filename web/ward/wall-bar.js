@@ -8,9 +8,14 @@ import { unitName } from "../shell/role.js";
 import { soundText } from "../shell/sound-control.js";
 import { allow, allowed, pauseLeft, resume } from "../sound/sound.js";
 
+function leave() {
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => null);
+  set({ wall: null });
+}
+
 export function WallBar() {
   useEffect(() => {
-    const escape = (event) => event.key === "Escape" && set({ wall: null });
+    const escape = (event) => event.key === "Escape" && leave();
     addEventListener("keydown", escape);
     return () => removeEventListener("keydown", escape);
   }, []);
@@ -21,7 +26,7 @@ export function WallBar() {
     ${mute
       ? html`<button type="button" class="silent" onClick=${touch}>${allowed.value ? soundText() : t("sound.wall_tap")}</button>`
       : html`<span class="wall-sound">${soundText()}</span>`}
-    <button type="button" class="leave" onClick=${() => set({ wall: null })}>${t("ward.leave_wall")}</button>
+    <button type="button" class="leave" onClick=${leave}>${t("ward.leave_wall")}</button>
     <${Counts} size=${40} />
   </div>`;
 }

@@ -8,6 +8,8 @@ export class Range {
   constructor(fixed) {
     this.fixed = Boolean(fixed);
     [this.low, this.high] = fixed ?? [0, 1];
+    /** With a gain the span is given, and only its middle follows the trace. */
+    this.span = null;
     this.blocks = [];
     this.settledAt = -Infinity;
     this.fresh = false;
@@ -34,12 +36,25 @@ export class Range {
     this.fresh = false;
     const low = Math.min(...this.blocks.map((b) => b[0])),
       high = Math.max(...this.blocks.map((b) => b[1]));
+    if (this.span) return this.centre((low + high) / 2, at);
     const span = Math.max(high - low, 1e-6);
     const clipped = low < this.low - span * 0.02 || high > this.high + span * 0.02,
       wasted = span < (this.high - this.low) * 0.5 && this.blocks.length >= WINDOW;
     if (!(clipped || wasted) || (at - this.settledAt < SETTLE_MS && this.settledAt > 0)) return false;
     this.low = low - span * MARGIN;
     this.high = high + span * MARGIN;
+    this.settledAt = at;
+    return true;
+  }
+
+  /** Puts the given span around the middle of what came; a drift within a tenth of it is let be. */
+  centre(middle, at) {
+    const first = this.settledAt < 0,
+      off = Math.abs(middle - (this.low + this.high) / 2) > this.span / 10,
+      other = Math.abs(this.high - this.low - this.span) > this.span / 1000;
+    if (!(first || other || (off && at - this.settledAt >= SETTLE_MS))) return false;
+    this.low = middle - this.span / 2;
+    this.high = middle + this.span / 2;
     this.settledAt = at;
     return true;
   }

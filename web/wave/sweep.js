@@ -5,10 +5,10 @@
 import { now } from "../feed/clock.js";
 import { blocksOf, isPaused, listen, sinceOf, worstLateness } from "../feed/waves.js";
 import { hatch } from "./hatch.js";
+import { effect } from "../html.js";
 import { Range } from "./range.js";
+import { perMm, ruler, zoomOf } from "./scale.js";
 
-/** CSS pixels in a millimetre when no ruler has told us better. */
-const MM = 96 / 25.4;
 /** Reserve behind the worst arrival, so that jitter does not show. */
 const RESERVE_MS = 300;
 const BEHIND_MAX_MS = 4000;
@@ -23,9 +23,9 @@ let running = false;
 /** The instant at the left edge of the first sweep, one for all traces of a page, so that they begin there and wipe side by side. */
 let origin = null;
 
-/** Draws the channel named `key` on a canvas until the answered function is called. Speed in mm/s; `fixed` is [low, high] in its unit. */
-export function trace(canvas, { key, speed, fixed }) {
-  const one = { canvas, key, speed, range: new Range(fixed), drawn: null, last: null, covered: null, redraw: false };
+/** Draws the channel named `key` on a canvas until the answered function is called. Speed in mm/s; `fixed` is [low, high] in its unit, `gain` mm for one of its unit. */
+export function trace(canvas, { key, speed, fixed, gain = null }) {
+  const one = { canvas, key, speed, gain, range: new Range(fixed), drawn: null, last: null, covered: null, redraw: false };
   for (const block of blocksOf(key)) one.range.take(block.values);
   const resized = new ResizeObserver(() => measure(one));
   resized.observe(canvas);
@@ -46,7 +46,11 @@ listen((name, block) => {
     if (one.key !== name) continue;
     one.range.take(block.values);
     // It came after its place had been drawn: that place is drawn again.
-    if (one.drawn !== null && block.start < one.drawn) one.redraw = true;
+    if (one.drawn !== null && block.start < one.drawn) {
+      one.redraw = true;
+      // Everything is drawn anew anyway: the range need not wait for its turn.
+      one.range.settledAt = -Infinity;
+    }
   }
 });
 
@@ -55,15 +59,17 @@ function measure(one) {
     box = canvas.getBoundingClientRect(),
     style = getComputedStyle(canvas);
   if (!box.width || !box.height) return;
-  const zoom = (box.width / canvas.offsetWidth) * devicePixelRatio;
+  const zoom = zoomOf(canvas);
   canvas.width = Math.round(box.width * devicePixelRatio);
   canvas.height = Math.round(box.height * devicePixelRatio);
   one.context = canvas.getContext("2d");
   one.ink = style.color;
   const wall = document.documentElement.dataset.wall ? innerWidth / 1920 : 1;
-  const scale = (parseFloat(style.getPropertyValue("--trace-scale")) || 1) * zoom * wall;
-  one.perMs = (one.speed * MM * scale) / 1000;
+  const scale = (parseFloat(style.getPropertyValue("--trace-scale")) || 1) * wall;
+  one.perMs = (one.speed * perMm(zoom) * scale) / 1000;
   one.pen = Math.max(1, 1.5 * zoom * wall);
+  one.range.fresh = true;
+  one.range.span = one.gain ? (canvas.height - 2 * one.pen) / (perMm(zoom) * one.gain) : null;
   one.bar = Math.round(14 * zoom * wall);
   one.hatch = hatch(one.context, style.getPropertyValue("--hatch").trim(), zoom * wall);
   // Rounded, so that neighbours of nearly the same width wipe side by side.
@@ -188,4 +194,9 @@ function shade(one, from, until) {
 /** How far behind the present the traces are now, in milliseconds. */
 export const behindMs = () => behind;
 
+// A ruler that was just held against the screen counts at once.
+effect(() => {
+  ruler.value;
+  traces.forEach(measure);
+});
 new MutationObserver(() => traces.forEach(measure)).observe(document.documentElement, { attributeFilter: ["data-theme", "data-density", "data-wall"] });

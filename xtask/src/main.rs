@@ -14,6 +14,7 @@ use std::{
 mod child;
 mod fuzz;
 mod gate;
+mod package;
 #[cfg(test)]
 mod shape;
 
@@ -26,6 +27,7 @@ commands:
   check   the shape tests: layers, lints, names, links, controls
   test    the gate: everything that must be green before a change is merged
   fuzz    coverage-guided fuzzing of every decoder, on stable Rust
+  package the Debian package
 
 `cargo xtask <command> --help` says more about one command.
 
@@ -62,6 +64,8 @@ fn main() -> ExitCode {
         Some((&"test", options)) => gate::main(options),
         Some((&"fuzz", _)) if wants_help => help(fuzz::HELP),
         Some((&"fuzz", options)) => fuzz::main(options),
+        Some((&"package", _)) if wants_help => help(package::HELP),
+        Some((&"package", options)) => package::main(options),
         Some((other, _)) => refuse(&format!("there is no command `{other}`"), "cargo xtask --help"),
     }
 }

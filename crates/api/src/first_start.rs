@@ -76,6 +76,7 @@ pub async fn first_start(
                 role: Role::It,
                 staff: None,
                 password_hash: None,
+                patient: None,
                 disabled: false,
             };
             ask(org, Wish::PutUser(user)).await?;

@@ -13,7 +13,8 @@ use axum::{
 };
 use engine::Directory;
 use model::{
-    BedId, CareUnitId, Id, Kind, OrgId, PatientId, Post, Role, SessionId, StaffId, Timestamp,
+    BedId, CareUnitId, HandOverId, Id, Kind, OrgId, PatientId, Post, Role, SessionId, StaffId,
+    Timestamp,
 };
 use record::{Actor, AuditEntry, Body};
 use security::{Action, Decision, Resource, Who, permit, sha256};
@@ -140,7 +141,7 @@ impl Gate {
         let Access::Permitted(action, scope) = self.access else {
             return Ok(Caller { who, session, at, remote, resource: own, _only_here: () });
         };
-        let resource = self.find(&directory, who.org, scope, uri, params).await?;
+        let resource = self.find(&directory, (who.org, who.patient), scope, uri, params).await?;
         if scope == Scope::ChargePost {
             at_home_where_nobody_is_in_charge(&directory, &mut who, &resource);
         }
@@ -148,7 +149,7 @@ impl Gate {
         let caller = Caller { who, session, at, remote, resource, _only_here: () };
         let path = format!("{} {}", self.method, uri.path());
         let is_look = self.method == Method::GET;
-        if is_look && decision.is_allowed() && !shows_patients(action, caller.who.role) {
+        if is_look && decision.is_allowed() && !is_traced(action, caller.who.role) {
             return Ok(caller);
         }
         let trace = self.api.trace(&caller, action, &caller.resource, path, &decision);
@@ -167,7 +168,7 @@ impl Gate {
     async fn find(
         &self,
         directory: &Directory,
-        org: OrgId,
+        (org, own): (OrgId, Option<PatientId>),
         scope: Scope,
         uri: &Uri,
         params: &RawPathParams,
@@ -185,6 +186,13 @@ impl Gate {
             },
             Scope::CareUnit | Scope::ChargePost => unit(path_id(params)?),
             Scope::Patient => patient_resource(directory, path_id(params)?),
+            // A login that is nobody's own is refused by the policy, not by a missing page.
+            Scope::Own => own.map_or(Ok(of_org), |patient| patient_resource(directory, patient)),
+            Scope::HandOver => {
+                let id: HandOverId = path_id(params)?;
+                let found = directory.hand_overs.get(&id).ok_or_else(|| nothing("hand-over"))?;
+                unit(found.hand_over.care_unit)
+            }
             Scope::Bed => {
                 let bed: BedId = path_id(params)?;
                 let of = directory.care_unit_of_bed(bed).ok_or_else(|| nothing("bed"))?;
@@ -284,9 +292,18 @@ impl Api {
     }
 }
 
-/// Whether looking at this shows patients' data, so that each look leaves a trace.
-fn shows_patients(action: Action, role: Role) -> bool {
-    matches!(action, Action::ReadPatient | Action::ReadBoard | Action::ReadAlarms | Action::ReadDeadLetters)
+/// Whether looking at this leaves a trace: it shows patients' data, or who looked at them.
+fn is_traced(action: Action, role: Role) -> bool {
+    matches!(
+        action,
+        Action::ReadPatient
+            | Action::ReadBoard
+            | Action::ReadAlarms
+            | Action::ReadDeadLetters
+            | Action::ReadAudit
+            | Action::ReadPatientAudit
+            | Action::ReadHandOvers
+    )
         // Those who look after machines see no name there.
         || (action == Action::ReadDevices && role != Role::It)
 }
@@ -306,7 +323,14 @@ pub(crate) fn signed_in(
 /// A user as the policy sees one at this moment.
 pub(crate) fn who(directory: &Directory, user: &model::User) -> Who {
     let care_units = user.staff.map(|staff| units_of(directory, staff)).unwrap_or_default();
-    Who { user: user.id, org: user.org, role: user.role, staff: user.staff, care_units }
+    Who {
+        user: user.id,
+        org: user.org,
+        role: user.role,
+        staff: user.staff,
+        patient: user.patient,
+        care_units,
+    }
 }
 
 /// The care units in which a member of staff holds a post now.

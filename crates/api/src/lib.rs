@@ -7,8 +7,11 @@
 //! **Absent on purpose:** any write to the store but an append of a command or an audit
 //! record, any medicine, and any way to a handler that does not pass the guard.
 
+mod allowance;
 mod auth;
 mod command;
+mod demo_desk;
+mod device;
 mod dto;
 mod extract;
 mod first_start;
@@ -22,17 +25,22 @@ mod pages;
 mod paging;
 mod past;
 mod problem;
+mod pulse;
 mod rest;
 mod routes;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod warden;
 mod ws;
 
+pub use demo_desk::{DemoDesk, DemoOrder};
+pub use device::serve_devices;
 pub use first_start::{FirstStart, FirstStartError, first_start};
 pub use listener::{serve, serve_metrics};
 pub use openapi::document;
 pub use pages::router;
 pub use problem::{Problem, ProblemBody};
+pub use pulse::keep_pulse;
 pub use state::{Api, ApiParts, Config};

@@ -46,8 +46,14 @@ pub const WAVES_SPAN_MAX: Duration = Duration::from_secs(3_600);
 pub const TREND_POINTS: usize = 1_200;
 /// The most points of a trend in one answer.
 pub const TREND_POINTS_MAX: usize = 20_000;
+/// The most events of a timeline in one answer.
+pub const TIMELINE_LEN_MAX: usize = 500;
+/// A trend is read in stretches of this, so that one value a second never fills a question.
+pub const TRENDS_STRETCH: Duration = Duration::from_secs(7 * 86_400);
+/// The most scores of a history in one answer; older ones are left out, and that is said.
+pub const SCORES_MAX: usize = 2_000;
 /// The longest range of a trend in one answer.
-pub const TRENDS_SPAN_MAX: Duration = Duration::from_secs(8 * 86_400);
+pub const TRENDS_SPAN_MAX: Duration = Duration::from_secs(92 * 86_400);
 /// Connections of people at once; further ones wait.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// How long a client may take for the headers of a request.
@@ -58,3 +64,51 @@ pub const HEADERS_LEN_MAX: usize = 32 * 1_024;
 pub const HEADERS_MAX: usize = 64;
 /// How long open answers may take once the server stops.
 pub const END_WITHIN: Duration = Duration::from_secs(5);
+/// The most rows of the audit trail in one file.
+pub const AUDIT_EXPORT_MAX: usize = 50_000;
+/// The most people in the list of those who looked at a patient.
+pub const LOOKS_MAX: usize = 200;
+/// How often the program writes down how it did.
+pub const PULSE_EVERY: Duration = Duration::from_secs(60);
+/// The most pulses in one answer: two days of them.
+pub const PULSES_MAX: usize = 2_880;
+/// A certificate that ends within this is shown as about to expire.
+pub const EXPIRY_SHOWN_WITHIN: Duration = Duration::from_secs(30 * 86_400);
+/// The most certificates in the list of those about to expire.
+pub const EXPIRING_MAX: usize = 100;
+/// Points of a patient's own small lines.
+pub const OWN_POINTS: usize = 60;
+/// Connections of devices by HTTPS at once; further ones wait.
+pub const DEVICE_CONNECTIONS_MAX: usize = 4_096;
+/// How long a device may take for the headers of a request, and be idle between two.
+pub const DEVICE_HEADERS_WITHIN: Duration = Duration::from_secs(60);
+/// Requests of devices at once; one more is told to come again.
+pub const DEVICE_REQUESTS_MAX: usize = 256;
+/// Requests of one device at once.
+pub const DEVICE_REQUESTS_OF_ONE_MAX: usize = 8;
+/// The longest body of one message of a device, in bytes; MQTT takes as much.
+pub const DEVICE_BODY_LEN_MAX: usize = 256 * 1_024;
+/// The longest body of line protocol, in bytes, packed and unpacked.
+pub const DEVICE_LINES_LEN_MAX: usize = 2 * 1_024 * 1_024;
+/// How long a body of a device may take.
+pub const DEVICE_BODY_WITHIN: Duration = Duration::from_secs(20);
+/// The longest frame of MQTT over WebSocket, in bytes.
+pub const DEVICE_FRAME_LEN_MAX: usize = 512 * 1_024;
+/// Bytes that wait between a WebSocket and its session, in each direction.
+pub const DEVICE_PIPE_LEN: usize = 8 * 1_024;
+/// How often what is decided about devices is carried out at the doors, at the latest.
+pub const WARDEN_EVERY: Duration = Duration::from_millis(100);
+/// The longest text that refusals are searched for, in bytes.
+pub const SEARCH_LEN_MAX: usize = 200;
+/// Lines of a device's life that are shown at most.
+pub const LIFE_LEN_MAX: usize = 1_000;
+/// How long a claim code may be used.
+pub const CLAIM_LASTS: Duration = Duration::from_secs(14 * 86_400);
+/// How long a body of a request may take.
+pub const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// Wishes that a page may tell its feed at once.
+pub const WISHES_AT_ONCE_MAX: u32 = 20;
+/// One more wish of a page is heard after each of these.
+pub const WISH_EVERY: Duration = Duration::from_millis(250);
+/// How far back a device may be said to have been on somebody.
+pub const ASSOCIATED_SINCE_MAX: Duration = Duration::from_secs(30 * 86_400);

@@ -33,22 +33,26 @@ use crate::{
 /// Serves screens and the API until [`Api::stop`]; with `tls` over HTTPS.
 pub async fn serve(api: Arc<Api>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
     let router = pages::router(&api);
-    run(listener, tls.map(TlsAcceptor::from), router, api.stopping()).await;
+    let way = Way { tls: tls.map(TlsAcceptor::from), router, places: CONNECTIONS_MAX };
+    run(listener, way, api.stopping()).await;
 }
 
 /// Serves `/metrics` and nothing else, without a sign-in: for a listener on loopback.
 pub async fn serve_metrics(api: Arc<Api>, listener: TcpListener) {
     let (router, stop) = (metrics::router(&api), api.stopping());
-    run(listener, None, router, stop).await;
+    run(listener, Way { tls: None, router, places: CONNECTIONS_MAX }, stop).await;
 }
 
-async fn run(
-    listener: TcpListener,
+/// Where connections of a listener lead, and how many there may be at once.
+struct Way {
     tls: Option<TlsAcceptor>,
     router: Router,
-    mut stop: watch::Receiver<bool>,
-) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    places: usize,
+}
+
+async fn run(listener: TcpListener, way: Way, mut stop: watch::Receiver<bool>) {
+    let Way { tls, router, places } = way;
+    let places = Arc::new(Semaphore::new(places));
     let mut connections = JoinSet::new();
     loop {
         // A full house lets newcomers wait in the kernel's queue.
@@ -132,4 +136,46 @@ async fn talk(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+/// Connections are counted, whatever they say: a further one is served when one ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_connections_are_served_and_a_further_one_waits_its_turn() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    async fn ask(stream: &mut TcpStream) -> bool {
+        let request = b"GET /here HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"here") {
+            let read = timeout(Duration::from_secs(10), stream.read_buf(&mut answer)).await;
+            if !read.is_ok_and(|read| read.is_ok_and(|read| read > 0)) {
+                return false;
+            }
+        }
+        answer.starts_with(b"HTTP/1.1 200")
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/here", axum::routing::get(async || "here"));
+    let (stopper, stop) = watch::channel(false);
+    let places = 3;
+    let served = tokio::spawn(run(listener, Way { tls: None, router, places }, stop));
+    let mut guests = Vec::new();
+    for number in 0..places {
+        let mut guest = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut guest).await, "guest {number} of {places}");
+        guests.push(guest);
+    }
+    // One more is let in by the kernel and hears nothing, until somebody leaves.
+    let mut further = TcpStream::connect(address).await.unwrap();
+    let waits = tokio::spawn(async move { ask(&mut further).await });
+    for guest in &mut guests {
+        assert!(ask(guest).await, "those who are there are served");
+    }
+    assert!(!waits.is_finished(), "more connections than there are places");
+    guests.pop();
+    assert!(waits.await.unwrap());
+    stopper.send(true).unwrap();
+    drop(guests);
+    served.await.unwrap();
 }

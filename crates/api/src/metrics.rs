@@ -11,7 +11,7 @@ use std::sync::{
 use axum::{
     Router,
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -26,15 +26,44 @@ use crate::{Api, limits::FEEDS_MAX, problem::Problem};
 
 /// The content type of the OpenMetrics text format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The content type of Prometheus' own text format, for whoever does not ask for the other.
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
     Router::new().route("/metrics", get(metrics)).with_state(Arc::clone(api))
 }
 
-async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Problem> {
     let mut text = String::new();
     encode(&mut text, &api.registry()).map_err(Problem::fault)?;
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accepted.is_some_and(|accept| accept.contains("application/openmetrics-text")) {
+        return Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response());
+    }
+    Ok(([(header::CONTENT_TYPE, CLASSIC)], classic(&text)).into_response())
+}
+
+/// OpenMetrics as Prometheus' older text format has it: a counter's help and type carry the name of its
+/// sample, and units and the end mark are not said.
+fn classic(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut help = None;
+    for line in open_metrics.lines() {
+        if let Some(said) = line.strip_prefix("# HELP ") {
+            help = said.split_once(' ');
+        } else if let Some((name, kind)) =
+            line.strip_prefix("# TYPE ").and_then(|said| said.split_once(' '))
+        {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            if let Some((_, words)) = help.take().filter(|(helped, _)| *helped == name) {
+                text += &format!("# HELP {name}{suffix} {words}\n");
+            }
+            text += &format!("# TYPE {name}{suffix} {kind}\n");
+        } else if !line.starts_with('#') {
+            text += &format!("{line}\n");
+        }
+    }
+    text
 }
 
 fn count(registry: &mut Registry, name: &str, help: &str, value: u64) {
@@ -59,7 +88,9 @@ impl Api {
         let mut registry = Registry::with_prefix("wardline");
         self.journal_metrics(&mut registry);
         self.door_metrics(&mut registry);
+        self.device_metrics(&mut registry);
         self.engine_metrics(&mut registry);
+        self.waiting_metrics(&mut registry);
         self.people_metrics(&mut registry);
         registry
     }
@@ -129,6 +160,33 @@ impl Api {
             "Messages that were acknowledged",
             mqtt.acknowledged,
         );
+        gauge(
+            to,
+            "mqtt_sessions",
+            "Sessions, those without a connection included",
+            mqtt.sessions as u64,
+        );
+        gauge(to, "mqtt_retained", "Messages kept for later subscriptions", mqtt.retained as u64);
+        gauge(to, "mqtt_waiting", "Messages that wait for clients", mqtt.waiting as u64);
+        count(to, "mqtt_messages_sent", "Messages that were sent to clients", mqtt.sent);
+        count(
+            to,
+            "mqtt_sessions_lost",
+            "Sessions that ended because their client was too slow for its queue",
+            mqtt.sessions_lost,
+        );
+        count(
+            to,
+            "mqtt_messages_dropped",
+            "Messages to clients that expired, were too long, or were lost with a session",
+            mqtt.dropped,
+        );
+        count(
+            to,
+            "mqtt_retained_refused",
+            "Messages that were not retained, as their device has as many as it may",
+            mqtt.not_retained,
+        );
         registry_bytes(to, mqtt.bytes_in);
     }
 
@@ -180,7 +238,29 @@ impl Api {
             "From receipt until all was decided: 99 of 100 of the latest",
             decided.p99.as_secs_f64(),
         );
-        let behind = u64::from(engine.derived_behind);
+    }
+
+    fn waiting_metrics(&self, to: &mut Registry) {
+        let engine = self.engine.status();
+        gauge(
+            to,
+            "decisions_waiting",
+            "Turns of decisions that are not recorded yet",
+            engine.decisions_waiting,
+        );
+        count(
+            to,
+            "decisions_dropped",
+            "Turns of decisions that were never recorded",
+            engine.decisions_dropped,
+        );
+        gauge(
+            to,
+            "rows_waiting",
+            "Rows that wait for the disk of the records",
+            engine.rows_waiting,
+        );
+        let behind = u64::from(engine.derived_lacking);
         gauge(
             to,
             "derived_writes_given_up",
@@ -212,4 +292,22 @@ impl Api {
 fn registry_bytes(registry: &mut Registry, received: u64) {
     let help = "Bytes that came in by MQTT, without TLS";
     registry.register_with_unit("mqtt_received", help, Unit::Bytes, ConstCounter::new(received));
+}
+
+#[test]
+fn the_classic_text_names_a_counter_as_its_sample_is_named() {
+    let mut registry = Registry::with_prefix("wardline");
+    count(&mut registry, "alarms_raised", "Alarms raised", 3);
+    bytes(&mut registry, "journal_end", "Where it ends", 7);
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    let expected = "\
+# HELP wardline_alarms_raised_total Alarms raised.
+# TYPE wardline_alarms_raised_total counter
+wardline_alarms_raised_total 3
+# HELP wardline_journal_end_bytes Where it ends.
+# TYPE wardline_journal_end_bytes gauge
+wardline_journal_end_bytes 7
+";
+    assert_eq!(classic(&text), expected);
 }

@@ -61,15 +61,25 @@ pub fn router(api: &Arc<Api>) -> Router {
         "/ward/",
         "/ward/{id}",
         "/patients/{id}",
+        "/patients/{id}/strip",
+        "/screen",
+        "/mine",
         "/alarms",
         "/devices",
+        "/claim",
         "/system",
+        "/places",
+        "/staff",
+        "/audit",
+        "/settings",
+        "/own",
     ];
     let screens = pages.into_iter().fold(Router::new(), |router, page| router.route(page, shell()));
     screens
         .merge(routes::router(api))
         .route("/", get(home))
         .route("/assets/{*path}", get(asset))
+        .route("/service-worker.js", get(service_worker))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .method_not_allowed_fallback(wrong_method)
@@ -111,7 +121,12 @@ async fn watch(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
 
 async fn with_headers(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let is_data = request.uri().path().starts_with("/api/");
-    let mut answer = next.run(request).await;
+    let mut answer = if api.config.demo && !is_for_us(request.headers()) {
+        let words = "the demo answers at localhost only; open it by that name";
+        Problem::forbidden(words).into_response()
+    } else {
+        next.run(request).await
+    };
     let headers = answer.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -126,14 +141,53 @@ async fn with_headers(State(api): State<Arc<Api>>, request: Request, next: Next)
     answer
 }
 
+/// Whether a request names this machine by its own name. Anybody may sign in to a demo, so
+/// a page from elsewhere must not reach it by a name of its own that leads here.
+fn is_for_us(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+        return true;
+    };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[test]
+fn a_demo_knows_its_own_names_and_no_other() {
+    let check = |host: &str, want: bool| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        assert_eq!(is_for_us(&headers), want, "{host}");
+    };
+    for own in ["localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:8080"] {
+        check(own, true);
+    }
+    for other in [
+        "rebound.example",
+        "rebound.example:8080",
+        "192.0.2.1",
+        "[2001:db8::1]",
+        "",
+        "localhost.example",
+    ] {
+        check(other, false);
+    }
+    assert!(is_for_us(&HeaderMap::new()), "a request of HTTP/1.0 names nobody");
+}
+
 /// Sends everybody to their first screen.
 async fn home(State(api): State<Arc<Api>>, headers: HeaderMap) -> Redirect {
     let directory = api.engine.directory();
     let Ok((who, _)) = signed_in(&directory, &headers, api.clock.now()) else {
         return Redirect::to("/sign-in");
     };
-    if who.role == model::Role::It {
-        return Redirect::to("/devices");
+    match who.role {
+        model::Role::It => return Redirect::to("/devices"),
+        model::Role::Patient => return Redirect::to("/own"),
+        model::Role::Nurse | model::Role::ChargeNurse | model::Role::Physician => {}
     }
     let own = |unit: &model::CareUnitId| directory.org_of_care_unit(*unit) == Some(who.org);
     let unit =
@@ -143,6 +197,11 @@ async fn home(State(api): State<Arc<Api>>, headers: HeaderMap) -> Redirect {
 
 async fn shell(headers: HeaderMap) -> Response {
     serve(SHELL, None, &headers)
+}
+
+/// From the root, as a worker may only look after what lies below it; asked for anew each time.
+async fn service_worker(headers: HeaderMap) -> Response {
+    serve("service-worker.js", None, &headers)
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +271,12 @@ struct Readiness {
     recording: bool,
     /// Journal bytes that are durable and not yet decided on.
     behind_bytes: u64,
+    /// Turns of decisions that sounded and are in no journal.
+    decisions_dropped: u64,
+    /// Lists or charts lack what the journal has, until a restart.
+    derived_lacking: bool,
+    /// What a person has to look after, by its stable words; `/api/v1/system` says what to do.
+    troubles: Vec<&'static str>,
 }
 
 /// Further behind than this, what a screen shows is too old to be called ready.
@@ -219,8 +284,17 @@ const BEHIND_BYTES_MAX: u64 = 8 << 20;
 
 async fn readyz(State(api): State<Arc<Api>>) -> Response {
     let recording = api.journal.status().condition == store::Condition::Recording;
-    let behind_bytes = api.engine.status().behind_bytes;
+    let engine = api.engine.status();
+    let behind_bytes = engine.behind_bytes;
     let ready = recording && api.engine.is_running() && behind_bytes <= BEHIND_BYTES_MAX;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, recording, behind_bytes })).into_response()
+    let readiness = Readiness {
+        ready,
+        recording,
+        behind_bytes,
+        decisions_dropped: engine.decisions_dropped,
+        derived_lacking: engine.derived_lacking,
+        troubles: engine.troubles().iter().map(|trouble| trouble.code).collect(),
+    };
+    (status, Json(readiness)).into_response()
 }

@@ -97,6 +97,10 @@ mod tests {
         check(Some("7"), None, "the cursor is not one that this list gave");
         check(None, Some(0), "limit is 0; 1 to 200 items make a page");
         check(None, Some(201), "limit is 201; 1 to 200 items make a page");
+        for limit in [1, PAGE_LEN_MAX] {
+            let query = PageQuery { cursor: None, limit: Some(limit) };
+            assert_eq!(query.cut(0..1_000_u32).unwrap().items.len(), limit);
+        }
         for place in [0, 35, 36, u64::MAX] {
             let query = PageQuery { cursor: Some(cursor(place)), limit: None };
             assert_eq!(query.after(), Ok(Some(place)));

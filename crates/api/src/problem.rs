@@ -26,6 +26,12 @@ pub struct ProblemBody {
     /// What to do next, if there is something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The dead letter that holds the message, if it became one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<String>,
+    /// The short stable word for why it became one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A refusal on its way to a caller.
@@ -37,6 +43,8 @@ pub struct Problem {
     /// Without patients' data.
     pub(crate) for_caller: String,
     pub(crate) hint: Option<String>,
+    /// The dead letter that holds the message, and the word for the reason.
+    pub(crate) letter: Option<Box<(String, String)>>,
     /// Ids and positions, for whoever mends it; `None` for a plain refusal.
     pub(crate) for_log: Option<String>,
 }
@@ -51,6 +59,7 @@ macro_rules! problems {
                 title: $title,
                 for_caller: detail.to_string(),
                 hint: None,
+                letter: None,
                 for_log: None,
             }
         }
@@ -75,6 +84,14 @@ impl Problem {
         slow_down TOO_MANY_REQUESTS "slow-down" "Too many attempts";
         /// The journal does not record, so nothing is accepted.
         not_recording SERVICE_UNAVAILABLE "not-recording" "The record cannot be written";
+        /// A device came without a certificate.
+        no_certificate UNAUTHORIZED "no-certificate" "There is no client certificate";
+        /// A body came too slowly.
+        body_too_slow REQUEST_TIMEOUT "body-too-slow" "The body came too slowly";
+        /// A body in a form that is not read.
+        unsupported UNSUPPORTED_MEDIA_TYPE "unsupported" "The body is in a form that is not read here";
+        /// A message that is kept and not understood.
+        dead_letter UNPROCESSABLE_ENTITY "dead-letter" "The message is kept and not understood";
         /// An answer took longer than it may.
         too_slow SERVICE_UNAVAILABLE "too-slow" "This took too long";
         /// The method is not one of this address.
@@ -89,6 +106,7 @@ impl Problem {
             title: "Something failed here",
             for_caller: "the server could not do this; it is not your doing".to_owned(),
             hint: Some("try again; if it stays, tell hospital IT the time of day".to_owned()),
+            letter: None,
             for_log: Some(for_log.to_string()),
         }
     }
@@ -104,6 +122,12 @@ impl Problem {
         self.hint = Some(hint.to_owned());
         self
     }
+
+    /// Names the dead letter that holds the message.
+    pub(crate) fn with_letter(mut self, letter: String, reason: &str) -> Self {
+        self.letter = Some(Box::new((letter, reason.to_owned())));
+        self
+    }
 }
 
 impl IntoResponse for Problem {
@@ -113,6 +137,7 @@ impl IntoResponse for Problem {
         if let Some(for_log) = &self.for_log {
             tracing::error!(kind = self.kind, instance, what = %for_log, "request_failed");
         }
+        let (dead_letter, reason) = self.letter.map(|letter| *letter).unzip();
         let body = ProblemBody {
             kind: self.kind.to_owned(),
             title: self.title.to_owned(),
@@ -120,6 +145,8 @@ impl IntoResponse for Problem {
             detail: self.for_caller,
             instance,
             hint: self.hint,
+            dead_letter,
+            reason,
         };
         let mut response = (self.status, Json(body)).into_response();
         let problem = HeaderValue::from_static("application/problem+json");

@@ -2,11 +2,20 @@
 
 pub(crate) mod alarms;
 pub(crate) mod audit;
+pub(crate) mod demo;
 pub(crate) mod devices;
+pub(crate) mod hand_over;
+pub(crate) mod letters;
+pub(crate) mod own;
 pub(crate) mod past;
 pub(crate) mod patients;
 pub(crate) mod people;
 pub(crate) mod places;
+pub(crate) mod places_now;
 pub(crate) mod posts;
+pub(crate) mod refusals;
 pub(crate) mod session;
+pub(crate) mod settings;
 pub(crate) mod system;
+pub(crate) mod timeline;
+pub(crate) mod trail;

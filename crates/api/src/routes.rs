@@ -51,6 +51,10 @@ pub(crate) enum Scope {
     Alarm,
     /// The device `{id}` of the path.
     Device,
+    /// The hand-over `{id}` of the path.
+    HandOver,
+    /// The patient whose login the caller's is.
+    Own,
 }
 
 /// One row of the table.
@@ -156,18 +160,28 @@ pub(crate) const BASE: &str = "/api/v1";
 /// Every route below [`BASE`], from one place.
 pub(crate) fn table() -> Vec<Route> {
     use crate::rest::{
-        alarms, audit, devices, past, patients, people, places, posts, session, system,
+        alarms, audit, demo, devices, hand_over, letters, own, past, patients, people, places,
+        places_now, posts, refusals, session, settings, system, timeline, trail,
     };
     [
         session::routes(),
         places::routes(),
+        places_now::routes(),
+        settings::routes(),
+        hand_over::routes(),
+        own::routes(),
         patients::routes(),
         past::routes(),
+        timeline::routes(),
         posts::routes(),
         alarms::routes(),
+        demo::routes(),
         devices::routes(),
+        refusals::routes(),
+        letters::routes(),
         people::routes(),
         audit::routes(),
+        trail::routes(),
         system::routes(),
         crate::ws::routes(),
     ]

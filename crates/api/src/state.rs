@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
@@ -16,7 +17,10 @@ use transport::{Revocations, mqtt::MqttHandle};
 
 use crate::{
     auth::Auth,
+    demo_desk::DemoDesk,
+    device::Doors,
     limits::{FEEDS_MAX, FEEDS_OF_A_SESSION_MAX},
+    warden::Warden,
 };
 
 /// What differs between a demo, a test and a hospital.
@@ -50,6 +54,8 @@ pub struct ApiParts {
     pub revocations: Revocations,
     /// The device profiles by name.
     pub profiles: Arc<BTreeMap<String, Profile>>,
+    /// The data directory, whose size the system page shows.
+    pub data: PathBuf,
     pub config: Config,
 }
 
@@ -65,13 +71,19 @@ pub struct Api {
     pub(crate) mqtt: Option<MqttHandle>,
     pub(crate) revocations: Revocations,
     pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
+    pub(crate) data: PathBuf,
     pub(crate) config: Config,
     pub(crate) auth: Auth,
+    /// What the devices' listener shares.
+    pub(crate) doors: Doors,
+    /// What was carried out of what is decided about devices.
+    pub(crate) warden: Warden,
     /// A place for each open feed.
     pub(crate) feeds: Arc<Semaphore>,
     /// How many feeds each session has open.
     pub(crate) feeds_of: FeedsOf,
     pub(crate) counts: Counts,
+    demo_desk: DemoDesk,
     stop: watch::Sender<bool>,
 }
 
@@ -150,13 +162,22 @@ impl Api {
             mqtt: parts.mqtt,
             revocations: parts.revocations,
             profiles: parts.profiles,
+            data: parts.data,
             config: parts.config,
             auth,
+            doors: Doors::default(),
             feeds,
+            warden: Warden::default(),
             feeds_of: FeedsOf::default(),
             counts: Counts::default(),
+            demo_desk: DemoDesk::default(),
             stop: watch::Sender::new(false),
         })
+    }
+
+    /// Where screens of a demo ask for something to happen.
+    pub fn demo_desk(&self) -> DemoDesk {
+        self.demo_desk.clone()
     }
 
     /// Ends the listeners and feeds: what was begun is finished, nothing new is taken.

@@ -1,11 +1,18 @@
 //! The whole of it, against the real engine and journal, over real sockets.
 
 mod browser;
+mod demo;
+mod device;
+mod devices;
 mod feed;
 mod house;
+mod limits;
+mod own;
 mod patients;
 mod people;
+mod shifts;
 mod sign_in;
 mod surface;
 mod table;
+mod timeline;
 mod waves;

@@ -30,13 +30,14 @@ use tokio::{
 
 use crate::{
     Api,
+    allowance::Allowance,
     dto::{
         feed::{Beat, Delta, FeedSays, PageSays, hello, wave_frame},
         words::read_time,
     },
     extract::Asked,
     guard::{Caller, parse, patient_resource, who},
-    limits::{FRAME_WITHIN, WISH_LEN_MAX},
+    limits::{FRAME_WITHIN, WISH_EVERY, WISH_LEN_MAX, WISHES_AT_ONCE_MAX},
     problem::Problem,
     routes::{Access, Route, Scope},
     state::FeedOf,
@@ -102,6 +103,7 @@ async fn open(
     let feed = Feed {
         stop: api.stopping(),
         directory: api.engine.directory(),
+        wishes: Allowance::new(WISHES_AT_ONCE_MAX, WISH_EVERY, api.clock.now()),
         api,
         caller,
         unit,
@@ -180,6 +182,8 @@ struct Feed {
     reader: FeedReader,
     directory: Arc<Directory>,
     stop: watch::Receiver<bool>,
+    /// How often the page may change its mind.
+    wishes: Allowance,
     _places: (OwnedSemaphorePermit, FeedOf),
 }
 
@@ -293,6 +297,13 @@ impl Feed {
     }
 
     fn want(&mut self, waves: &str, patient: Option<&str>) -> Result<(), Problem> {
+        if !self.wishes.take(self.api.clock.now()) {
+            let words = format!(
+                "a page may want something else {WISHES_AT_ONCE_MAX} times at once, and then every {} ms",
+                WISH_EVERY.as_millis()
+            );
+            return Err(Problem::slow_down(words));
+        }
         self.wanted = wanted(&self.api, &self.caller, Some(waves), patient)?;
         self.reader.want(self.wanted);
         Ok(())

@@ -48,6 +48,8 @@ pub enum AlarmKind {
     NotRecording,
     /// The way from device to display takes too long.
     PipelineSlow,
+    /// What sounded while nothing was recorded may be missing from the record.
+    RecordGap,
     /// A waveform arrives with holes.
     WaveGap,
 }
@@ -110,6 +112,7 @@ impl AlarmKind {
             Self::BatteryNearlyEmpty,
             Self::NotRecording,
             Self::PipelineSlow,
+            Self::RecordGap,
             Self::WaveGap,
         ];
         others.into_iter().chain(scores).chain(limits)
@@ -136,6 +139,7 @@ impl AlarmKind {
             Self::BatteryNearlyEmpty => "battery_nearly_empty",
             Self::NotRecording => "not_recording",
             Self::PipelineSlow => "pipeline_slow",
+            Self::RecordGap => "record_gap",
             Self::WaveGap => "wave_gap",
         };
         word.to_owned()
@@ -165,6 +169,7 @@ impl AlarmKind {
             | Self::BatteryNearlyEmpty
             | Self::NotRecording
             | Self::PipelineSlow
+            | Self::RecordGap
             | Self::WaveGap => AlarmClass::Technical,
         }
     }
@@ -184,18 +189,20 @@ impl AlarmKind {
             | Self::LeadsOff
             | Self::BatteryNearlyEmpty
             | Self::NotRecording
-            | Self::PipelineSlow => Priority::Medium,
+            | Self::PipelineSlow
+            | Self::RecordGap => Priority::Medium,
             Self::ClockWrong | Self::DataLate | Self::BatteryLow | Self::WaveGap => Priority::Low,
         }
     }
 
-    /// Whether it outlives its condition until a person has acknowledged it (RC-023).
+    /// Whether it outlives its condition until a person has acknowledged it (RC-023, RC-027).
     pub const fn latches(self) -> bool {
         match self {
             Self::Desaturation
             | Self::Asystole
             | Self::ExtremeBradycardia
-            | Self::ExtremeTachycardia => true,
+            | Self::ExtremeTachycardia
+            | Self::RecordGap => true,
             Self::Limit(..)
             | Self::Score(_)
             | Self::DeviceSilent
@@ -232,6 +239,7 @@ impl AlarmKind {
             | Self::BatteryNearlyEmpty
             | Self::NotRecording
             | Self::PipelineSlow
+            | Self::RecordGap
             | Self::WaveGap => matches!(self.class(), AlarmClass::Physiological),
         }
     }
@@ -268,6 +276,7 @@ impl AlarmKind {
             | Self::BatteryLow
             | Self::NotRecording
             | Self::PipelineSlow
+            | Self::RecordGap
             | Self::WaveGap => false,
         }
     }
@@ -292,7 +301,8 @@ impl AlarmKind {
             | Self::ClockWrong
             | Self::DataLate
             | Self::NotRecording
-            | Self::PipelineSlow => ("MDC_EVT_NOS", 258_047),
+            | Self::PipelineSlow
+            | Self::RecordGap => ("MDC_EVT_NOS", 258_047),
         };
         EventCode { reference, number }
     }
@@ -316,11 +326,13 @@ impl AlarmKind {
             Self::BatteryNearlyEmpty => format!("{source} battery nearly empty"),
             Self::NotRecording => "Not recording".to_owned(),
             Self::PipelineSlow => "Screens behind".to_owned(),
+            Self::RecordGap => "Record incomplete".to_owned(),
             Self::WaveGap => format!("{source} waveform with gaps"),
         };
         let added = match *facts {
-            Facts::Level { vital, value_thousandths, .. } => {
-                write!(title, " {}", amount(vital, value_thousandths))
+            Facts::Level { vital, value_thousandths, limit_thousandths } => {
+                let shown = self.shown(vital, value_thousandths, limit_thousandths);
+                write!(title, " {shown} {}", unit_words(vital))
             }
             Facts::Total { points } => write!(title, " {points}"),
             Facts::Bare | Facts::Lasting(_) | Facts::ClockOff { .. } | Facts::Red(_) => Ok(()),
@@ -352,6 +364,19 @@ impl AlarmKind {
         }
     }
 
+    /// The value as screens print it; with a decimal more if rounding would hide that it
+    /// lies beyond its limit.
+    fn shown(self, vital: Vital, value_thousandths: i64, limit_thousandths: i64) -> String {
+        let step = resolution(vital);
+        let whole =
+            value_thousandths.saturating_add(step / 2).div_euclid(step).saturating_mul(step);
+        let is_hidden = match self.breach() {
+            "below" => value_thousandths < limit_thousandths && whole >= limit_thousandths,
+            _ => value_thousandths > limit_thousandths && whole <= limit_thousandths,
+        };
+        digits(vital, if is_hidden { value_thousandths } else { whole })
+    }
+
     /// On which side of its limit the trouble lies; the value itself may be on its way back.
     const fn breach(self) -> &'static str {
         match self {
@@ -370,6 +395,7 @@ impl AlarmKind {
             | Self::DataLate
             | Self::NotRecording
             | Self::PipelineSlow
+            | Self::RecordGap
             | Self::WaveGap => "against",
         }
     }
@@ -381,6 +407,7 @@ impl AlarmKind {
             Self::DeviceSilent if span < Duration::from_secs(1) => "connection lost".to_owned(),
             Self::DeviceSilent => format!("no data for {whole}"),
             Self::DataLate | Self::PipelineSlow => format!("{} behind", spoken(span)),
+            Self::RecordGap => format!("nothing was recorded for {whole} before a restart"),
             Self::Limit(..)
             | Self::Desaturation
             | Self::ExtremeBradycardia
@@ -452,14 +479,29 @@ const fn input_words(input: news2::Input) -> &'static str {
     }
 }
 
-/// The number with its unit as the ward writes it.
-fn amount(vital: Vital, thousandths: i64) -> String {
-    let unit = match vital.unit() {
+/// The steps in which a ward reads a vital, in thousandths of its unit.
+const fn resolution(vital: Vital) -> i64 {
+    match vital {
+        Vital::Temperature => 100,
+        Vital::BatteryLevel
+        | Vital::DiastolicPressure
+        | Vital::Glucose
+        | Vital::HeartRate
+        | Vital::MeanPressure
+        | Vital::PulseRate
+        | Vital::RespiratoryRate
+        | Vital::Saturation
+        | Vital::SystolicPressure => 1_000,
+    }
+}
+
+/// The unit as the ward writes it.
+fn unit_words(vital: Vital) -> &'static str {
+    match vital.unit() {
         "mm[Hg]" => "mmHg",
         "Cel" => "°C",
         other => other,
-    };
-    format!("{} {unit}", digits(vital, thousandths))
+    }
 }
 
 /// Whole where the value is whole, else with one decimal; temperatures always with one.

@@ -182,6 +182,42 @@ pub fn defaults() -> impl Iterator<Item = LimitSet> {
     })
 }
 
+/// Where a limit that holds was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// For this patient.
+    Patient,
+    /// For patients of this age in the care unit.
+    AgeBand,
+    /// For everybody in the care unit.
+    CareUnit,
+    /// By nobody: [`defaults`].
+    BuiltIn,
+}
+
+/// What was set for one vital of one patient, layer by layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layers {
+    /// For this patient.
+    pub patient: Option<LimitSet>,
+    /// For patients of this age in the care unit.
+    pub age_band: Option<LimitSet>,
+    /// For everybody in the care unit.
+    pub care_unit: Option<LimitSet>,
+}
+
+/// The limits that hold: the nearest to the patient that somebody set, else the defaults;
+/// `None` for a vital that nobody limits. A layer counts whole: its silent side stays silent.
+pub fn in_force(layers: &Layers, vital: Vital) -> Option<(LimitSet, Layer)> {
+    let set = [
+        (layers.patient, Layer::Patient),
+        (layers.age_band, Layer::AgeBand),
+        (layers.care_unit, Layer::CareUnit),
+    ];
+    let nearest = set.into_iter().find_map(|(set, layer)| Some((set?, layer)));
+    nearest.or_else(|| defaults().find(|it| it.vital == vital).map(|it| (it, Layer::BuiltIn)))
+}
+
 /// Where the extreme levels come from (clinical reference, section 1.4).
 pub const EXTREMES: Edition = Edition::first(
     "extreme levels",

@@ -74,7 +74,10 @@ pub fn rule(kind: AlarmKind, cadence: Option<Duration>) -> Rule {
         // These look at silence, lateness or ourselves: what they see is of now.
         AlarmKind::NoSignal | AlarmKind::PipelineSlow => (5, NEVER_OLD),
         AlarmKind::ClockWrong | AlarmKind::DataLate => (30, NEVER_OLD),
-        AlarmKind::DeviceSilent | AlarmKind::NotRecording | AlarmKind::WaveGap => (0, NEVER_OLD),
+        AlarmKind::DeviceSilent
+        | AlarmKind::NotRecording
+        | AlarmKind::RecordGap
+        | AlarmKind::WaveGap => (0, NEVER_OLD),
     };
     made(kind.priority(), kind.latches(), Duration::from_secs(delay_s), max_age)
 }

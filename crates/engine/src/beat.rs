@@ -10,6 +10,7 @@ pub const PROFILE: &str = "watchdog";
 /// The leaf of its topic after `up/`.
 pub const LEAF: &str = "event";
 
+// RC-048
 /// The message for beat number `seq`, sent at `at`.
 pub fn payload(seq: u64, at: Timestamp) -> Vec<u8> {
     format!("beat {seq} {}", at.unix_nanos()).into_bytes()

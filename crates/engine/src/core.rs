@@ -33,10 +33,12 @@ mod covers;
 mod deadlines;
 mod ecg;
 mod facts;
+mod fleet;
 mod machine;
 mod news;
 mod out;
 mod readings;
+mod reports;
 mod restore;
 mod rows;
 mod technical;
@@ -49,6 +51,7 @@ pub use alarms::{About, AlarmKey};
 pub(crate) use out::DecidedOf;
 pub use out::{Out, OutcomeOf, PointOf, WaveOf};
 pub use restore::RestoreError;
+pub(crate) use rows::ROOM as ROWS_OF_AN_EFFECT;
 
 use alarms::Alarms;
 use changes::Changes;
@@ -170,6 +173,8 @@ pub struct Core {
     devices: BTreeMap<DeviceId, DeviceRun>,
     patients: BTreeMap<PatientId, news::PatientRun>,
     sites: BTreeMap<SiteId, technical::SiteRun>,
+    /// What devices say about themselves.
+    reports: BTreeMap<DeviceId, view::DeviceReport>,
     recording: view::Recording,
     /// Since when silence counts: the last start after a pause.
     listening_since: Timestamp,
@@ -191,6 +196,7 @@ impl PartialEq for Core {
             && self.devices == other.devices
             && self.patients == other.patients
             && self.sites == other.sites
+            && self.reports == other.reports
             && self.recording == other.recording
             && self.listening_since == other.listening_since
             && self.alarms == other.alarms
@@ -211,6 +217,7 @@ impl Core {
             devices: BTreeMap::new(),
             patients: BTreeMap::new(),
             sites: BTreeMap::new(),
+            reports: BTreeMap::new(),
             recording: view::Recording::Yes,
             listening_since: Timestamp::default(),
             alarms: Alarms::default(),
@@ -348,6 +355,10 @@ impl Core {
             Body::Readings(readings) => self.take_readings(&readings, received_at, turn),
             Body::Wave(wave) => self.take_wave(&wave, received_at, turn),
             Body::Upward(upward) => self.take_upward(&upward, received_at, turn),
+            Body::Event(event) => self.take_event(&event, received_at, turn),
+            Body::State(state) => self.take_state(&state, received_at, turn),
+            Body::Config(config) => self.take_config(&config, received_at, turn),
+            Body::CommandResult(result) => self.take_result(&result, turn),
             Body::Presence(presence) => self.take_presence(&presence, turn),
             Body::Command(command) => {
                 let (actor, wish) = (command.actor, Arc::new(command.wish));
@@ -363,8 +374,16 @@ impl Core {
                 self.heard(duplicate.device, turn);
             }
             Body::Audit(entry) => self.audit_row(entry, received_at, turn),
+            Body::Replayed(replayed) => self.replayed_row(replayed, received_at, turn),
             // Sessions belong to the door, heads and parts to the journal itself.
-            Body::ClockStep(_) | Body::MqttSession(_) | Body::SegmentHead(_) | Body::Part(_) => {}
+            Body::TurnedAway(_)
+            | Body::ClockStep(_)
+            | Body::MqttSession(_)
+            | Body::MqttRetained(_)
+            | Body::MqttQueued(_)
+            | Body::MqttNote(_)
+            | Body::SegmentHead(_)
+            | Body::Part(_) => {}
         }
     }
 
@@ -398,7 +417,7 @@ impl Core {
             Decision::Alarm(changed) => self.alarm_changed(turn, decided, changed),
             Decision::Called(called) => self.called(turn, decided, called),
             Decision::Weighed(weighed) => self.weighed(turn, weighed),
-            Decision::Scored(scored) => self.scored(scored),
+            Decision::Scored(scored) => self.scored(turn, decided, scored),
             Decision::TimePassed(to) => self.advance(turn, (*to).max(self.now)),
             Decision::Noticed(notice) => self.noticed(turn, *notice),
         }

@@ -5,17 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::record::Session;
+use ::record::{Actor, Session};
+use care::limit::{Layer, Layers, in_force};
 use model::{
-    Assignment, Association, Bed, BedId, CareUnit, CareUnitId, Certificate, CertificateId, Device,
-    DeviceId, Encounter, LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Room, RoomId,
-    SessionId, Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
+    AgeBand, Assignment, Association, Bed, BedId, Binding, CareUnit, CareUnitId, Certificate,
+    CertificateId, CommandId, Device, DeviceId, Encounter, HandOver, HandOverId, LimitSet, Org,
+    OrgId, PartitionId, Patient, PatientId, Post, Room, RoomId, SessionId, Site, SiteId, Staff,
+    StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
 };
 
 mod apply;
 mod check;
+mod fleet;
+mod hand_over;
 
 pub(crate) use check::Check;
+pub use fleet::{Answered, Claim, CommandState, ConfigState};
 
 /// A one-time link for a user without a password; only the token's hash is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,28 @@ pub(crate) use check::Check;
 pub struct Invitation {
     pub user: UserId,
     pub expires_at: Timestamp,
+}
+
+/// Limits with who set them and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Setting {
+    pub limits: LimitSet,
+    pub by: Actor,
+    pub at: Timestamp,
+}
+
+/// For whom a care unit's limits hold: all ages, or those of a band.
+pub type UnitLimitKey = ((CareUnitId, Option<AgeBand>), Vital);
+
+/// A hand-over and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct HandOverState {
+    pub hand_over: HandOver,
+    pub offered_at: Timestamp,
+    /// Whether it was accepted, and when it was over.
+    pub ended: Option<(bool, Timestamp)>,
 }
 
 /// Everything that commands have put down, with the answers that others ask of it.
@@ -59,7 +86,22 @@ pub struct Directory {
     /// Who holds each post, ever since.
     pub assignments: BTreeMap<Post, Vec<Assignment>>,
     /// Limits that a person set; where there are none the defaults hold.
-    pub limits: BTreeMap<(PatientId, Vital), LimitSet>,
+    pub limits: BTreeMap<(PatientId, Vital), Setting>,
+    /// Limits of care units; a patient's own go before them.
+    pub unit_limits: BTreeMap<UnitLimitKey, Setting>,
+    /// The band of a patient's age when they were registered or last lay down in a bed, so
+    /// that no birthday changes a limit unseen.
+    pub age_bands: BTreeMap<PatientId, AgeBand>,
+    /// Hand-overs that are open, and those that were over within a day.
+    pub hand_overs: BTreeMap<HandOverId, HandOverState>,
+    /// Commands to devices; of each device the latest are kept.
+    pub commands: BTreeMap<CommandId, CommandState>,
+    /// The configuration that each device shall have.
+    pub configs: BTreeMap<DeviceId, ConfigState>,
+    /// Which gateway speaks for each device, ever since.
+    pub bindings: BTreeMap<DeviceId, Vec<Binding>>,
+    /// Codes by which somebody who has a device in hand puts it in service; the last of each.
+    pub claims: BTreeMap<[u8; 32], Claim>,
     pub(crate) now_holds: Current,
 }
 
@@ -74,6 +116,7 @@ pub(crate) struct Current {
     session_by_token: BTreeMap<[u8; 32], SessionId>,
     rooms_of: BTreeMap<CareUnitId, BTreeSet<RoomId>>,
     beds_of: BTreeMap<RoomId, BTreeSet<BedId>>,
+    gateway_of: BTreeMap<DeviceId, DeviceId>,
 }
 
 impl Directory {
@@ -203,10 +246,47 @@ impl Directory {
         (now < invitation.expires_at).then_some(user)
     }
 
-    /// The limits that a person set for a patient, in the order of vitals.
-    pub fn limits_of(&self, patient: PatientId) -> impl Iterator<Item = &LimitSet> + '_ {
-        let vitals = Vital::ALL.iter();
-        vitals.filter_map(move |vital| self.limits.get(&(patient, *vital)))
+    /// The limits that hold for a vital of a patient, where they were set, and who set them.
+    pub fn limits_in_force(
+        &self,
+        patient: PatientId,
+        vital: Vital,
+    ) -> Option<(LimitSet, Layer, Option<Setting>)> {
+        let unit = self.care_unit_of(patient);
+        let of_unit = |band| self.unit_limits.get(&((unit?, band), vital));
+        let own = self.limits.get(&(patient, vital));
+        let of_band = self.age_bands.get(&patient).and_then(|band| of_unit(Some(*band)));
+        let of_all = of_unit(None);
+        let limits = |setting: Option<&Setting>| setting.map(|it| it.limits);
+        let layers =
+            Layers { patient: limits(own), age_band: limits(of_band), care_unit: limits(of_all) };
+        let (set, layer) = in_force(&layers, vital)?;
+        let setting = match layer {
+            Layer::Patient => own,
+            Layer::AgeBand => of_band,
+            Layer::CareUnit => of_all,
+            Layer::BuiltIn => None,
+        };
+        Some((set, layer, setting.copied()))
+    }
+
+    /// The posts that a member of staff holds now.
+    pub fn posts_of(&self, staff: StaffId) -> impl Iterator<Item = Post> + '_ {
+        let held = self.now_holds.holder_of.iter();
+        held.filter(move |(_, holder)| **holder == staff).map(|(post, _)| *post)
+    }
+
+    /// The care unit that a post belongs to.
+    pub fn care_unit_of_post(&self, post: Post) -> Option<CareUnitId> {
+        match post {
+            Post::Bed(bed) => self.care_unit_of_bed(bed),
+            Post::Charge(unit) => Some(unit),
+        }
+    }
+
+    /// The login of a patient, if they have one.
+    pub fn user_of_patient(&self, patient: PatientId) -> Option<&User> {
+        self.users.values().find(|user| user.patient == Some(patient))
     }
 
     /// The certificates of a device, in the order of their ids.

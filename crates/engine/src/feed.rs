@@ -157,6 +157,7 @@ impl Inner {
         }
         self.alarms_waiting += delta.alarms.len();
         self.deltas.push_back(Arc::clone(delta));
+        // RC-041
         if self.alarms_waiting > READER_ALARMS_MAX {
             self.start_again();
         } else if self.deltas.len() > READER_DELTAS_MAX {
@@ -178,6 +179,7 @@ impl Inner {
         (one.cursor, one.sent) = (newest.cursor, newest.sent);
         let mut numerics = BTreeMap::new();
         let (mut beds, mut scores) = (BTreeMap::new(), BTreeMap::new());
+        let mut reports = BTreeMap::new();
         for delta in &self.deltas {
             one.alarms.extend(delta.alarms.iter().cloned());
             numerics.extend(
@@ -185,11 +187,13 @@ impl Inner {
             );
             beds.extend(delta.beds.iter().map(|it| (it.bed, it.clone())));
             scores.extend(delta.news2.iter().map(|it| (it.patient, it.clone())));
+            reports.extend(delta.reports.iter().map(|it| (it.device, it.clone())));
             one.charge = delta.charge.or(one.charge);
         }
         one.numerics = numerics.into_values().collect();
         one.beds = beds.into_values().collect();
         one.news2 = scores.into_values().collect();
+        one.reports = reports.into_values().collect();
         self.deltas = VecDeque::from([Arc::new(one)]);
     }
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::record::Position;
-use model::{AlarmId, CareUnitId, PatientId};
+use model::{AlarmId, CareUnitId, DeviceId, PatientId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     feed::{FeedReader, FeedStart},
     record::{Reason, Refusal},
     status::EngineStatus,
-    view::{Alarm, AlarmScope, Board, PatientPage},
+    view::{Alarm, AlarmScope, Board, DeviceReport, PatientPage},
 };
 
 /// What became of a command that was granted.
@@ -33,6 +33,7 @@ pub(crate) enum Question {
     PatientPage(PatientId, oneshot::Sender<Option<PatientPage>>),
     Alarms(AlarmScope, oneshot::Sender<Vec<Alarm>>),
     Alarm(AlarmId, oneshot::Sender<Option<Alarm>>),
+    Reports(Vec<DeviceId>, oneshot::Sender<Vec<DeviceReport>>),
     Feed(CareUnitId, FeedStart, oneshot::Sender<Option<FeedReader>>),
     Outcome(Position, oneshot::Sender<Result<Outcome, Refusal>>),
     Stop(oneshot::Sender<()>),
@@ -87,6 +88,7 @@ impl EngineHandle {
         self.ask(|answer| Question::PatientPage(patient, answer)).await.flatten()
     }
 
+    // RC-042
     /// Standing alarms, most urgent and then newest first; `None` if the engine has stopped,
     /// which is not the same as no alarm.
     pub async fn alarms(&self, scope: AlarmScope) -> Option<Vec<Alarm>> {
@@ -96,6 +98,12 @@ impl EngineHandle {
     /// One alarm, standing or lately ended; older ones are in the records.
     pub async fn alarm(&self, alarm: AlarmId) -> Option<Alarm> {
         self.ask(|answer| Question::Alarm(alarm, answer)).await.flatten()
+    }
+
+    /// What these devices said last about themselves; those that never did are left out.
+    /// `None` if the engine has stopped.
+    pub async fn device_reports(&self, devices: Vec<DeviceId>) -> Option<Vec<DeviceReport>> {
+        self.ask(|answer| Question::Reports(devices, answer)).await
     }
 
     /// A live feed of a care unit; `None` if there is no such care unit.

@@ -16,6 +16,8 @@ pub const QUESTIONS_MAX: usize = 1_024;
 pub const BATCHES_BEHIND_MAX: usize = 8_192;
 /// Groups of decisions whose sync is awaited at a time.
 pub const DECISIONS_IN_FLIGHT_MAX: usize = 65_536;
+/// Turns of decisions in one group for the journal.
+pub const TURNS_OF_A_GROUP_MAX: usize = 256;
 /// Ended alarms that the loop still answers for; older ones are in the records.
 pub const ENDED_ALARMS_KEPT_MAX: usize = 512;
 /// Acts of charting that are kept for each patient's page.
@@ -25,9 +27,11 @@ pub const LATENCIES_KEPT_MAX: usize = 4_096;
 /// Answers to commands that wait for somebody to ask, before the oldest are forgotten.
 pub const OUTCOMES_KEPT_MAX: usize = 16_384;
 /// Journal bytes after which a checkpoint is made.
-pub const CHECKPOINT_BYTES: u64 = 64 << 20;
+pub const CHECKPOINT_BYTES: u64 = 32 << 20;
 /// Time after which a checkpoint is made.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
+/// After a checkpoint that failed the next one is tried no sooner.
+pub const CHECKPOINT_AGAIN: Duration = Duration::from_secs(5);
 /// An observation may be charted this long after it was made.
 pub const CHARTING_AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// An instant that a person names may lie this far ahead of our clock, as screens round.
@@ -40,3 +44,16 @@ pub const TEXT_LEN_MAX: usize = 200;
 pub const WORDS_LEN_MAX: usize = 4_096;
 /// Waveform channels of one device that are followed; further ones reach only the series.
 pub const CHANNELS_OF_A_DEVICE_MAX: usize = 32;
+/// Events of a device that its view shows; all of them are in the journal.
+pub const EVENTS_SHOWN_MAX: usize = 20;
+
+/// For how long a hand-over that is over can still be read on screens; the records keep it.
+pub const HAND_OVER_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// The most posts of one hand-over.
+pub const HAND_OVER_POSTS_MAX: usize = 100;
+/// Commands of one device that the loop still knows; older ones are in its life.
+pub const COMMANDS_OF_A_DEVICE_MAX: usize = 20;
+/// The longest configuration of a device, in bytes.
+pub const CONFIG_LEN_MAX: usize = 16 << 10;
+/// The longest time for which a claim code may be used.
+pub const CLAIM_LASTS_MAX: Duration = Duration::from_secs(30 * 86_400);

@@ -87,6 +87,14 @@ pub enum Notice {
         /// When it was processed.
         at: Timestamp,
     },
+    /// An earlier run ended while it was not recording: what it decided and sounded then
+    /// may be in no journal.
+    Unrecorded {
+        /// Since when it had not recorded.
+        since: Timestamp,
+        /// When this run began, at the latest.
+        until: Timestamp,
+    },
 }
 
 /// Evidence that one alarm gives to another.

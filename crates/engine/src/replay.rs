@@ -54,6 +54,11 @@ impl Ahead {
         }
     }
 
+    /// Whether everything up to here was decided, and stands in the journal.
+    pub(crate) fn has_decided(&self, offset: LogOffset) -> bool {
+        offset <= self.last_cause
+    }
+
     /// Frames of decisions that could not be read.
     pub const fn unreadable(&self) -> u64 {
         self.unreadable
@@ -77,6 +82,7 @@ impl Ahead {
         own.flatten().unwrap_or_default()
     }
 
+    // RC-033
     /// Takes one record of the second pass: as it was decided then, or live if nobody decided on it yet.
     pub fn take(&mut self, core: &mut Core, record: &Record, out: &mut Out) {
         if record.frame.kind >= ::record::DECISIONS_FROM {

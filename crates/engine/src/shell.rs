@@ -5,11 +5,12 @@
 //! thread, and if that falls hopelessly behind they are given up until a restart,
 //! which makes them again from the journal.
 
-use std::{future::pending, sync::Arc};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use model::Timestamp;
 use store::{
-    Clock, Condition, Followed, Follower, Journal, LogOffset, ReadError, Records, Series, WhyNot,
+    Clock, Condition, Followed, Follower, Journal, LogOffset, Pacer, ReadError, Records, Series,
+    WhyNot,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -20,7 +21,7 @@ use crate::{
     core::{Core, Cut, Out, Setup},
     feed::Publisher,
     handle::{EngineHandle, Question, Shown},
-    limits::{CHECKPOINT_BYTES, CHECKPOINT_EVERY, QUESTIONS_MAX},
+    limits::{CHECKPOINT_AGAIN, CHECKPOINT_BYTES, CHECKPOINT_EVERY, QUESTIONS_MAX},
     record::Notice,
     view::{Cursor, Recording},
 };
@@ -28,6 +29,7 @@ use crate::{
 mod answers;
 mod appends;
 mod gauges;
+mod held;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ pub use start::StartError;
 use answers::Answers;
 use appends::Appends;
 use gauges::Gauges;
+use held::Held;
 use writer::{Job, WriterHandle, Wrote};
 
 /// What the engine works with.
@@ -81,8 +84,14 @@ pub struct Engine {
     questions: mpsc::Receiver<Question>,
     answers: Answers,
     appends: Appends,
+    held: Held,
+    pacer: Pacer,
     writer: WriterHandle,
     gauges: Gauges,
+    /// The clock's steps forward that were taken account of.
+    caught_up: Duration,
+    /// Says in the background that everything unrecorded was told.
+    telling: Option<JoinHandle<()>>,
     /// When the last tick was, so that a deadline in the past cannot spin.
     ticked_at: Timestamp,
     checkpoint: Checkpoint,
@@ -95,6 +104,8 @@ struct Checkpoint {
     made_at: Timestamp,
     under_way: bool,
     wanted: bool,
+    /// The last one failed; the next is tried no sooner.
+    not_before: Timestamp,
 }
 
 /// What woke the loop.
@@ -109,7 +120,7 @@ enum Woken {
 }
 
 /// A tick follows the one before by at least this much.
-const TICK_MIN: std::time::Duration = std::time::Duration::from_millis(1);
+const TICK_MIN: Duration = Duration::from_millis(1);
 
 impl Engine {
     /// Reads the past and starts the loop. Returns once everything that is in the journal is in the state.
@@ -130,14 +141,15 @@ impl Engine {
             start::read_past(&journal, &series, &records, setup)
         });
         let past = past.await.map_err(|_| StartError::Interrupted)??;
-        let now = clock.now();
+        let (now, caught_up) = (clock.now(), clock.caught_up());
         let began = Cursor(u64::try_from(now.unix_nanos()).unwrap_or(0));
         let (ask, questions) = mpsc::channel(QUESTIONS_MAX);
         let shown = Arc::new(Shown::default());
         let follower = journal.follow(past.came_to);
         let condition = journal.condition();
-        let writer = WriterHandle::start(series, records, cut == Some(Cut::Series))
-            .map_err(StartError::Thread)?;
+        let writer =
+            WriterHandle::start(series, records, cut == Some(Cut::Series), past.is_lacking)
+                .map_err(StartError::Thread)?;
         let mut engine = Self {
             follower,
             condition,
@@ -151,25 +163,30 @@ impl Engine {
             questions,
             answers: Answers::default(),
             appends: Appends::new(journal.clone()),
+            held: Held::default(),
+            pacer: journal.pace(past.came_to),
             writer,
             gauges: Gauges::new(now),
+            caught_up,
+            telling: None,
             ticked_at: now,
             checkpoint: Checkpoint {
                 at: past.checkpoint,
                 made_at: now,
                 under_way: false,
                 wanted: false,
+                not_before: now,
             },
             journal,
             clock,
         };
-        if now < engine.core.now() {
-            let behind_s = engine.core.now().since(now).as_secs();
-            tracing::warn!(behind_s, "clock_behind_the_journal_and_deadlines_wait_for_it");
-        }
         if now.since(engine.core.now()) > start::PAUSE_MIN {
             // While nobody listened nobody was silent.
             engine.core.notice(Notice::Listening { at: now }, &mut engine.out);
+        }
+        if let Some(since) = engine.journal.unrecorded_since() {
+            let notice = Notice::Unrecorded { since: since.min(now), until: now };
+            engine.core.notice(notice, &mut engine.out);
         }
         // A crash between two notices left the state with what was so then.
         engine.condition_changed();
@@ -180,8 +197,8 @@ impl Engine {
     }
 
     async fn run(mut self) -> EngineEnd {
-        let second = self.clock.wall_duration(std::time::Duration::from_secs(1));
-        let mut seconds = tokio::time::interval(second.max(std::time::Duration::from_millis(100)));
+        let second = self.clock.wall_duration(Duration::from_secs(1));
+        let mut seconds = tokio::time::interval(second.max(Duration::from_millis(100)));
         seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let wake = self.core.next_deadline().map(|due| due.max(self.ticked_at.after(TICK_MIN)));
@@ -241,13 +258,15 @@ impl Engine {
             Woken::Condition => self.condition_changed(),
             Woken::Deadline => self.tick(),
             Woken::Second => {
-                let now = self.clock.now();
+                let now = self.now();
                 if *self.condition.borrow() == Condition::Recording {
                     self.appends.retry();
                 }
                 if self.appends.dropped() > 0 && self.core.recording().is_on() {
                     self.condition_changed();
                 }
+                self.tell(now);
+                self.told_unrecorded();
                 self.show_status(now);
                 self.checkpoint_if_due(now);
             }
@@ -255,8 +274,35 @@ impl Engine {
         None
     }
 
-    fn follow(&mut self, followed: Followed) {
+    // RC-035
+    /// What time it is. While the clock stood still, in a sleep of the machine, nobody was
+    /// silent, as nobody listened.
+    fn now(&mut self) -> Timestamp {
         let now = self.clock.now();
+        let caught_up = self.clock.caught_up();
+        let step = caught_up.saturating_sub(self.caught_up);
+        self.caught_up = caught_up;
+        if step > start::PAUSE_MIN {
+            tracing::warn!(step_s = step.as_secs(), "clock_stepped_forward");
+            self.core.notice(Notice::Listening { at: now }, &mut self.out);
+        }
+        now
+    }
+
+    /// Lets the journal forget a trouble once all that followed from it is durable.
+    fn told_unrecorded(&mut self) {
+        let is_recording = *self.condition.borrow() == Condition::Recording;
+        let is_over = is_recording && self.appends.is_settled() && !self.appends.is_waiting();
+        let is_idle = self.telling.as_ref().is_none_or(JoinHandle::is_finished);
+        if let Some(since) = self.journal.unrecorded_since().filter(|_| is_over && is_idle) {
+            let journal = self.journal.clone();
+            let tell = move || journal.told_unrecorded(since);
+            self.telling = Some(tokio::task::spawn_blocking(tell));
+        }
+    }
+
+    fn follow(&mut self, followed: Followed) {
+        let now = self.now();
         match followed {
             Followed::Durable(records) => {
                 for record in records.iter() {
@@ -264,34 +310,44 @@ impl Engine {
                     self.core.step(record, &mut self.out);
                 }
             }
+            // RC-030
             Followed::Provisional(records) => {
                 for record in records.iter() {
-                    self.appends.unsettled(record.frame.position, self.core.cause());
+                    let position = record.frame.position;
+                    self.appends.unsettled(position, self.core.cause());
                     self.core.step(record, &mut self.out);
+                    self.held.keep(position, &mut self.out);
                 }
             }
             Followed::Confirmed(records) => {
                 for record in records.iter() {
                     self.appends.confirmed(record);
+                    for job in self.held.confirmed(record.frame.position) {
+                        self.writer.send(job);
+                    }
                 }
             }
             Followed::Lost(records) => {
                 tracing::warn!(records = records.len(), "records_lost");
                 for record in records.iter() {
                     let position = record.frame.position;
-                    let instead = self.appends.lost(position);
+                    let (instead, moved) = self.appends.lost(position);
                     self.core.lost(position, instead);
+                    for job in self.held.lost(position, moved.as_ref()) {
+                        self.writer.send(job);
+                    }
                 }
             }
             Followed::Missed(records) => tracing::warn!(records, "provisional_records_missed"),
             Followed::Unreadable(_) => {}
         }
         self.tell(now);
+        self.pacer.came_to(self.follower.offset());
         self.checkpoint_if_due(now);
     }
 
     fn tick(&mut self) {
-        let now = self.clock.now();
+        let now = self.now();
         self.ticked_at = now;
         self.core.tick(now, &mut self.out);
         self.tell(now);
@@ -306,7 +362,7 @@ impl Engine {
             Condition::NotRecording { why: WhyNot::Full, .. } => Recording::DiskFull,
             Condition::NotRecording { why: WhyNot::Poisoned, .. } => Recording::DiskFault,
         };
-        let now = self.clock.now();
+        let now = self.now();
         self.core.notice(Notice::Recording { recording, at: now }, &mut self.out);
         if condition == Condition::Recording {
             self.appends.retry();
@@ -340,6 +396,10 @@ impl Engine {
             self.show_directory();
         }
         self.gauges.told(self.clock.now());
+        // What follows from a record that may yet be lost waits with it.
+        if let Some(cause) = self.core.cause().filter(|it| self.appends.is_unsettled(it.position)) {
+            self.held.keep(cause.position, &mut self.out);
+        }
         let _ = self.writer.send(Job::batch(&mut self.out));
         self.out.clear();
     }
@@ -361,7 +421,10 @@ impl Engine {
         status.feed_readers = u64::try_from(self.publisher.readers()).unwrap_or(u64::MAX);
         status.checkpoint_bytes = self.checkpoint.at.bytes();
         status.decisions_dropped = self.appends.dropped();
+        status.machine_ahead_ns = self.clock.machine_ahead_ns();
+        status.decisions_waiting = self.appends.waiting();
         status.derived_behind = self.writer.has_given_up();
+        (status.rows_waiting, status.derived_lacking) = self.writer.trouble();
         let mut shown = self.shown.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *shown = status;
     }
@@ -379,7 +442,8 @@ impl Engine {
     /// Hands the state to the writer; it is sealed once every decision in it is durable.
     fn make_checkpoint(&mut self, now: Timestamp) {
         let may_be_sealed = self.appends.is_settled() && self.core.recording().is_on();
-        if self.checkpoint.under_way || !may_be_sealed || self.writer.has_given_up() {
+        let waits = self.checkpoint.under_way || now < self.checkpoint.not_before;
+        if waits || !may_be_sealed || self.writer.has_given_up() {
             return;
         }
         (self.checkpoint.under_way, self.checkpoint.wanted) = (true, false);
@@ -408,7 +472,10 @@ impl Engine {
                 self.checkpoint.under_way = false;
                 tracing::info!(offset = up_to.bytes(), "checkpoint_made");
             }
-            Wrote::NotSealed => self.checkpoint.under_way = false,
+            Wrote::NotSealed => {
+                self.checkpoint.under_way = false;
+                self.checkpoint.not_before = self.clock.now().after(CHECKPOINT_AGAIN);
+            }
         }
     }
 
@@ -428,7 +495,14 @@ impl Engine {
                 _ => {}
             }
         }
-        self.make_checkpoint(self.clock.now());
+        self.told_unrecorded();
+        if let Some(telling) = self.telling.take() {
+            // If it broke off, the next start tells again.
+            let _ = telling.await;
+        }
+        let now = self.clock.now();
+        self.checkpoint.not_before = now;
+        self.make_checkpoint(now);
         while self.checkpoint.under_way {
             let wrote = self.writer.next().await;
             self.wrote(wrote);

@@ -65,8 +65,107 @@ pub struct EngineStatus {
     pub checkpoint_bytes: u64,
     /// Whether rows and points were given up until a restart, because the disk could not keep up.
     pub derived_behind: bool,
+    /// Rows that wait, because the disk of the records does not take them.
+    pub rows_waiting: u64,
+    /// Whether rows or samples are lacking until a restart makes them from the journal.
+    pub derived_lacking: bool,
+    /// Turns of decisions that sounded and are not in the journal yet.
+    pub decisions_waiting: u64,
     /// Turns of decisions that sounded and will never be in the journal.
     pub decisions_dropped: u64,
+    /// How far the machine's clock is ahead of ours, in nanoseconds; behind if negative.
+    pub machine_ahead_ns: i64,
+}
+
+/// Something about the server that a person has to look after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The stable word for it, for programs and translations.
+    pub code: &'static str,
+    /// What is so, and what to do about it.
+    pub words: String,
+}
+
+/// A difference between the clocks beyond this is told.
+const CLOCK_OFF_NS: i64 = 1_000_000_000;
+
+impl EngineStatus {
+    // RC-043
+    /// Everything that a person has to look after, the worst first; empty if all is well.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let mut troubles = Vec::new();
+        let mut tell = |holds: bool, code, words: String| {
+            if holds {
+                troubles.push(Trouble { code, words });
+            }
+        };
+        let dropped = self.decisions_dropped;
+        tell(
+            self.recording == Recording::DiskFault && dropped == 0,
+            "not_recording_fault",
+            "the disk of the journal failed and nothing is recorded; replace or mend it, then \
+             restart the server"
+                .to_owned(),
+        );
+        tell(
+            self.recording == Recording::DiskFull,
+            "not_recording_full",
+            "the disk of the journal is full and nothing is recorded; make room, and recording \
+             goes on by itself"
+                .to_owned(),
+        );
+        tell(
+            dropped > 0,
+            "decisions_dropped",
+            format!(
+                "{dropped} turns of decisions sounded and are in no journal; restart the server, \
+                 which tells every ward that its record is incomplete"
+            ),
+        );
+        tell(
+            self.decisions_waiting > 0,
+            "decisions_waiting",
+            format!(
+                "{} turns of decisions sounded and wait for the journal; do not stop the server \
+                 before they are recorded",
+                self.decisions_waiting
+            ),
+        );
+        tell(
+            self.derived_lacking || self.derived_behind,
+            "derived_lacking",
+            "lists or charts lack what the journal has; restart the server, which makes them \
+             from the journal"
+                .to_owned(),
+        );
+        tell(
+            self.rows_waiting > 0,
+            "rows_waiting",
+            format!(
+                "{} rows of lists wait for the disk of the records; make room there, and they are \
+                 written by themselves",
+                self.rows_waiting
+            ),
+        );
+        troubles.extend(self.clock_trouble());
+        troubles
+    }
+
+    fn clock_trouble(&self) -> Option<Trouble> {
+        let off_s = self.machine_ahead_ns.unsigned_abs() / 1_000_000_000;
+        if self.machine_ahead_ns > CLOCK_OFF_NS {
+            let words = format!(
+                "the machine's clock is {off_s} s ahead of the server's; if it is right, and this \
+                 lasts for more than ten seconds, restart the server"
+            );
+            return Some(Trouble { code: "clock_behind", words });
+        }
+        let words = format!(
+            "the machine's clock is {off_s} s behind what was recorded, and the server's time never \
+             goes back; if the machine's clock is wrong, set it right"
+        );
+        (self.machine_ahead_ns < -CLOCK_OFF_NS).then_some(Trouble { code: "clock_ahead", words })
+    }
 }
 
 /// The newest latencies, for percentiles.
@@ -129,6 +228,40 @@ impl Rate {
             first = first.min(*at);
         }
         if first == second { 0.0 } else { sum as f64 / (second - first) as f64 }
+    }
+}
+
+#[test]
+fn every_trouble_says_what_to_do_and_all_is_well_says_nothing() {
+    let well = EngineStatus::default();
+    assert_eq!(well.troubles(), []);
+    let off = |machine_ahead_ns| EngineStatus { machine_ahead_ns, ..well.clone() };
+    for quiet in [CLOCK_OFF_NS, -CLOCK_OFF_NS] {
+        assert_eq!(off(quiet).troubles(), []);
+    }
+    let fault = Recording::DiskFault;
+    for (status, code, does) in [
+        (EngineStatus { recording: fault, ..well.clone() }, "not_recording_fault", "restart"),
+        (
+            EngineStatus { recording: Recording::DiskFull, ..well.clone() },
+            "not_recording_full",
+            "make room",
+        ),
+        (
+            EngineStatus { recording: fault, decisions_dropped: 1, ..well.clone() },
+            "decisions_dropped",
+            "restart",
+        ),
+        (EngineStatus { decisions_waiting: 1, ..well.clone() }, "decisions_waiting", "do not stop"),
+        (EngineStatus { derived_lacking: true, ..well.clone() }, "derived_lacking", "restart"),
+        (EngineStatus { derived_behind: true, ..well.clone() }, "derived_lacking", "restart"),
+        (EngineStatus { rows_waiting: 1, ..well.clone() }, "rows_waiting", "make room"),
+        (off(CLOCK_OFF_NS + 1), "clock_behind", "restart"),
+        (off(-CLOCK_OFF_NS - 1), "clock_ahead", "set it right"),
+    ] {
+        let troubles = status.troubles();
+        let told: Vec<_> = troubles.iter().map(|it| (it.code, it.words.contains(does))).collect();
+        assert_eq!(told, [(code, true)], "{troubles:?}");
     }
 }
 

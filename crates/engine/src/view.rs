@@ -5,19 +5,23 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use ::record::Actor;
+use care::limit::Layer;
 use model::{
-    BedId, CareUnitId, Charting, DeviceId, LimitSet, MissingReason, OrgId, Patient, PatientId,
-    SiteId, StaffId, Timestamp, Vital,
+    AgeBand, BedId, CareUnitId, Charting, DeviceId, LimitSet, MissingReason, OrgId, Patient,
+    PatientId, SiteId, StaffId, Timestamp, Vital,
 };
 
 mod alarm;
 mod news;
 mod numeric;
+mod report;
 mod wave;
 
 pub use alarm::{Alarm, AlarmEnd, AlarmPhase, AlarmScope, Told, ToldAs};
 pub use news::{News2, News2Input, News2Part, PartState, Risk, Trend};
 pub use numeric::{Direction, Freshness, Grade, Numeric};
+pub use report::{DeviceReport, EventSeen};
 pub use wave::{Wave, WaveChannel, WaveSpanMark};
 
 /// How far a view or a delta has come; a feed that starts from it misses and doubles nothing.
@@ -136,12 +140,18 @@ pub struct PatientPage {
     pub now: Timestamp,
 }
 
-/// Limits that hold, and whether a person set them.
+/// Limits that hold, and where they come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it all")]
 pub struct LimitInForce {
     pub limits: LimitSet,
-    pub is_default: bool,
+    pub layer: Layer,
+    /// Of the patient.
+    pub care_unit: Option<CareUnitId>,
+    /// Of the patient.
+    pub band: Option<AgeBand>,
+    /// By whom and when, unless they are built in.
+    pub set: Option<(Actor, Timestamp)>,
 }
 
 /// One act of charting, with who wrote it.
@@ -170,6 +180,8 @@ pub struct Delta {
     pub beds: Vec<BoardBed>,
     /// Scores that changed.
     pub news2: Vec<BedNews2>,
+    /// Devices that said something about themselves, each whole.
+    pub reports: Vec<DeviceReport>,
     /// The nurse in charge, if that changed; the inner value is nobody.
     pub charge: Option<Option<StaffId>>,
     /// When the newest cause of all this was measured and received.
@@ -215,6 +227,7 @@ impl Delta {
             alarms: Vec::new(),
             beds: Vec::new(),
             news2: Vec::new(),
+            reports: Vec::new(),
             charge: None,
             sent: None,
             recording,

@@ -9,8 +9,13 @@ use protocols::{
     wave,
 };
 use record::{Body, Counted, Readings, SampleAt, Upward, WaveBlock};
+use security::covers;
 
-use crate::{clock_offset::ClockOffset, identify::DeviceRef};
+use crate::{
+    clock_offset::ClockOffset,
+    identify::DeviceRef,
+    reports::{self, Kind},
+};
 
 /// A message as it came through some door.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +36,7 @@ pub(crate) struct Undecodable {
 }
 
 impl Undecodable {
-    fn new(reason: impl Into<String>, explanation: impl ToString) -> Self {
+    pub(crate) fn new(reason: impl Into<String>, explanation: impl ToString) -> Self {
         let (reason, explanation) = (reason.into(), explanation.to_string());
         Self { reason, explanation, not_yours: false }
     }
@@ -43,25 +48,28 @@ pub(crate) fn accept(
     parcel: &Parcel<'_>,
     clock: &mut ClockOffset,
 ) -> Result<Body, Undecodable> {
+    if let Some(body) = foreign(device, parcel) {
+        return Ok(body);
+    }
     let topic = parcel.topic.parse::<Topic>().map_err(|error| Undecodable::new("topic", error))?;
     if (topic.site, topic.device) != (device.site, device.id) {
         let mine = format!("a message on `{}` came from device {}", parcel.topic, device.id);
         return Err(Undecodable { not_yours: true, ..Undecodable::new("topic:not_yours", mine) });
     }
     if topic.speaker == Speaker::Gateway {
-        let unbound = "the gateway has no bound devices; publish below the device's own topic";
-        return Err(Undecodable::new("topic:gateway", unbound));
+        let nobody = "a gateway's topic is for the devices behind it";
+        return Err(Undecodable::new("topic:gateway", nobody));
     }
     match &topic.leaf {
         Leaf::Num => numerics(device, parcel, clock),
         Leaf::Wave(channel) => wave_block(device, channel, parcel, clock),
-        Leaf::Alarm
-        | Leaf::Event
-        | Leaf::State
-        | Leaf::Log
-        | Leaf::Cfg
-        | Leaf::Raw(_)
-        | Leaf::CmdResult(_) => {
+        // Other texts are kept as they came, such as the beats of the watchdog.
+        Leaf::Event if is_map(parcel) => reports::read(device.id, Kind::Event, parcel),
+        Leaf::Log if is_map(parcel) => reports::read(device.id, Kind::Log, parcel),
+        Leaf::State => reports::read(device.id, Kind::State, parcel),
+        Leaf::Cfg => reports::read(device.id, Kind::Config, parcel),
+        Leaf::CmdResult(command) => reports::read(device.id, Kind::Result(*command), parcel),
+        Leaf::Alarm | Leaf::Event | Leaf::Log | Leaf::Raw(_) => {
             let leaf = parcel.topic.split_once("/up/").map_or("", |(_, leaf)| leaf).to_owned();
             let content_type = parcel.content_type.map(str::to_owned);
             Ok(Body::Upward(Upward {
@@ -76,6 +84,28 @@ pub(crate) fn accept(
             Err(Undecodable { not_yours: true, ..Undecodable::new("topic:down", explanation) })
         }
     }
+}
+
+/// A message on a foreign topic that the device's profile grants is kept as it came.
+fn foreign(device: &DeviceRef, parcel: &Parcel<'_>) -> Option<Body> {
+    let grants = &device.profile.grants;
+    if grants.is_empty() || parcel.topic.starts_with("wl/") {
+        return None;
+    }
+    let granted = grants.iter().any(|grant| grant.publish && covers(&grant.filter, parcel.topic));
+    granted.then(|| {
+        Body::Upward(Upward {
+            device: device.id,
+            leaf: format!("raw/{}", parcel.topic),
+            content_type: parcel.content_type.map(str::to_owned),
+            payload: parcel.payload.to_vec(),
+        })
+    })
+}
+
+/// Whether a payload sets out to be a report.
+fn is_map(parcel: &Parcel<'_>) -> bool {
+    parcel.payload.trim_ascii_start().starts_with(b"{")
 }
 
 fn numerics(
@@ -105,7 +135,7 @@ fn numerics(
     }))
 }
 
-fn relative(base_at: Timestamp, raw: RawSample) -> SampleAt {
+pub(crate) fn relative(base_at: Timestamp, raw: RawSample) -> SampleAt {
     let device_at_delta_ns = raw.device_at.nanos_after(base_at);
     SampleAt { channel: raw.channel, device_at_delta_ns, sample: raw.sample, refused: raw.refused }
 }
@@ -151,7 +181,7 @@ fn wave_block(
 ///
 /// Without its own time at sending, a device that keeps samples says nothing about
 /// its clock; one that does not keep them sent its newest sample just now.
-fn judge(
+pub(crate) fn judge(
     device: &DeviceRef,
     device_now: Option<Timestamp>,
     newest: Option<Timestamp>,

@@ -1,27 +1,38 @@
 //! `take`: what every protocol calls, and the only place where a message becomes a record.
 
+mod lines;
+mod replay;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
-use model::{Channel, DeadLetterId, DeviceId, OrgId, PartitionId, SiteId, Timestamp};
+use model::{Channel, Clock, DeadLetterId, DeviceId, OrgId, PartitionId, SiteId, Timestamp};
 use record::{Body, Counted, DeadLetter, Duplicate, Readings};
 use store::{AppendError, Durable, Entry, Journal, Ticket};
+use transport::{Presented, RefusedWhy};
 
 pub use crate::accept::Parcel as Message;
 use crate::{
     accept::{Undecodable, accept},
     clock_offset::ClockOffset,
     duplicate::{Seen, fingerprint},
+    gateway::child_of,
     identify::{DeviceRef, Registry},
+    refusals::{self, CLOCK_OFF, Incident, Refusals, clock_off},
+    reports,
+    tap::Tap,
 };
+pub use lines::{BadLines, Lines, LinesTaken};
+pub use replay::{ReplayAsked, ReplayError};
 
 /// The one door into the journal; all protocols share it.
 #[derive(Debug)]
@@ -30,6 +41,17 @@ pub struct Door {
     registry: Registry,
     /// Where the messages of strangers go: their certificate names an org, and no more.
     fallback: (OrgId, SiteId),
+    ledger: Arc<Ledger>,
+    refusals: Refusals,
+    tap: Tap,
+    /// Dead letters that were taken in after all.
+    mended: Mutex<BTreeSet<DeadLetterId>>,
+    replaying: Mutex<BTreeSet<DeadLetterId>>,
+}
+
+/// What is known of devices, and what became of messages; it outlives whoever waits for one.
+#[derive(Debug, Default)]
+struct Ledger {
     devices: Mutex<HashMap<DeviceId, Memory>>,
     counts: Counts,
 }
@@ -38,6 +60,8 @@ pub struct Door {
 struct Memory {
     clock: ClockOffset,
     seen: Seen,
+    /// Messages that are stored for the first time and not yet known to be durable.
+    pending: Pending,
 }
 
 #[derive(Debug, Default)]
@@ -121,11 +145,17 @@ pub enum Refusal {
     NotDurable(#[source] AppendError),
 }
 
+mod settling;
+
+use settling::{Pending, Settling};
+
 impl Door {
     /// A door into this journal for the devices of this registry.
     pub fn new(journal: Journal, registry: Registry, fallback: (OrgId, SiteId)) -> Self {
-        let (devices, counts) = (Mutex::default(), Counts::default());
-        Self { journal, registry, fallback, devices, counts }
+        let (refusals, tap) = (Refusals::default(), Tap::default());
+        let (mended, replaying) = (Mutex::default(), Mutex::default());
+        let ledger = Arc::default();
+        Self { journal, registry, fallback, ledger, refusals, tap, mended, replaying }
     }
 
     /// Takes one message all the way: identify, decode, accept, journal, wait for the sync.
@@ -136,11 +166,14 @@ impl Door {
         door: &str,
         message: &Message<'_>,
     ) -> Result<Durably, Refusal> {
-        let Admitted { ticket, fate, device } = self.admit(org, device, door, message);
-        let outcome = ticket.await;
-        self.settle(device, &fate, outcome.is_ok());
+        let admitted = self.admit(org, device, door, message);
+        let (outcome, fate, is_safe) = Settling::new(&self.ledger, admitted).done().await?;
         match (outcome, fate) {
             (Err(error), _) => Err(Refusal::NotDurable(error)),
+            // Whether its first copy is safe is not known yet: it may be sent again.
+            (Ok(_), Fate::Repeated { .. }) if !is_safe => {
+                Err(Refusal::NotDurable(AppendError::Busy))
+            }
             (Ok(durable), Fate::Stored { .. }) => Ok(Durably::Stored(durable)),
             (Ok(durable), Fate::Repeated { .. }) => Ok(Durably::Repeated(durable)),
             (Ok(durable), Fate::Dead { letter, why }) => {
@@ -160,55 +193,74 @@ impl Door {
         door: &str,
         message: &Message<'_>,
     ) -> Admitted {
+        self.admit_with(org, device, door, message, |_| Vec::new())
+    }
+
+    /// The same, with bodies of the door's own in the message's group; they are told whether
+    /// the message itself is written as a dead letter.
+    pub fn admit_with(
+        &self,
+        org: OrgId,
+        device: DeviceId,
+        door: &str,
+        message: &Message<'_>,
+        companions: impl FnOnce(bool) -> Vec<Body>,
+    ) -> Admitted {
         let found = match self.registry.identify(org, device) {
             Ok(found) => found,
             Err(unknown) => {
                 let partition = PartitionId::from(self.fallback.1);
                 let why = Undecodable {
-                    reason: "device:unknown".to_owned(),
+                    reason: unknown.reason().to_owned(),
                     explanation: unknown.to_string(),
                     not_yours: true,
                 };
-                return self.bury(self.fallback.0, partition, device, door, message, why);
+                let home = (self.fallback.0, partition);
+                return self.bury(home, device, door, message, why, companions(true));
             }
         };
+        let behind = match child_of(&self.registry, org, &found, message) {
+            Ok(behind) => behind,
+            Err(why) => {
+                let home = (found.org, found.partition);
+                return self.bury(home, device, door, message, why, companions(true));
+            }
+        };
+        // From here on a bound device speaks as if it had sent the message itself.
+        let (found, topic) = match &behind {
+            Some((child, topic)) => (child, topic.as_str()),
+            None => (&found, message.topic),
+        };
+        let spoken = Message { topic, ..*message };
         let mut devices = self.devices();
-        let memory = devices.entry(device).or_default();
-        match accept(&found, message, &mut memory.clock) {
+        let memory = devices.entry(found.id).or_default();
+        match accept(found, &spoken, &mut memory.clock) {
             Ok(body) => {
                 let (body, fate) = recognise(body, &mut memory.seen);
+                memory.pending.add(&fate);
                 // Still locked: a repeat on another door must not overtake its original.
-                let ticket = self.append(&found, message.received_at, &body);
+                let at = message.received_at;
+                let own = companions(false);
+                let bodies = std::iter::once(&body).chain(&own);
+                let entries = bodies.map(|body| entry(found.org, found.partition, at, body));
+                let ticket = self.journal.append(entries.collect());
                 drop(devices);
-                Admitted { ticket, fate, device }
+                self.watch(found, message, &body, &fate);
+                Admitted { ticket, fate, device: found.id }
             }
             Err(why) => {
                 drop(devices);
-                self.bury(found.org, found.partition, device, door, message, why)
+                let home = (found.org, found.partition);
+                self.bury(home, device, door, message, why, companions(true))
             }
         }
     }
 
     /// Counts what became of an admitted message; what is not durable was never seen.
-    pub(crate) fn settle(&self, device: DeviceId, fate: &Fate, durable: bool) {
-        if !durable {
-            self.counts.unanswered.fetch_add(1, Relaxed);
-            if let Fate::Stored { keys, .. } = fate
-                && let Some(memory) = self.devices().get_mut(&device)
-            {
-                forget(&mut memory.seen, keys);
-            }
-            return;
-        }
-        let count = match fate {
-            Fate::Stored { samples, .. } => {
-                self.counts.samples.fetch_add(*samples, Relaxed);
-                &self.counts.stored
-            }
-            Fate::Repeated { .. } => &self.counts.duplicates,
-            Fate::Dead { .. } => &self.counts.dead_letters,
-        };
-        count.fetch_add(1, Relaxed);
+    ///
+    /// Answers whether the message is safe: of a repeat, whether its first copy is.
+    pub(crate) fn settle(&self, device: DeviceId, fate: &Fate, durable: bool) -> bool {
+        self.ledger.settle(device, fate, durable)
     }
 
     /// Remembers what a restarted program finds in its journal, so that repeats stay repeats.
@@ -222,6 +274,7 @@ impl Door {
                         seen.repeats(None, counted);
                     }
                     None => {
+                        seen.widen(readings.samples.len());
                         for sample in &readings.samples {
                             seen.repeats_sample(fingerprint(readings.device_at, sample));
                         }
@@ -232,7 +285,17 @@ impl Door {
                 let seen = &mut devices.entry(block.device).or_default().seen;
                 seen.repeats(Some(&block.channel), block.counted);
             }
-            Body::DeadLetter(_)
+            Body::Event(_) | Body::State(_) | Body::Config(_) | Body::CommandResult(_) => {
+                if let Some(device) = reports::device_of(body) {
+                    reports::recall(body, &mut devices.entry(device).or_default().seen);
+                }
+            }
+            Body::TurnedAway(record) => self.refusals.recall(record),
+            Body::Replayed(replayed) if replayed.mended => {
+                self.mended().insert(replayed.letter);
+            }
+            Body::Replayed(_)
+            | Body::DeadLetter(_)
             | Body::Duplicate(_)
             | Body::Presence(_)
             | Body::Upward(_)
@@ -240,6 +303,9 @@ impl Door {
             | Body::Audit(_)
             | Body::ClockStep(_)
             | Body::MqttSession(_)
+            | Body::MqttRetained(_)
+            | Body::MqttQueued(_)
+            | Body::MqttNote(_)
             | Body::SegmentHead(_)
             | Body::Part(_) => {}
         }
@@ -256,10 +322,89 @@ impl Door {
         }
     }
 
+    /// Takes note of somebody who was turned away, at any door.
+    pub fn turned_away(&self, at: Timestamp, seen: Incident) {
+        let device = seen.device.filter(|_| seen.fingerprint.is_none());
+        let Some(record) = self.refusals.note(at, seen) else { return };
+        let found = device.and_then(|device| self.registry.find(device));
+        let (org, partition) = found.map_or_else(
+            || (self.fallback.0, PartitionId::from(self.fallback.1)),
+            |found| (found.org, found.partition),
+        );
+        // Nobody waits for it: what is lost with a crash comes again.
+        drop(self.append_to(org, partition, at, &Body::TurnedAway(record)));
+    }
+
+    /// Counts a connection that was not let in at a door, and takes note of it.
+    pub fn refuse_connection(
+        &self,
+        door: &'static str,
+        at: Timestamp,
+        remote: SocketAddr,
+        presented: Option<&Presented>,
+        why: RefusedWhy,
+    ) {
+        self.count_refused();
+        let seen = refusals::connection(at, remote, None, presented, why);
+        self.turned_away(at, refusals::Incident { door, ..seen });
+    }
+
+    /// Who was turned away of late.
+    pub const fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// A look at the messages of one device.
+    pub const fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
+    fn watch(&self, found: &DeviceRef, message: &Message<'_>, body: &Body, fate: &Fate) {
+        let outcome = if matches!(fate, Fate::Repeated { .. }) { "duplicate" } else { "stored" };
+        self.tap.see(found.id, message, outcome);
+        let clock = match body {
+            Body::Readings(readings) => readings.clock,
+            Body::Wave(block) => block.clock,
+            _ => return,
+        };
+        if let Clock::Synchronised { offset_ns } = clock
+            && Duration::from_nanos(offset_ns.unsigned_abs()) > CLOCK_OFF
+        {
+            self.turned_away(message.received_at, clock_off(found.id, offset_ns));
+        }
+    }
+
+    fn mended(&self) -> MutexGuard<'_, BTreeSet<DeadLetterId>> {
+        self.mended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replaying(&self) -> MutexGuard<'_, BTreeSet<DeadLetterId>> {
+        self.replaying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends what belongs together about one device in one group.
+    pub(crate) fn note_all(&self, device: DeviceId, at: Timestamp, bodies: &[Body]) -> Ticket {
+        let (org, partition) = self.registry.find(device).map_or_else(
+            || (self.fallback.0, PartitionId::from(self.fallback.1)),
+            |found| (found.org, found.partition),
+        );
+        self.journal.append(bodies.iter().map(|body| entry(org, partition, at, body)).collect())
+    }
+
+    /// Appends something about no device.
+    pub(crate) fn remark(&self, at: Timestamp, body: &Body) -> Ticket {
+        self.append_to(self.fallback.0, PartitionId::from(self.fallback.1), at, body)
+    }
+
+    /// How long the journal is, in bytes.
+    pub(crate) fn journal_len(&self) -> u64 {
+        self.journal.end().bytes()
+    }
+
     /// What came through since the start.
     pub fn counts(&self) -> DoorCounts {
         let Counts { stored, duplicates, dead_letters, unanswered, refused, samples } =
-            &self.counts;
+            &self.ledger.counts;
         let [stored, duplicates, dead_letters, unanswered, refused, samples] =
             [stored, duplicates, dead_letters, unanswered, refused, samples]
                 .map(|count| count.load(Relaxed));
@@ -273,7 +418,7 @@ impl Door {
 
     /// Counts a connection that was not let in.
     pub(crate) fn count_refused(&self) {
-        self.counts.refused.fetch_add(1, Relaxed);
+        self.ledger.counts.refused.fetch_add(1, Relaxed);
     }
 
     /// The devices that may speak.
@@ -283,14 +428,15 @@ impl Door {
 
     fn bury(
         &self,
-        org: OrgId,
-        partition: PartitionId,
+        home: (OrgId, PartitionId),
         device: DeviceId,
         door: &str,
         message: &Message<'_>,
         why: Undecodable,
+        companions: Vec<Body>,
     ) -> Admitted {
         let letter = letter_id(message);
+        // RC-037
         let body = Body::DeadLetter(DeadLetter {
             id: letter,
             device: Some(device),
@@ -301,8 +447,26 @@ impl Door {
             explanation: why.explanation.clone(),
             payload: message.payload.to_vec(),
         });
-        let ticket = self.append_to(org, partition, message.received_at, &body);
+        let bodies = std::iter::once(&body).chain(&companions);
+        let group = bodies.map(|body| entry(home.0, home.1, message.received_at, body));
+        let ticket = self.journal.append(group.collect());
+        self.tell_of_letter(device, message, &why);
         Admitted { ticket, fate: Fate::Dead { letter, why }, device }
+    }
+
+    /// Takes note that a message became a dead letter.
+    fn tell_of_letter(&self, device: DeviceId, message: &Message<'_>, why: &Undecodable) {
+        self.tap.see(device, message, &why.reason);
+        let seen = Incident {
+            door: "message",
+            remote: None,
+            device: Some(device),
+            serial: None,
+            fingerprint: None,
+            reason: why.reason.clone(),
+            words: why.explanation.clone(),
+        };
+        self.turned_away(message.received_at, seen);
     }
 
     fn append(&self, device: &DeviceRef, received_at: Timestamp, body: &Body) -> Ticket {
@@ -316,14 +480,17 @@ impl Door {
         received_at: Timestamp,
         body: &Body,
     ) -> Ticket {
-        let (kind, body_version, body) = body.encode();
-        let entry = Entry { kind, body_version, org, partition, received_at, key_id: 0, body };
-        self.journal.append(vec![entry])
+        self.journal.append(vec![entry(org, partition, received_at, body)])
     }
 
     fn devices(&self) -> MutexGuard<'_, HashMap<DeviceId, Memory>> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.devices()
     }
+}
+
+fn entry(org: OrgId, partition: PartitionId, received_at: Timestamp, body: &Body) -> Entry {
+    let (kind, body_version, body) = body.encode();
+    Entry { kind, body_version, org, partition, received_at, key_id: 0, body }
 }
 
 /// The id of a dead letter: its time, and what it says; the same message at the same
@@ -349,6 +516,9 @@ fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
                 (Body::Wave(block), Fate::Stored { keys, samples: 0 })
             }
         }
+        body @ (Body::Event(_) | Body::State(_) | Body::Config(_) | Body::CommandResult(_)) => {
+            reports::recognise(body, seen)
+        }
         body @ (Body::DeadLetter(_)
         | Body::Duplicate(_)
         | Body::Presence(_)
@@ -357,7 +527,12 @@ fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
         | Body::Audit(_)
         | Body::ClockStep(_)
         | Body::MqttSession(_)
+        | Body::MqttRetained(_)
+        | Body::MqttQueued(_)
+        | Body::MqttNote(_)
         | Body::SegmentHead(_)
+        | Body::TurnedAway(_)
+        | Body::Replayed(_)
         | Body::Part(_)) => (body, Fate::Stored { keys: Keys::None, samples: 0 }),
     }
 }
@@ -369,6 +544,7 @@ fn recognise_readings(mut readings: Readings, seen: &mut Seen) -> (Body, Fate) {
         Some(counted) => (Keys::Counted(None, counted), !seen.repeats(None, counted)),
         None => {
             let base = readings.device_at;
+            seen.widen(all);
             let prints: Vec<u64> =
                 readings.samples.iter().map(|sample| fingerprint(base, sample)).collect();
             let new: Vec<bool> = prints.iter().map(|print| !seen.repeats_sample(*print)).collect();

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use fleet::lifecycle::{may_speak, word};
 use model::{DeviceId, Lifecycle, OrgId, PartitionId, SiteId};
 use protocols::profile::Profile;
 
@@ -20,6 +21,8 @@ pub struct DeviceRef {
     pub profile: Arc<Profile>,
     /// Where it stands in its life.
     pub lifecycle: Lifecycle,
+    /// The gateway that may speak for it, beside itself.
+    pub gateway: Option<DeviceId>,
 }
 
 /// Why a device may not speak.
@@ -31,14 +34,34 @@ pub enum UnknownDevice {
     /// The certificate names another organization than the registry.
     #[error("device {0} belongs to another organization")]
     OtherOrg(DeviceId),
-    /// Cut off, or at the end of its life.
-    #[error("device {device} is {lifecycle}; put it in service on the devices screen")]
+    /// Nobody proved to be the sender.
+    #[error("nobody is known to have sent it")]
+    Nobody,
+    /// Not yet ready, cut off, or at the end of its life.
+    #[error("device {device} is {}; put it in service on the devices screen", word(*.lifecycle))]
     NotInService {
         /// Which device.
         device: DeviceId,
-        /// Where it stands, in words.
-        lifecycle: &'static str,
+        /// Where it stands.
+        lifecycle: Lifecycle,
     },
+}
+
+impl UnknownDevice {
+    /// A short stable word.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Nobody | Self::NotRegistered(_) => "device:unknown",
+            Self::OtherOrg(_) => "device:other_org",
+            Self::NotInService { lifecycle, .. } => match lifecycle {
+                Lifecycle::Quarantined => "device:quarantined",
+                Lifecycle::Retired => "device:retired",
+                Lifecycle::Ordered | Lifecycle::Provisioned | Lifecycle::InService => {
+                    "device:ordered"
+                }
+            },
+        }
+    }
 }
 
 /// Where the door looks a device up; it answers from memory, and always with what holds now.
@@ -70,12 +93,9 @@ impl Registry {
         if found.org != org {
             return Err(UnknownDevice::OtherOrg(device));
         }
-        let lifecycle = match found.lifecycle {
-            Lifecycle::Provisioned | Lifecycle::InService => return Ok(found),
-            Lifecycle::Ordered => "ordered and not yet provisioned",
-            Lifecycle::Quarantined => "quarantined",
-            Lifecycle::Retired => "retired",
-        };
-        Err(UnknownDevice::NotInService { device, lifecycle })
+        if may_speak(found.lifecycle) {
+            return Ok(found);
+        }
+        Err(UnknownDevice::NotInService { device, lifecycle: found.lifecycle })
     }
 }

@@ -7,10 +7,19 @@ mod accept;
 mod clock_offset;
 mod door;
 mod duplicate;
+mod gateway;
 mod identify;
 pub mod limits;
 mod pump;
+mod refusals;
+mod reports;
+mod tap;
 
-pub use door::{Admitted, Door, DoorCounts, Durably, Message, Refusal};
+pub use door::{
+    Admitted, BadLines, Door, DoorCounts, Durably, Lines, LinesTaken, Message, Refusal,
+    ReplayAsked, ReplayError,
+};
 pub use identify::{DeviceRef, Registry, UnknownDevice};
 pub use pump::{Pump, PumpEnd};
+pub use refusals::{Incident, Refusals, Refused, remedy};
+pub use tap::{Look, Tap, TooManyWatched, Watched};

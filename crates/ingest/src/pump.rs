@@ -5,17 +5,21 @@
 //! waits for the syncs, one after the other as the log has them, and answers. So one
 //! slow sync holds back answers and nothing else, and no task is made per message.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use model::DeviceId;
-use record::{Body, Presence, PresenceChange};
+use model::Timestamp;
+use record::{Body, MqttNote, Presence, PresenceChange};
 use store::{AppendError, Clock, Ticket};
-use tokio::{sync::mpsc, task::JoinHandle};
-use transport::{Arrival, NackReason, Unacked, Unanswered, mqtt::Listener};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+use transport::{Arrival, NackReason, Note, Unacked, Unanswered, mqtt::Listener};
 
 use crate::{
-    door::{Admitted, Door, Fate, Keys, Message},
-    limits::{DRAWN_AT_ONCE, UNANSWERED_MAX},
+    door::{Admitted, Door, Fate, Message},
+    limits::{DRAWN_AT_ONCE, SNAPSHOT_EVERY, UNANSWERED_MAX},
+    refusals,
 };
 
 /// The running loop; it ends when its listener does.
@@ -36,8 +40,18 @@ pub enum PumpEnd {
 
 /// What waits for its sync.
 enum Waiting {
-    Message { unacked: Unacked, admitted: Admitted },
+    Message {
+        unacked: Unacked,
+        admitted: Admitted,
+    },
     Noted(Ticket),
+    /// Something of the door's own; without a ticket there was nothing to write.
+    Note {
+        note: Note,
+        ticket: Option<Ticket>,
+    },
+    /// Whoever sent it waits until everything before it is settled.
+    Fence(oneshot::Sender<()>),
 }
 
 impl Pump {
@@ -72,6 +86,7 @@ async fn take_in(
     waiting: mpsc::Sender<Waiting>,
 ) {
     let mut arrivals = Vec::with_capacity(DRAWN_AT_ONCE);
+    let mut snapshots = Snapshots::default();
     while listener.next_many(&mut arrivals, DRAWN_AT_ONCE).await > 0 {
         door.room().await;
         for arrival in arrivals.drain(..) {
@@ -81,12 +96,63 @@ async fn take_in(
                 place.send(next);
             }
         }
+        if snapshots.is_due(&door)
+            && snapshots.write(&listener, &door, clock.now(), &waiting).await.is_none()
+        {
+            return;
+        }
+    }
+}
+
+/// When what the MQTT door keeps is written once more, so that a restart need not read far.
+#[derive(Default)]
+struct Snapshots {
+    /// Where the journal ended after the last one.
+    last_at: u64,
+    /// How long the last one was.
+    len: u64,
+}
+
+impl Snapshots {
+    fn is_due(&self, door: &Door) -> bool {
+        // A long one comes less often, so that it is never most of what is written.
+        let every = SNAPSHOT_EVERY.max(self.len.saturating_mul(4));
+        door.journal_len().saturating_sub(self.last_at) >= every
+    }
+
+    /// Writes one between what was settled and what will be drawn; `None` if the loop is over.
+    async fn write(
+        &mut self,
+        listener: &Listener,
+        door: &Door,
+        now: Timestamp,
+        waiting: &mpsc::Sender<Waiting>,
+    ) -> Option<()> {
+        let (settled, all) = oneshot::channel();
+        waiting.send(Waiting::Fence(settled)).await.ok()?;
+        all.await.ok()?;
+        let began_at = door.journal_len();
+        let send = async |ticket| waiting.send(Waiting::Noted(ticket)).await.ok();
+        send(door.remark(now, &Body::MqttNote(MqttNote::SnapshotBegan))).await?;
+        for (device, body) in listener.snapshot() {
+            door.room().await;
+            send(door.note(device, now, &body)).await?;
+        }
+        let ended = door.remark(now, &Body::MqttNote(MqttNote::SnapshotEnded));
+        // Its length is known once it is written.
+        waiting.send(Waiting::Noted(ended)).await.ok()?;
+        let (settled, all) = oneshot::channel();
+        waiting.send(Waiting::Fence(settled)).await.ok()?;
+        all.await.ok()?;
+        self.last_at = door.journal_len();
+        self.len = self.last_at.saturating_sub(began_at);
+        Some(())
     }
 }
 
 fn draw(arrival: Arrival, door: &Door, clock: &Clock) -> Option<Waiting> {
     match arrival {
-        Arrival::Message(unacked) => {
+        Arrival::Message(mut unacked) => {
             let message = Message {
                 topic: unacked.topic(),
                 content_type: unacked.content_type(),
@@ -94,7 +160,13 @@ fn draw(arrival: Arrival, door: &Door, clock: &Clock) -> Option<Waiting> {
                 received_at: unacked.received_at(),
             };
             let (org, device) = (unacked.identity().org, unacked.identity().device);
-            let admitted = door.admit(org, device, "mqtt", &message);
+            let mut company = None;
+            let admitted = door.admit_with(org, device, "mqtt", &message, |is_letter| {
+                let (bodies, found) = unacked.companions(is_letter);
+                company = found;
+                bodies
+            });
+            unacked.accompany(company);
             Some(Waiting::Message { unacked, admitted })
         }
         Arrival::Opened { identity, remote, .. } => {
@@ -109,21 +181,26 @@ fn draw(arrival: Arrival, door: &Door, clock: &Clock) -> Option<Waiting> {
             let body = Body::Presence(presence);
             Some(Waiting::Noted(door.note(identity.device, clock.now(), &body)))
         }
-        Arrival::Session(session) => {
-            let device = session.device;
-            Some(Waiting::Noted(door.note(device, clock.now(), &Body::MqttSession(session))))
+        Arrival::Note(mut note) => {
+            let bodies = note.bodies();
+            let ticket =
+                (!bodies.is_empty()).then(|| door.note_all(note.device(), clock.now(), &bodies));
+            Some(Waiting::Note { note, ticket })
         }
-        Arrival::Refused { remote, identity, why } => {
-            let device = identity.map(|identity| identity.device.to_string());
+        Arrival::Refused { remote, identity, presented, why } => {
+            let device = identity.as_ref().map(|identity| identity.device.to_string());
             tracing::debug!(%remote, device, why = %why, "connection_refused");
             door.count_refused();
+            let at = clock.now();
+            let (identity, presented) = (identity.as_deref(), presented.as_deref());
+            let seen = refusals::connection(at, remote, identity, presented, why);
+            door.turned_away(at, seen);
             None
         }
     }
 }
 
 async fn settle(mut waiting: mpsc::Receiver<Waiting>, door: Arc<Door>) {
-    let mut lost = Lost::default();
     while let Some(next) = waiting.recv().await {
         match next {
             Waiting::Noted(ticket) => {
@@ -131,59 +208,48 @@ async fn settle(mut waiting: mpsc::Receiver<Waiting>, door: Arc<Door>) {
                     tracing::warn!(%error, "presence_not_recorded");
                 }
             }
-            Waiting::Message { unacked, admitted } => {
-                answer(unacked, admitted, &door, &mut lost).await
-            }
+            Waiting::Note { note, ticket } => keep(note, ticket).await,
+            // Whoever waits may have gone, and then nobody needs to know.
+            Waiting::Fence(settled) => drop(settled.send(())),
+            Waiting::Message { unacked, admitted } => answer(unacked, admitted, &door).await,
         }
     }
 }
 
-/// Keys whose first copy did not become durable: a repeat that was admitted before that
-/// was known proves nothing about them.
-///
-/// At most so many messages wait between admission and settlement; after as many, no
-/// such repeat can come any more and the key is forgotten.
-#[derive(Default)]
-struct Lost {
-    keys: HashMap<(DeviceId, Keys), u64>,
-    settled: u64,
-}
-
-impl Lost {
-    fn add(&mut self, key: (DeviceId, Keys)) {
-        let (settled, waiting) = (self.settled, UNANSWERED_MAX as u64);
-        self.keys.retain(|_, at| settled - *at <= waiting);
-        self.keys.insert(key, settled);
-    }
-
-    fn holds(&self, key: &(DeviceId, Keys)) -> bool {
-        self.keys.contains_key(key)
+async fn keep(note: Note, ticket: Option<Ticket>) {
+    let kept = match ticket {
+        None => note.needs_nothing(),
+        Some(ticket) => match ticket.await {
+            Ok(durable) => note.kept(durable.positions(), &durable),
+            Err(error) => {
+                note.lost(why_unanswered(&error));
+                return;
+            }
+        },
+    };
+    if let Err(note) = kept {
+        // The journal's own proof does not name the journal's own positions.
+        tracing::error!(device = %note.device(), "proof_does_not_fit");
+        note.lost(Unanswered::Lost);
     }
 }
 
-async fn answer(unacked: Unacked, admitted: Admitted, door: &Door, lost: &mut Lost) {
+async fn answer(unacked: Unacked, admitted: Admitted, door: &Door) {
     let Admitted { ticket, fate, device } = admitted;
     let outcome = ticket.await;
-    let of_lost = matches!(&fate, Fate::Repeated { keys } if lost.holds(&(device, keys.clone())));
-    lost.settled += 1;
-    door.settle(device, &fate, outcome.is_ok() && !of_lost);
+    let is_safe = door.settle(device, &fate, outcome.is_ok());
     let durable = match outcome {
         Ok(durable) => durable,
         Err(error) => {
-            if let Fate::Stored { keys, .. } = fate {
-                lost.add((device, keys));
-            }
             unacked.drop_unanswered(why_unanswered(&error));
             return;
         }
     };
     let positions = durable.positions();
     let answered = match fate {
-        Fate::Stored { keys, .. } => {
-            lost.keys.remove(&(device, keys));
-            unacked.acknowledge(positions, &durable)
-        }
-        Fate::Repeated { .. } if of_lost => {
+        Fate::Stored { .. } => unacked.acknowledge(positions, &durable),
+        // Its first copy is lost: the client is to send it again.
+        Fate::Repeated { .. } if !is_safe => {
             unacked.drop_unanswered(Unanswered::Lost);
             return;
         }

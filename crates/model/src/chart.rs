@@ -40,6 +40,16 @@ pub enum OxygenDevice {
     Other,
 }
 
+/// How a patient says they feel, against the day before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the patient's own words")]
+pub enum Feeling {
+    Better,
+    Same,
+    BitWorse,
+    MuchWorse,
+}
+
 /// One act of charting; at least one of the observations is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charting {
@@ -55,4 +65,6 @@ pub struct Charting {
     pub breaths_per_min: Option<u16>,
     /// Words beside it.
     pub note: Redacted<String>,
+    /// How the patient says they feel; only they can say it.
+    pub feeling: Option<Feeling>,
 }

@@ -1,6 +1,8 @@
 //! Devices, where they stand in their life, and the certificates they speak with.
 
-use crate::{CareUnitId, CertificateId, DeviceId, OrgId, SiteId, Timestamp};
+use crate::{
+    CareUnitId, CertificateId, CommandId, DeviceId, Line, OrgId, SiteId, Subject, Timestamp,
+};
 
 /// Where a device stands between order and disposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,4 +52,37 @@ pub struct Certificate {
     pub not_after: Timestamp,
     /// When a person revoked it.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// Which gateway speaks for a device, since when; `None` is the device itself.
+pub type Binding = Line<DeviceId, Option<DeviceId>>;
+
+/// Something that a device shall do, as it was planned; it is never changed afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceCommand {
+    /// Names it, in topics too.
+    pub id: CommandId,
+    /// Which device.
+    pub device: DeviceId,
+    /// One of those that the device's profile has.
+    pub name: String,
+    /// Its arguments by name, each in the unit that the profile says.
+    pub args: Vec<(String, i64)>,
+    /// Whom the device was on when a person planned it; on anybody else it does not happen.
+    pub on: Subject,
+    /// Whether a second person has to agree before it is sent.
+    pub needs_second: bool,
+    /// When the device has to have reported by.
+    pub expires_at: Timestamp,
+}
+
+/// The configuration that a device shall have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredConfig {
+    /// Which device.
+    pub device: DeviceId,
+    /// Names this configuration; the device reports it back.
+    pub version: String,
+    /// What the device gets, a map in JSON.
+    pub json: String,
 }

@@ -44,8 +44,10 @@ kinds! {
     Bed, BedId, "bed";
     CareUnit, CareUnitId, "care unit";
     Certificate, CertificateId, "certificate";
+    Command, CommandId, "command";
     DeadLetter, DeadLetterId, "dead letter";
     Device, DeviceId, "device";
+    HandOver, HandOverId, "hand-over";
     Org, OrgId, "organization";
     Partition, PartitionId, "partition";
     Patient, PatientId, "patient";

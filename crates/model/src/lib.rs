@@ -9,6 +9,7 @@
 mod alarm;
 mod chart;
 mod device;
+mod hand_over;
 mod history;
 mod id;
 mod limits;
@@ -22,14 +23,16 @@ mod subject;
 mod time;
 
 pub use alarm::{AlarmClass, EndReason, Priority};
-pub use chart::{Charting, Consciousness, Oxygen, OxygenDevice};
-pub use device::{Certificate, Device, Lifecycle};
+pub use chart::{Charting, Consciousness, Feeling, Oxygen, OxygenDevice};
+pub use device::{Binding, Certificate, DesiredConfig, Device, DeviceCommand, Lifecycle};
+pub use hand_over::{HandOver, PostNote};
 pub use history::{Assignment, Association, Encounter, Line, Post, as_of};
 pub use id::{
-    AlarmId, BedId, CareUnitId, CertificateId, DeadLetterId, DeviceId, Id, IdError, Kind, OrgId,
-    PartitionId, PatientId, PlaceId, RoomId, SessionId, SiteId, StaffId, UserId,
+    AlarmId, BedId, CareUnitId, CertificateId, CommandId, DeadLetterId, DeviceId, HandOverId, Id,
+    IdError, Kind, OrgId, PartitionId, PatientId, PlaceId, RoomId, SessionId, SiteId, StaffId,
+    UserId,
 };
-pub use limits::{LimitSet, LimitSide};
+pub use limits::{AgeBand, LimitSet, LimitSide};
 pub use measure::{Code, Measure, MissingReason, Sample, Ucum};
 pub use person::{Date, Patient, Role, Sex, SpO2Scale, Staff, User};
 pub use place::{Bed, CareUnit, Org, Room, Site};

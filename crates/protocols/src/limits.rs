@@ -28,3 +28,20 @@ pub const RATE_PART_MAX: u32 = 1_000_000;
 pub const SPANS_MAX: u64 = 1_000;
 /// Channels of one profile.
 pub const CHANNELS_MAX: usize = 256;
+/// Lines of one body of line protocol.
+pub const LINES_MAX: usize = 10_000;
+/// Bytes of one line of line protocol.
+pub const LINE_LEN_MAX: usize = 16 * 1_024;
+/// Tags of one line.
+pub const LINE_TAGS_MAX: usize = 32;
+/// Fields of one line.
+pub const LINE_FIELDS_MAX: usize = 256;
+/// Bytes of the channel of a field that no profile names.
+pub const SERIES_LEN_MAX: usize = 256;
+/// Bytes of a device's own words in an event or a result.
+pub const REPORT_TEXT_LEN_MAX: usize = 4 * 1_024;
+/// Characters of a version in a device's state.
+pub const VERSION_LEN_MAX: usize = 64;
+
+/// How many filters of foreign topics one profile may grant.
+pub const GRANTS_MAX: usize = 32;

@@ -7,9 +7,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{Channel, Code, Ucum, Vital};
 
+mod command;
 mod file;
 #[cfg(test)]
 mod tests;
+
+pub use command::{ArgSpec, CommandSpec, OnPatient};
 
 /// The kind of a value whose channel no profile knows; no vital has it (protocols, G4).
 pub const UNMAPPED: Code = Code::Mdc(0);
@@ -37,9 +40,16 @@ pub struct Profile {
     pub battery: Option<Channel>,
     /// Its outputs, in the order in which screens show them.
     pub channels: Vec<ChannelSpec>,
+    /// What it can be told to do, in the order in which screens offer it.
+    pub commands: Vec<CommandSpec>,
     /// Real messages with what they should give.
     pub examples: Vec<Example>,
+    /// Topics beside its own that it may use, as a gateway of foreign devices does.
+    pub grants: Vec<Grant>,
+    /// Tags of line protocol that tell no two sources apart, such as `host`.
+    pub line_tags: Vec<String>,
     by_name: BTreeMap<Arc<str>, usize>,
+    by_line: BTreeMap<String, usize>,
 }
 
 /// What the readings of a device may decide.
@@ -59,6 +69,20 @@ pub enum Grade {
 pub enum ClockKind {
     Synchronised,
     Unsynchronised,
+}
+
+/// Topics beside its own that a device may use.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// An MQTT filter, such as `zigbee2mqtt/#`; its first level is a word.
+    pub filter: String,
+    /// Whether it may publish to what the filter hears.
+    #[serde(default)]
+    pub publish: bool,
+    /// Whether it may subscribe to what the filter hears.
+    #[serde(default)]
+    pub subscribe: bool,
 }
 
 /// One output of a device.
@@ -171,6 +195,30 @@ impl Profile {
     /// The output of this name.
     pub fn channel(&self, name: &str) -> Option<&ChannelSpec> {
         self.by_name.get(name).and_then(|at| self.channels.get(*at))
+    }
+
+    /// The channel of single values that line protocol calls `field` of `measurement`.
+    ///
+    /// A profile names it as `measurement.field` or as `field`; the channel's own name is
+    /// understood in both places, and so is a measurement with the one field `value`.
+    pub fn line_channel(
+        &self,
+        measurement: &str,
+        field: &str,
+    ) -> Option<(&ChannelSpec, &NumericSpec)> {
+        let whole = format!("{measurement}.{field}");
+        let named = self.by_line.get(&whole).or_else(|| self.by_line.get(field));
+        let own = || match field {
+            "value" => self.by_name.get(measurement),
+            _ => self.by_name.get(field),
+        };
+        let spec = named.or_else(own).and_then(|at| self.channels.get(*at))?;
+        Some((spec, spec.numeric()?))
+    }
+
+    /// What it can be told to do by this name.
+    pub fn command(&self, name: &str) -> Option<&CommandSpec> {
+        self.commands.iter().find(|command| command.name == name)
     }
 
     /// Whether its clock follows the network's.

@@ -13,10 +13,14 @@ mod encode;
 mod item;
 mod json;
 mod resolve;
+mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use json::Fields;
+
 pub use encode::{Outgoing, OutgoingSample, encode_cbor, encode_json};
+pub use source::base_name;
 
 /// The media type of a pack in JSON.
 pub const JSON: &str = "application/senml+json";

@@ -5,20 +5,9 @@
 
 use std::{fmt, str::FromStr};
 
-use model::{DeviceId, Id, Kind, SiteId};
+use model::{CommandId, DeviceId, Id, Kind, SiteId};
 
 use crate::limits::{CHANNEL_LEN_MAX, TOPIC_LEN_MAX, TOPIC_LEVELS_MAX};
-
-/// Marks the id of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CommandTo {}
-
-impl Kind for CommandTo {
-    const NAME: &'static str = "command";
-}
-
-/// Names one command to a device.
-pub type CommandId = Id<CommandTo>;
 
 /// A topic of ours, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +133,7 @@ pub fn may_subscribe(filter: &str, site: SiteId, device: DeviceId) -> bool {
 }
 
 /// Whether wildcards fill their level and `#` stands last [MQTT-4.7.1].
-fn is_filter(filter: &str) -> bool {
+pub(crate) fn is_filter(filter: &str) -> bool {
     let mut levels = filter.split('/').peekable();
     while let Some(level) = levels.next() {
         let last = levels.peek().is_none();

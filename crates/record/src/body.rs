@@ -3,10 +3,17 @@
 use minicbor::Decoder;
 
 use crate::{
-    AuditEntry, ClockStep, Coded, Command, DeadLetter, Duplicate, Encoder, MqttSession, Part,
-    Presence, Readings, SegmentHead, Upward, WaveBlock,
+    AuditEntry, ClockStep, Coded, Command, CommandResult, DeadLetter, DeviceConfig, DeviceEvent,
+    DeviceState, Duplicate, Encoder, MqttNote, MqttQueued, MqttRetained, MqttSession, Part,
+    Presence, Readings, Replayed, SegmentHead, TurnedAway, Upward, WaveBlock,
 };
 
+#[cfg(test)]
+mod device_samples;
+#[cfg(test)]
+mod mqtt_samples;
+#[cfg(test)]
+mod report_samples;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -29,8 +36,17 @@ pub enum Body {
     Audit(AuditEntry),
     ClockStep(ClockStep),
     MqttSession(MqttSession),
+    MqttRetained(MqttRetained),
+    MqttQueued(MqttQueued),
+    MqttNote(MqttNote),
     SegmentHead(SegmentHead),
     Part(Part),
+    TurnedAway(TurnedAway),
+    Replayed(Replayed),
+    Event(DeviceEvent),
+    State(DeviceState),
+    Config(DeviceConfig),
+    CommandResult(CommandResult),
 }
 
 /// Why the body of a frame cannot be read.
@@ -115,6 +131,15 @@ kinds! {
     10 MqttSession version 1 MQTT_SESSION,
     11 SegmentHead version 1 SEGMENT_HEAD,
     12 Part version 1 PART,
+    13 MqttRetained version 1 MQTT_RETAINED,
+    14 MqttQueued version 1 MQTT_QUEUED,
+    15 MqttNote version 1 MQTT_NOTE,
+    16 Event version 1 EVENT,
+    17 State version 1 STATE,
+    18 Config version 1 CONFIG,
+    19 CommandResult version 1 COMMAND_RESULT,
+    20 TurnedAway version 1 TURNED_AWAY,
+    21 Replayed version 1 REPLAYED,
 }
 
 impl Body {
@@ -125,6 +150,8 @@ impl Body {
             Self::Wave(body) => body.payload.len().saturating_add(128),
             Self::DeadLetter(body) => body.payload.len().saturating_add(256),
             Self::Part(body) => body.bytes.len().saturating_add(64),
+            Self::Event(body) => body.payload.len().saturating_mul(2).saturating_add(128),
+            Self::Config(body) => body.payload.len().saturating_add(128),
             Self::Duplicate(_)
             | Self::Presence(_)
             | Self::Upward(_)
@@ -132,6 +159,13 @@ impl Body {
             | Self::Audit(_)
             | Self::ClockStep(_)
             | Self::MqttSession(_)
+            | Self::MqttRetained(_)
+            | Self::MqttQueued(_)
+            | Self::MqttNote(_)
+            | Self::State(_)
+            | Self::CommandResult(_)
+            | Self::TurnedAway(_)
+            | Self::Replayed(_)
             | Self::SegmentHead(_) => 128,
         }
     }

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use model::{
-    AlarmId, Assignment, Association, Bed, CareUnit, Certificate, CertificateId, Charting, Device,
-    DeviceId, Encounter, EndReason, Lifecycle, LimitSet, Org, Patient, PatientId, Redacted, Room,
-    SessionId, Site, SpO2Scale, Staff, Timestamp, User, UserId,
+    AgeBand, AlarmId, Assignment, Association, Bed, Binding, CareUnit, CareUnitId, Certificate,
+    CertificateId, Charting, CommandId, DesiredConfig, Device, DeviceCommand, DeviceId, Encounter,
+    EndReason, HandOver, HandOverId, Lifecycle, LimitSet, Org, Patient, PatientId, Redacted, Room,
+    SessionId, Site, SpO2Scale, Staff, Subject, Timestamp, User, UserId, Vital,
 };
 
 /// Who stands behind a command or a look at data.
@@ -46,6 +47,8 @@ pub enum Wish {
     SetLifecycle {
         device: DeviceId,
         lifecycle: Lifecycle,
+        /// What the person gave as the reason.
+        why: Option<String>,
     },
     PutCertificate(Certificate),
     RevokeCertificate(CertificateId),
@@ -84,6 +87,70 @@ pub enum Wish {
     },
     OpenSession(Session),
     CloseSession(SessionId),
+    /// The limits of a vital for everybody in a care unit who has none of their own; with a
+    /// band, for those of that age only.
+    SetUnitLimits {
+        care_unit: CareUnitId,
+        band: Option<AgeBand>,
+        limits: LimitSet,
+    },
+    /// What was set for a care unit holds no longer.
+    ClearUnitLimits {
+        care_unit: CareUnitId,
+        band: Option<AgeBand>,
+        vital: Vital,
+    },
+    /// What was set for a patient holds no longer.
+    ClearLimits {
+        patient: PatientId,
+        vital: Vital,
+    },
+    OfferHandOver(HandOver),
+    AcceptHandOver(HandOverId),
+    /// The offer is taken back, or not taken up.
+    EndHandOver(HandOverId),
+    /// The program writes down how it did.
+    NotePulse(Pulse),
+    /// Tells a device to do something; `on` is whom the asker saw it on.
+    SendCommand(DeviceCommand),
+    /// A second person looked at the command and agrees.
+    SecondCommand(CommandId),
+    /// The command is taken back before it was sent.
+    WithdrawCommand(CommandId),
+    Configure(DesiredConfig),
+    /// Says which gateway speaks for a device from now on.
+    Bind(Binding),
+    /// A one-time code for whoever has the device in hand; only its hash is kept.
+    OfferClaim {
+        device: DeviceId,
+        code_hash: [u8; 32],
+        expires_at: Timestamp,
+    },
+    /// The code was used: the device is in service, there and on that.
+    Claim {
+        code_hash: [u8; 32],
+        care_unit: Option<CareUnitId>,
+        subject: Subject,
+    },
+}
+
+/// How the server did since the pulse before; its history tells a restart by its gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// Messages a thousand seconds.
+    pub messages_per_ks: u64,
+    /// Samples of numerics a thousand seconds.
+    pub readings_per_ks: u64,
+    /// 99 of 100 records were durable within this, in microseconds.
+    pub durable_p99_us: u64,
+    /// 99 of 100 records had all that follows decided within this, in microseconds.
+    pub decided_p99_us: u64,
+    /// Where the journal ends, in bytes since it began.
+    pub journal_bytes: u64,
+    /// How many devices are connected, a count.
+    pub connections: u64,
+    /// Since when the program runs.
+    pub started_at: Timestamp,
 }
 
 /// A server-side session; the cookie's token is known only by its hash.

@@ -2,7 +2,7 @@
 //!
 //! Their stored forms are written by [`crate::Coded`]; index keys are never reused.
 
-use model::{Channel, Clock, DeadLetterId, DeviceId, PartitionId, Sample, Timestamp};
+use model::{Channel, Clock, DeadLetterId, DeviceId, PartitionId, Sample, Timestamp, UserId};
 
 /// The numerics of one message, decoded once; the frame holds `received_at`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,22 +142,7 @@ pub struct Upward {
     pub payload: Vec<u8>,
 }
 
-/// What an MQTT session keeps beyond its connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MqttSession {
-    /// Whose it is.
-    pub device: DeviceId,
-    /// The client's own name for it.
-    pub client_id: String,
-    /// How long it outlives its connection, in seconds; 0 ends it, `u32::MAX` keeps it.
-    pub expiry_s: u32,
-    /// Filters with their granted QoS; the whole list, not a change.
-    pub subscriptions: Vec<(String, u8)>,
-    /// Whether the session is over.
-    pub ended: bool,
-}
-
-/// The machine's clock was moved, and ours was not.
+/// The machine's clock was moved: ours followed if that was forward and not by more than a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockStep {
     /// How far the machine's clock jumped, in nanoseconds.
@@ -183,4 +168,45 @@ pub struct Part {
     pub number: u32,
     pub of: u32,
     pub bytes: Vec<u8>,
+}
+
+/// A device, or somebody who claims to be one, was turned away; one record stands for many
+/// of the same kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// The door that it came to, such as `mqtt`.
+    pub door: String,
+    /// Address and port that it spoke from last.
+    pub remote: String,
+    /// The device that its certificate named, if it showed one.
+    pub device: Option<DeviceId>,
+    /// The serial number of the certificate, big-endian, without leading zeros.
+    pub serial: Option<Vec<u8>>,
+    /// SHA-256 of the certificate.
+    pub fingerprint: Option<[u8; 32]>,
+    /// A short stable word, such as `tls:expired`.
+    pub reason: String,
+    /// What was found, for people.
+    pub words: String,
+    /// How often since the record before of the same kind, this time included.
+    pub count: u32,
+    /// The first of them since that record.
+    pub first_at: Timestamp,
+    /// The last of them.
+    pub last_at: Timestamp,
+}
+
+/// A dead letter went through the door again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// Which.
+    pub letter: DeadLetterId,
+    /// Who asked for it.
+    pub by: UserId,
+    /// Whether it was taken this time; it stands in the same group as what it became.
+    pub mended: bool,
+    /// `stored`, `duplicate`, or the reason for which it stays a dead letter.
+    pub outcome: String,
+    /// The same for people.
+    pub words: String,
 }

@@ -12,19 +12,26 @@ mod command;
 mod encoder;
 mod frame;
 mod input;
+mod mqtt;
 mod nouns;
 mod parts;
 mod readings;
+mod reports;
 mod stored;
 
 pub use body::{Body, BodyError, DECISIONS_FROM, Kinds};
 pub use coded::{Coded, Variant, array_len, key, map_len, need, put, skip};
-pub use command::{Actor, AuditEntry, Command, Session, Wish};
+pub use command::{Actor, AuditEntry, Command, Pulse, Session, Wish};
 pub use encoder::Encoder;
 pub use frame::{BODY_LEN_MAX, Envelope, FRAME_LEN_MIN, Frame, FrameError, FrameRef, Position};
 pub use input::{
-    ClockStep, Counted, DeadLetter, Duplicate, MqttSession, Part, Presence, PresenceChange,
-    Readings, SampleAt, SegmentHead, Upward, WaveBlock,
+    ClockStep, Counted, DeadLetter, Duplicate, Part, Presence, PresenceChange, Readings, Replayed,
+    SampleAt, SegmentHead, TurnedAway, Upward, WaveBlock,
 };
 pub use minicbor::Decoder;
+pub use mqtt::{
+    MqttMessage, MqttNote, MqttProgress, MqttQueued, MqttRetained, MqttSession, MqttTarget,
+    MqttWill,
+};
 pub use parts::{PartsError, join_parts, split_parts};
+pub use reports::{CommandResult, CommandStatus, DeviceConfig, DeviceEvent, DeviceState, Severity};

@@ -5,10 +5,10 @@
 
 use minicbor::Decoder;
 use model::{
-    AlarmClass, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code, Consciousness, Date,
-    Device, EndReason, Lifecycle, LimitSet, LimitSide, Line, Measure, MissingReason, Org, Oxygen,
-    OxygenDevice, Patient, Post, Priority, Role, Room, Sample, Sex, Site, SpO2Scale, Staff,
-    Subject, Ucum, User, Vital,
+    AgeBand, AlarmClass, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code, Consciousness,
+    Date, DesiredConfig, Device, DeviceCommand, EndReason, Feeling, HandOver, Lifecycle, LimitSet,
+    LimitSide, Line, Measure, MissingReason, Org, Oxygen, OxygenDevice, Patient, Post, PostNote,
+    Priority, Role, Room, Sample, Sex, Site, SpO2Scale, Staff, Subject, Ucum, User, Vital,
 };
 
 use crate::{BodyError, Coded, Encoder, coded, key, map_len, need, put, skip};
@@ -28,13 +28,15 @@ coded! {
         7 here_for, 8 spo2_scale
     }
     struct Staff { 0 id, 1 org, 2 site, 3 name }
-    enum Role { 0 Nurse, 1 ChargeNurse, 2 Physician, 3 It }
-    struct User { 0 id, 1 org, 2 login, 3 role, 4 staff, 5 password_hash, 6 disabled }
+    enum Role { 0 Nurse, 1 ChargeNurse, 2 Physician, 3 It, 4 Patient }
+    struct User { 0 id, 1 org, 2 login, 3 role, 4 staff, 5 password_hash, 6 disabled, 7 patient }
 
     enum Lifecycle { 0 Ordered, 1 Provisioned, 2 InService, 3 Quarantined, 4 Retired }
     struct Device {
         0 id, 1 org, 2 site, 3 care_unit, 4 profile, 5 serial, 6 label, 7 lifecycle
     }
+    struct DeviceCommand { 0 id, 1 device, 2 name, 3 args, 4 on, 5 expires_at, 6 needs_second }
+    struct DesiredConfig { 0 device, 1 version, 2 json }
     struct Certificate { 0 id, 1 device, 2 serial, 3 not_before, 4 not_after, 5 revoked_at }
 
     enum Subject { 0 Patient(id), 1 Place(id), 2 Nobody }
@@ -45,8 +47,9 @@ coded! {
         0 NasalCannula, 1 SimpleMask, 2 VenturiMask, 3 ReservoirMask, 4 HighFlow, 5 Cpap, 6 Other
     }
     enum Oxygen { 0 Air, 1 Added { 0 flow_ml_per_min, 1 by } }
+    enum Feeling { 0 Better, 1 Same, 2 BitWorse, 3 MuchWorse }
     struct Charting {
-        0 patient, 1 observed_at, 2 consciousness, 3 oxygen, 4 breaths_per_min, 5 note
+        0 patient, 1 observed_at, 2 consciousness, 3 oxygen, 4 breaths_per_min, 5 note, 6 feeling
     }
 
     enum Priority { 0 Low, 1 Medium, 2 High }
@@ -58,6 +61,10 @@ coded! {
     }
     struct LimitSide { 0 limit_thousandths, 1 clears_at_thousandths, 2 delay, 3 priority }
     struct LimitSet { 0 vital, 1 low, 2 high }
+    enum AgeBand { 0 Infant, 1 YoungChild, 2 Child, 3 Adolescent, 4 Adult, 5 Older }
+
+    struct PostNote { 0 post, 1 note }
+    struct HandOver { 0 id, 1 care_unit, 2 from, 3 to, 4 posts }
 
     enum Clock { 0 Unsynchronised, 1 Synchronised { 0 offset_ns } }
     enum MissingReason {
@@ -151,10 +158,34 @@ mod tests {
     }
 
     #[test]
+    fn what_people_say_and_how_old_they_are_keeps_its_number() {
+        check(&[
+            (0, Feeling::Better),
+            (1, Feeling::Same),
+            (2, Feeling::BitWorse),
+            (3, Feeling::MuchWorse),
+        ]);
+        check(&[
+            (0, AgeBand::Infant),
+            (1, AgeBand::YoungChild),
+            (2, AgeBand::Child),
+            (3, AgeBand::Adolescent),
+            (4, AgeBand::Adult),
+            (5, AgeBand::Older),
+        ]);
+    }
+
+    #[test]
     fn every_variant_keeps_its_number() {
         check(&[(0, Sex::Female), (1, Sex::Male), (2, Sex::Other), (3, Sex::Unknown)]);
         check(&[(1, SpO2Scale::One), (2, SpO2Scale::Two)]);
-        check(&[(0, Role::Nurse), (1, Role::ChargeNurse), (2, Role::Physician), (3, Role::It)]);
+        check(&[
+            (0, Role::Nurse),
+            (1, Role::ChargeNurse),
+            (2, Role::Physician),
+            (3, Role::It),
+            (4, Role::Patient),
+        ]);
         check(&[(0, Priority::Low), (1, Priority::Medium), (2, Priority::High)]);
         check(&[(0, AlarmClass::Physiological), (1, AlarmClass::Technical)]);
         check(&[

@@ -3,8 +3,9 @@
 //! A number is never reused, not even for something removed.
 
 use crate::{
-    Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
-    Presence, PresenceChange, SegmentHead, Session, Upward, WaveBlock, Wish, coded,
+    Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, Duplicate, Part, Presence,
+    PresenceChange, Pulse, Replayed, SegmentHead, Session, TurnedAway, Upward, WaveBlock, Wish,
+    coded,
 };
 
 coded! {
@@ -20,13 +21,21 @@ coded! {
     struct Presence { 0 device, 1 change, 2 remote }
     enum PresenceChange { 0 Connected, 1 Disconnected, 2 Lost, 3 TakenOver, 4 Refused }
     struct Upward { 0 device, 1 leaf, 2 content_type, 3 payload }
-    struct MqttSession { 0 device, 1 client_id, 2 expiry_s, 3 subscriptions, 4 ended }
     struct ClockStep { 0 jumped_ns }
     struct SegmentHead { 0 offset, 1 next }
     struct Part { 0 kind, 1 body_version, 2 number, 3 of, 4 bytes }
+    struct TurnedAway {
+        0 door, 1 remote, 2 device, 3 serial, 4 fingerprint, 5 reason, 6 words, 7 count, 8 first_at,
+        9 last_at
+    }
+    struct Replayed { 0 letter, 1 by, 2 mended, 3 outcome, 4 words }
 
     enum Actor { 0 User(id), 1 Device(id), 2 System }
     struct Command { 0 actor, 1 wish }
+    struct Pulse {
+        0 messages_per_ks, 1 readings_per_ks, 2 durable_p99_us, 3 decided_p99_us, 4 journal_bytes,
+        5 connections, 6 started_at
+    }
     struct Session { 0 id, 1 user, 2 token_hash, 3 opened_at, 4 expires_at }
     struct AuditEntry { 0 actor, 1 action, 2 patient, 3 resource, 4 allowed, 5 rule, 6 remote }
     enum Wish {
@@ -39,7 +48,7 @@ coded! {
         6 PutStaff(staff),
         7 PutUser(user),
         8 PutDevice(device),
-        9 SetLifecycle { 0 device, 1 lifecycle },
+        9 SetLifecycle { 0 device, 1 lifecycle, 2 why },
         10 PutCertificate(certificate),
         11 RevokeCertificate(id),
         12 Associate(line),
@@ -54,5 +63,19 @@ coded! {
         21 SetPassword { 0 user, 1 password_hash },
         22 OpenSession(session),
         23 CloseSession(id),
+        40 SetUnitLimits { 0 care_unit, 1 band, 2 limits },
+        41 ClearUnitLimits { 0 care_unit, 1 band, 2 vital },
+        42 ClearLimits { 0 patient, 1 vital },
+        43 OfferHandOver(hand_over),
+        44 AcceptHandOver(id),
+        45 EndHandOver(id),
+        46 NotePulse(pulse),
+        60 SendCommand(command),
+        61 SecondCommand(id),
+        62 WithdrawCommand(id),
+        63 Configure(config),
+        64 Bind(line),
+        65 OfferClaim { 0 device, 1 code_hash, 2 expires_at },
+        66 Claim { 0 code_hash, 1 care_unit, 2 subject },
     }
 }

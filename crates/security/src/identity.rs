@@ -44,6 +44,7 @@ pub(crate) fn device_uri(org: OrgId, device: DeviceId) -> String {
     format!("{URI_PREFIX}{org}{URI_INFIX}{device}")
 }
 
+// RC-038
 /// Reads the identity out of a DER certificate whose chain was verified.
 pub fn from_certificate(der: &[u8]) -> Result<DeviceIdentity, IdentityError> {
     let (rest, certificate) =
@@ -76,6 +77,35 @@ pub fn from_certificate(der: &[u8]) -> Result<DeviceIdentity, IdentityError> {
         serial: normal_serial(certificate.raw_serial()).to_vec(),
         not_after: Timestamp::from_unix_nanos(not_after.saturating_mul(1_000_000_000)),
     })
+}
+
+/// What stands in a certificate that nobody vouches for: to show to people, and never to
+/// let anybody in by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// The serial number, big-endian, without leading zeros.
+    pub serial: Vec<u8>,
+    /// The first instant at which it is valid.
+    pub not_before: Timestamp,
+    /// The last instant at which it is valid.
+    pub not_after: Timestamp,
+    /// The device that it claims to be.
+    pub claims: Option<DeviceId>,
+}
+
+impl CertificateFacts {
+    /// Reads what can be read; `None` if the bytes are no certificate.
+    pub fn read(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let validity = certificate.validity();
+        let at = |second: i64| Timestamp::from_unix_nanos(second.saturating_mul(1_000_000_000));
+        Some(Self {
+            serial: normal_serial(certificate.raw_serial()).to_vec(),
+            not_before: at(validity.not_before.timestamp()),
+            not_after: at(validity.not_after.timestamp()),
+            claims: from_certificate(der).ok().map(|identity| identity.device),
+        })
+    }
 }
 
 /// A serial number without the leading zeros that DER adds to some, so that one

@@ -12,6 +12,11 @@ mod policy;
 
 pub use ca::{Authority, AuthorityPem, CaError, Issued};
 pub use hash::sha256;
-pub use identity::{DeviceIdentity, IdentityError, from_certificate, normal_serial};
+pub use identity::{
+    CertificateFacts, DeviceIdentity, IdentityError, from_certificate, normal_serial,
+};
 pub use keys::{Keys, KeysError, random_bytes, random_u128};
-pub use policy::{Action, Decision, DeviceAct, DeviceTopics, Resource, Who, permit, permit_device};
+pub use policy::{
+    Action, Decision, DeviceAct, DeviceTopics, Resource, TopicGrant, Who, covers, permit,
+    permit_device,
+};

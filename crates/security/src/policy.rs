@@ -2,8 +2,8 @@
 //!
 //! A wall comes first: nobody reaches another organization. Then the role gives
 //! each action a reach: anywhere in the organization, the patients of the
-//! person's own care units, or also everybody else's. The answer names its rule,
-//! because the audit record keeps it.
+//! person's own care units, or also everybody else's; a patient reaches what is
+//! about themselves. The answer names its rule, because the audit record keeps it.
 
 use model::{CareUnitId, DeviceId, OrgId, PatientId, Role, SiteId, StaffId, UserId};
 
@@ -20,6 +20,8 @@ pub struct Who {
     pub role: Role,
     /// Whose login it is, if a member of staff's.
     pub staff: Option<StaffId>,
+    /// Whose login it is, if a patient's own.
+    pub patient: Option<PatientId>,
     /// The care units that the person works in now; in all others it is a guest.
     pub care_units: Vec<CareUnitId>,
 }
@@ -76,11 +78,13 @@ enum Reach {
     Site,
     /// Patients and places of the own care units.
     OwnUnit,
+    /// What is about the person who asks.
+    Own,
     Nowhere,
 }
 
 macro_rules! actions {
-    ($($action:ident $word:literal $doc:literal : $nurse:ident $charge:ident $physician:ident $it:ident;)*) => {
+    ($($action:ident $word:literal $doc:literal : $nurse:ident $charge:ident $physician:ident $it:ident $patient:ident;)*) => {
         /// Everything that a person can ask the server for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Action { $(#[doc = $doc] $action,)* }
@@ -95,15 +99,21 @@ macro_rules! actions {
             }
 
             const fn reach(self, role: Role) -> Reach {
-                let [nurse, charge, physician, it] = match self {
-                    $(Self::$action =>
-                        [Reach::$nurse, Reach::$charge, Reach::$physician, Reach::$it],)*
+                let [nurse, charge, physician, it, patient] = match self {
+                    $(Self::$action => [
+                        Reach::$nurse,
+                        Reach::$charge,
+                        Reach::$physician,
+                        Reach::$it,
+                        Reach::$patient,
+                    ],)*
                 };
                 match role {
                     Role::Nurse => nurse,
                     Role::ChargeNurse => charge,
                     Role::Physician => physician,
                     Role::It => it,
+                    Role::Patient => patient,
                 }
             }
         }
@@ -111,37 +121,57 @@ macro_rules! actions {
 }
 
 actions! {
-    // Action                                                 nurse   charge nurse physician  it
-    ReadPlaces "place.read" "Sites, units, rooms, beds.":     Organization Organization Organization Organization;
-    WritePlaces "place.write" "Adds or renames places.":      Nowhere Nowhere Nowhere Organization;
-    ReadBoard "board.read" "The ward board and its feed.":    Site Site Site Nowhere;
-    ReadPatient "patient.read" "A patient's page, trends and waveforms.": Site Site Site Nowhere;
-    RegisterPatient "patient.register" "Adds a patient.":     Organization Organization Organization Nowhere;
-    ChartPatient "patient.chart" "Charts an observation.":    OwnUnit OwnUnit Site Nowhere;
-    SetLimits "patient.limits" "Sets alarm limits.":          OwnUnit OwnUnit Site Nowhere;
-    SetSpO2Scale "patient.spo2_scale" "Orders the SpO₂ scale of NEWS2.": Nowhere Nowhere Site Nowhere;
-    MovePatient "patient.move" "Puts a patient into a bed, or out of it.": OwnUnit OwnUnit Site Nowhere;
-    Assign "assignment.write" "Says who looks after a bed.": Nowhere OwnUnit Nowhere Nowhere;
+    // Action                                                 nurse   charge nurse physician  it  patient
+    ReadPlaces "place.read" "Sites, units, rooms, beds.":     Organization Organization Organization Organization Nowhere;
+    WritePlaces "place.write" "Adds or renames places.":      Nowhere Nowhere Nowhere Organization Nowhere;
+    ReadBoard "board.read" "The ward board and its feed.":    Site Site Site Nowhere Nowhere;
+    ReadPatient "patient.read" "A patient's page, trends and waveforms.": Site Site Site Nowhere Nowhere;
+    RegisterPatient "patient.register" "Adds a patient.":     Organization Organization Organization Nowhere Nowhere;
+    ChartPatient "patient.chart" "Charts an observation.":    OwnUnit OwnUnit Site Nowhere Nowhere;
+    SetLimits "patient.limits" "Sets alarm limits.":          OwnUnit OwnUnit Site Nowhere Nowhere;
+    SetSpO2Scale "patient.spo2_scale" "Orders the SpO₂ scale of NEWS2.": Nowhere Nowhere Site Nowhere Nowhere;
+    MovePatient "patient.move" "Puts a patient into a bed, or out of it.": OwnUnit OwnUnit Site Nowhere Nowhere;
+    Assign "assignment.write" "Says who looks after a bed.": Nowhere OwnUnit Nowhere Nowhere Nowhere;
     // Somebody has to name the first one in charge of a new unit.
-    AssignCharge "assignment.charge" "Says who runs a care unit.": Nowhere OwnUnit Nowhere Organization;
-    ReadAlarms "alarm.read" "Alarms and their life.":         Site Site Site Nowhere;
-    AcknowledgeAlarm "alarm.acknowledge" "Answers an alarm.": Site Site Site Nowhere;
-    EndAlarm "alarm.end" "Ends an alarm with a reason.":      OwnUnit OwnUnit Site Nowhere;
-    ReadDevices "device.read" "Devices, their profiles and state.": Organization Organization Organization Organization;
-    WriteDevices "device.write" "Adds a device or changes its words.": Nowhere Nowhere Nowhere Organization;
-    IssueCertificate "device.certify" "Issues a device's certificate and key.": Nowhere Nowhere Nowhere Organization;
-    RevokeCertificate "device.revoke" "Revokes a certificate.": Nowhere Nowhere Nowhere Organization;
-    SetLifecycle "device.lifecycle" "Moves a device along its life.": Nowhere Nowhere Nowhere Organization;
-    AssociateDevice "device.associate" "Puts a device on a patient, or takes it off.": OwnUnit OwnUnit Site Nowhere;
-    ReadDeadLetters "dead_letter.read" "Messages that could not be taken in.": Nowhere Nowhere Nowhere Organization;
-    ReadAudit "audit.read" "Who looked at what.":             Nowhere Nowhere Nowhere Organization;
-    ReadUsers "user.read" "Logins.":                          Nowhere Nowhere Nowhere Organization;
-    WriteUsers "user.write" "Adds, invites or disables a login.": Nowhere Nowhere Nowhere Organization;
-    ReadStaff "staff.read" "Names of the people who work here.": Organization Organization Organization Organization;
-    WriteStaff "staff.write" "Adds a member of staff.":       Nowhere Nowhere Nowhere Organization;
-    ReadSystem "system.read" "The state of the server.":      Organization Organization Organization Organization;
+    AssignCharge "assignment.charge" "Says who runs a care unit.": Nowhere OwnUnit Nowhere Organization Nowhere;
+    ReadAlarms "alarm.read" "Alarms and their life.":         Site Site Site Nowhere Nowhere;
+    AcknowledgeAlarm "alarm.acknowledge" "Answers an alarm.": Site Site Site Nowhere Nowhere;
+    EndAlarm "alarm.end" "Ends an alarm with a reason.":      OwnUnit OwnUnit Site Nowhere Nowhere;
+    ReadDevices "device.read" "Devices, their profiles and state.": Organization Organization Organization Organization Nowhere;
+    WriteDevices "device.write" "Adds a device or changes its words.": Nowhere Nowhere Nowhere Organization Nowhere;
+    IssueCertificate "device.certify" "Issues a device's certificate and key.": Nowhere Nowhere Nowhere Organization Nowhere;
+    RevokeCertificate "device.revoke" "Revokes a certificate.": Nowhere Nowhere Nowhere Organization Nowhere;
+    SetLifecycle "device.lifecycle" "Moves a device along its life.": Nowhere Nowhere Nowhere Organization Nowhere;
+    AssociateDevice "device.associate" "Puts a device on a patient, or takes it off.": OwnUnit OwnUnit Site Nowhere Nowhere;
+    ReadDeadLetters "dead_letter.read" "Messages that could not be taken in.": Nowhere Nowhere Nowhere Organization Nowhere;
+    ReplayDeadLetter "dead_letter.replay" "Takes a dead letter again.": Nowhere Nowhere Nowhere Organization Nowhere;
+    WatchDevice "device.watch" "A device's messages as they come.": Nowhere Nowhere Nowhere Organization Nowhere;
+    SendCommand "device.command" "Tells a device to do something.": Nowhere OwnUnit Nowhere Organization Nowhere;
+    // Whoever looks after the patient looks before the device is touched.
+    SecondCommand "device.second" "Agrees to a command for a device on a patient.": OwnUnit OwnUnit Site Nowhere Nowhere;
+    ConfigureDevice "device.configure" "Sets a device's configuration.": Nowhere Nowhere Nowhere Organization Nowhere;
+    BindDevice "device.bind" "Says which gateway speaks for a device.": Nowhere Nowhere Nowhere Organization Nowhere;
+    OfferClaim "device.offer_claim" "Makes a code for whoever has a device in hand.": Nowhere Nowhere Nowhere Organization Nowhere;
+    ClaimDevice "device.claim" "Puts a device in service by its code.": Organization Organization Nowhere Organization Nowhere;
+    ReadAudit "audit.read" "Who looked at what.":             Nowhere Nowhere Nowhere Organization Nowhere;
+    ReadUsers "user.read" "Logins.":                          Nowhere Nowhere Nowhere Organization Nowhere;
+    WriteUsers "user.write" "Adds, invites or disables a login.": Nowhere Nowhere Nowhere Organization Nowhere;
+    ReadStaff "staff.read" "Names of the people who work here.": Organization Organization Organization Organization Nowhere;
+    WriteStaff "staff.write" "Adds a member of staff.":       Nowhere Nowhere Nowhere Organization Nowhere;
+    ReadUnitLimits "limits.read" "The limits of a care unit.": Organization Organization Organization Organization Nowhere;
+    SetUnitLimits "limits.default" "Sets the limits of a care unit.": Nowhere OwnUnit Site Nowhere Nowhere;
+    ReadHandOvers "hand_over.read" "What one shift tells the next.": Site Site Site Nowhere Nowhere;
+    OfferHandOver "hand_over.offer" "Offers the own posts to the next shift.": OwnUnit OwnUnit Nowhere Nowhere Nowhere;
+    // Whoever comes holds no post there yet; that it is offered to them is checked later.
+    TakeHandOver "hand_over.take" "Takes posts over from the shift before.": Site Site Nowhere Nowhere Nowhere;
+    ReadPatientAudit "patient.audit" "Who looked at a patient.": Nowhere OwnUnit Site Organization Nowhere;
+    InvitePatient "patient.invite" "Gives a patient a login of their own.": OwnUnit OwnUnit Site Nowhere Nowhere;
+    ReadOwn "own.read" "What a patient sees of themselves.": Nowhere Nowhere Nowhere Nowhere Own;
+    ReportFeeling "own.report" "How a patient says they feel.": Nowhere Nowhere Nowhere Nowhere Own;
+    ReadSystem "system.read" "The state of the server.":      Organization Organization Organization Organization Nowhere;
 }
 
+// RC-045
 /// Whether `actor` may do `action` to `resource`.
 pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
     if actor.org != resource.org {
@@ -151,6 +181,13 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
     let at_home = resource.care_unit.is_some_and(|unit| actor.care_units.contains(&unit));
     match action.reach(actor.role) {
         Reach::Organization => Decision::Allowed { rule: "role" },
+        Reach::Own if actor.patient.is_some() && actor.patient == resource.patient => {
+            Decision::Allowed { rule: "own data" }
+        }
+        Reach::Own => {
+            let explanation = format!("`{}` is for what is about yourself", action.word());
+            Decision::Denied { rule: "own data", explanation }
+        }
         Reach::Site | Reach::OwnUnit if at_home => Decision::Allowed { rule: "own unit" },
         Reach::Site => Decision::Allowed { rule: "site staff" },
         Reach::OwnUnit => {
@@ -174,6 +211,7 @@ const fn plural(role: Role) -> &'static str {
         Role::ChargeNurse => "charge nurses",
         Role::Physician => "physicians",
         Role::It => "hospital IT",
+        Role::Patient => "patients",
     }
 }
 
@@ -188,9 +226,22 @@ pub enum DeviceAct {
 /// The topics that are a device's own; made once per connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceTopics {
+    own: String,
     up: String,
     gateway_up: String,
     down: String,
+    grants: Vec<TopicGrant>,
+}
+
+/// Topics beside its own that a gateway may use, by its profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicGrant {
+    /// A filter; it covers the topics that it hears, and narrower filters.
+    pub filter: String,
+    /// Whether it may publish there.
+    pub publish: bool,
+    /// Whether it may subscribe there.
+    pub subscribe: bool,
 }
 
 impl DeviceTopics {
@@ -198,10 +249,19 @@ impl DeviceTopics {
     pub fn new(identity: &DeviceIdentity, site: SiteId) -> Self {
         let device: DeviceId = identity.device;
         Self {
+            own: format!("wl/1/{site}/{device}/"),
             up: format!("wl/1/{site}/{device}/up/"),
             gateway_up: format!("wl/1/{site}/$gw/{device}/up/"),
             down: format!("wl/1/{site}/{device}/down/"),
+            grants: Vec::new(),
         }
+    }
+
+    /// The same with topics beside its own; none of ours can be granted.
+    pub fn granted(mut self, grants: Vec<TopicGrant>) -> Self {
+        self.grants = grants;
+        self.grants.retain(|grant| is_foreign(&grant.filter));
+        self
     }
 
     /// What each topic of messages to the device begins with, such as `wl/1/…/down/`.
@@ -218,21 +278,58 @@ impl DeviceTopics {
 /// Whether a device may publish to a topic, or subscribe to a filter.
 ///
 /// It publishes below its own `up/`, as a gateway below its own `$gw/…/up/`, and
-/// hears what lies below its own `down/`: a filter's wildcards stand after that.
+/// hears all that is its own: a filter's wildcards stand after its name. A gateway does
+/// both where its profile grants it. A shared subscription is judged by its filter.
 pub fn permit_device(topics: &DeviceTopics, act: DeviceAct, topic: &str) -> Decision {
     let below = |prefix: &str| topic.strip_prefix(prefix).is_some_and(|leaf| !leaf.is_empty());
+    let shared = topic.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
+    let filter = shared.map_or(topic, |(_, filter)| filter);
+    let granted = |topic: &str, wanted: fn(&TopicGrant) -> bool| {
+        let mut grants = topics.grants.iter();
+        is_foreign(topic) && grants.any(|grant| wanted(grant) && covers(&grant.filter, topic))
+    };
     match act {
         DeviceAct::Publish if below(&topics.up) || below(&topics.gateway_up) => {
             Decision::Allowed { rule: "own up" }
+        }
+        DeviceAct::Publish if granted(topic, |grant| grant.publish) => {
+            Decision::Allowed { rule: "profile's grant" }
         }
         DeviceAct::Publish => {
             let explanation = format!("the device may publish below `{}` only", topics.up);
             Decision::Denied { rule: "own up", explanation }
         }
-        DeviceAct::Subscribe if below(&topics.down) => Decision::Allowed { rule: "own down" },
+        DeviceAct::Subscribe
+            if filter.len() > topics.own.len() && filter.starts_with(&topics.own) =>
+        {
+            Decision::Allowed { rule: "own topics" }
+        }
+        DeviceAct::Subscribe if granted(filter, |grant| grant.subscribe) => {
+            Decision::Allowed { rule: "profile's grant" }
+        }
         DeviceAct::Subscribe => {
-            let explanation = format!("the device may subscribe below `{}` only", topics.down);
-            Decision::Denied { rule: "own down", explanation }
+            let explanation = format!("the device may subscribe below `{}` only", topics.own);
+            Decision::Denied { rule: "own topics", explanation }
+        }
+    }
+}
+
+/// Whether a topic or filter cannot be one of ours, nor one of the server's.
+fn is_foreign(topic: &str) -> bool {
+    let first = topic.split('/').next().unwrap_or_default();
+    first != "wl" && !first.starts_with(['$', '+', '#'])
+}
+
+/// Whether all that a topic or filter names is named by the granted filter too.
+pub fn covers(granted: &str, asked: &str) -> bool {
+    let (mut granted, mut asked) = (granted.split('/'), asked.split('/'));
+    loop {
+        match (granted.next(), asked.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some(_), Some("#")) => return false,
+            (Some("+"), Some(_)) => {}
+            (Some(granted), Some(asked)) if granted == asked => {}
+            (Some(_), Some(_) | None) | (None, Some(_)) => return false,
         }
     }
 }

@@ -1,15 +1,20 @@
-//! Virtual devices: each measures a body in its own way and speaks its own messages.
+//! The kinds of virtual device: what each measures, how often, and how it speaks.
 
 use model::{DeviceId, MissingReason, SiteId};
 
-/// The kinds of device in the ward; each has its profile under `profiles/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The kinds of device in the hospital; each has its profile under `profiles/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names say it all")]
 pub enum Kind {
     BedsideMonitor,
+    IcuMonitor,
     EcgPatch,
     Oximeter,
     Cuff,
+    GlucoseSensor,
+    GlucoseMeter,
+    HomeOximeter,
+    WeightScale,
 }
 
 /// One output of a device that is sent as numbers.
@@ -41,14 +46,69 @@ pub(crate) enum Source {
     Breath,
 }
 
+/// What a device can see of a body; ground truth asks whether anything could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sense {
+    Beats,
+    Rate,
+    Saturation,
+    Breaths,
+    Pressure,
+    Temperature,
+    Glucose,
+}
+
+const ECG: Wave = Wave {
+    channel: "MDC_ECG_ELEC_POTL_II",
+    lead: Some("II"),
+    rate_hz: 250,
+    gain: (5, -3),
+    unit: "mV",
+    source: Source::Ecg,
+};
+const PLETH: Wave = Wave {
+    channel: "MDC_PULS_OXIM_PLETH",
+    lead: None,
+    rate_hz: 125,
+    gain: (1, -3),
+    unit: "1",
+    source: Source::Pleth,
+};
+const BREATH: Wave = Wave {
+    channel: "MDC_IMPED_TTHOR",
+    lead: None,
+    rate_hz: 50,
+    gain: (1, -3),
+    unit: "Ohm",
+    source: Source::Breath,
+};
+/// A sensor on a finger sends fewer samples than a monitor.
+const SMALL_PLETH: Wave = Wave { rate_hz: 75, ..PLETH };
+
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::BedsideMonitor,
+        Self::IcuMonitor,
+        Self::EcgPatch,
+        Self::Oximeter,
+        Self::Cuff,
+        Self::GlucoseSensor,
+        Self::GlucoseMeter,
+        Self::HomeOximeter,
+        Self::WeightScale,
+    ];
+
     /// What people call it.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::BedsideMonitor => "Monitor",
+            Self::BedsideMonitor | Self::IcuMonitor => "Monitor",
             Self::EcgPatch => "ECG patch",
-            Self::Oximeter => "Oximeter",
+            Self::Oximeter | Self::HomeOximeter => "Oximeter",
             Self::Cuff => "Cuff",
+            Self::GlucoseSensor => "Glucose sensor",
+            Self::GlucoseMeter => "Glucose meter",
+            Self::WeightScale => "Scale",
         }
     }
 
@@ -56,15 +116,32 @@ impl Kind {
     pub const fn profile(self) -> &'static str {
         match self {
             Self::BedsideMonitor => "bedside-monitor",
+            Self::IcuMonitor => "icu-monitor",
             Self::EcgPatch => "ecg-patch",
             Self::Oximeter => "oximeter",
             Self::Cuff => "blood-pressure-cuff",
+            Self::GlucoseSensor => "glucose-sensor",
+            Self::GlucoseMeter => "glucose-meter",
+            Self::HomeOximeter => "home-oximeter",
+            Self::WeightScale => "weight-scale",
         }
+    }
+
+    /// The kind that has this profile.
+    pub fn of_profile(profile: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.profile() == profile)
     }
 
     /// Whether it keeps what it could not send.
     pub const fn buffers(self) -> bool {
-        matches!(self, Self::EcgPatch)
+        matches!(
+            self,
+            Self::EcgPatch
+                | Self::GlucoseSensor
+                | Self::GlucoseMeter
+                | Self::HomeOximeter
+                | Self::WeightScale
+        )
     }
 
     /// Whether its clock follows the network's.
@@ -73,46 +150,67 @@ impl Kind {
     }
 
     pub(crate) const fn waves(self) -> &'static [Wave] {
-        const ECG: Wave = Wave {
-            channel: "MDC_ECG_ELEC_POTL_II",
-            lead: Some("II"),
-            rate_hz: 250,
-            gain: (5, -3),
-            unit: "mV",
-            source: Source::Ecg,
-        };
-        const PLETH: Wave = Wave {
-            channel: "MDC_PULS_OXIM_PLETH",
-            lead: None,
-            rate_hz: 125,
-            gain: (1, -3),
-            unit: "1",
-            source: Source::Pleth,
-        };
-        const BREATH: Wave = Wave {
-            channel: "MDC_IMPED_TTHOR",
-            lead: None,
-            rate_hz: 50,
-            gain: (1, -3),
-            unit: "Ohm",
-            source: Source::Breath,
-        };
         match self {
-            Self::BedsideMonitor => &[ECG, PLETH, BREATH],
+            Self::BedsideMonitor | Self::IcuMonitor => &[ECG, PLETH, BREATH],
             Self::EcgPatch => &[ECG],
-            Self::Oximeter => &[PLETH],
-            Self::Cuff => &[],
+            Self::Oximeter => &[SMALL_PLETH],
+            Self::Cuff
+            | Self::GlucoseSensor
+            | Self::GlucoseMeter
+            | Self::HomeOximeter
+            | Self::WeightScale => &[],
         }
     }
 
+    /// Whether electrodes can fall off it.
+    pub(crate) const fn has_electrodes(self) -> bool {
+        matches!(self, Self::BedsideMonitor | Self::IcuMonitor | Self::EcgPatch)
+    }
+
     /// Seconds between two messages of numerics.
-    pub(crate) const fn cadence_s(self) -> u32 {
+    pub(crate) const fn cadence_s(self, is_at_home: bool) -> u32 {
         match self {
-            Self::BedsideMonitor | Self::EcgPatch | Self::Oximeter => 1,
+            Self::BedsideMonitor | Self::IcuMonitor | Self::EcgPatch | Self::Oximeter => 1,
+            Self::Cuff if is_at_home => 900,
             Self::Cuff => 120,
+            Self::HomeOximeter => 60,
+            Self::GlucoseSensor => 300,
+            Self::GlucoseMeter => 14_400,
+            Self::WeightScale => 86_400,
+        }
+    }
+
+    /// Seconds without a message after which somebody should wonder, as its profile says.
+    pub(crate) const fn silent_after_s(self) -> u32 {
+        match self {
+            Self::BedsideMonitor | Self::IcuMonitor | Self::Oximeter => 10,
+            Self::EcgPatch => 15,
+            Self::Cuff => 1_200,
+            Self::HomeOximeter => 300,
+            Self::GlucoseSensor => 1_200,
+            Self::GlucoseMeter | Self::WeightScale => 172_800,
+        }
+    }
+
+    /// Seconds between two looks at this; `None` if it cannot see it.
+    pub(crate) const fn looks_every_s(self, sense: Sense, is_at_home: bool) -> Option<u32> {
+        match (self, sense) {
+            (Self::BedsideMonitor, Sense::Pressure) => Some(NIBP_EVERY_S),
+            (Self::BedsideMonitor | Self::IcuMonitor, Sense::Temperature) => Some(10),
+            (Self::BedsideMonitor | Self::IcuMonitor, Sense::Glucose) => None,
+            (Self::BedsideMonitor | Self::IcuMonitor, _) => Some(1),
+            (Self::EcgPatch, Sense::Beats | Sense::Rate | Sense::Breaths | Sense::Temperature)
+            | (Self::Oximeter, Sense::Saturation | Sense::Rate) => Some(1),
+            (Self::Cuff, Sense::Pressure)
+            | (Self::HomeOximeter, Sense::Saturation | Sense::Rate)
+            | (Self::GlucoseSensor, Sense::Glucose) => Some(self.cadence_s(is_at_home)),
+            _ => None,
         }
     }
 }
+
+/// A monitor inflates its cuff this often.
+pub(crate) const NIBP_EVERY_S: u32 = 120;
 
 /// A device as the hospital registered it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,17 +221,8 @@ pub struct Enrolled {
     pub site: SiteId,
     /// What it is.
     pub kind: Kind,
-    /// The place in the ward, counted from 0, of the bed whose patient it measures.
+    /// The place in the script's list of patients, counted from 0, of whom it measures.
     pub bed_index: usize,
     /// What a nameplate says.
     pub serial: String,
-}
-
-/// Which devices stand at the eight beds of the demo ward: six monitors, two beds by patch, oximeter and cuff.
-pub fn demo_devices() -> Vec<(usize, Kind)> {
-    let monitors = (0..6).map(|bed| (bed, Kind::BedsideMonitor));
-    let mobile = [6, 7]
-        .into_iter()
-        .flat_map(|bed| [Kind::EcgPatch, Kind::Oximeter, Kind::Cuff].map(|kind| (bed, kind)));
-    monitors.chain(mobile).collect()
 }

@@ -21,6 +21,14 @@ pub struct Recording {
     pub beats: Arc<[usize]>,
 }
 
+impl Recording {
+    /// A heart of which nothing was recorded.
+    pub(crate) fn silent() -> Self {
+        let (microvolts, beats) = (Arc::default(), Arc::default());
+        Self { name: String::new(), rate_hz: 250.0, microvolts, beats }
+    }
+}
+
 /// Before the R wave, so that a cycle begins between T and P.
 const LEAD_IN_S: f64 = 0.25;
 /// From the cycle's begin to the end of QRS: never stretched.

@@ -14,6 +14,7 @@
 //! **Absent on purpose:** any way to change or delete an entry, and any meaning of one.
 
 mod follow;
+mod pace;
 mod queue;
 mod recover;
 mod segment;
@@ -36,13 +37,14 @@ use record::{Frame, FrameError, Position};
 use tokio::sync::{oneshot, watch};
 
 pub use follow::{Followed, Follower};
+pub use pace::Pacer;
 pub use recover::{OpenError, Recovery, Torn};
 pub(crate) use recover::{find_tail, read_whole};
 pub(crate) use segment::{COMMIT, walk};
 pub use segment::{ReadError, Replay, replay};
 pub use status::{Condition, JournalStatus, WhyNot};
 
-use self::{follow::Ring, queue::Queue, status::Gauges, writer::Writer};
+use self::{follow::Ring, pace::Pace, queue::Queue, status::Gauges, writer::Writer};
 use crate::{Clock, Storage, hold::hold, limits};
 
 /// A place in the log: so many bytes after its beginning.
@@ -239,9 +241,23 @@ struct Shared {
     clock: Clock,
     limits: JournalLimits,
     queue: Queue,
+    pace: Pace,
     ring: Ring,
     gauges: Gauges,
     condition: watch::Sender<Condition>,
+    /// Since when nothing was recorded, as the mark beside the log says.
+    unrecorded_since: Mutex<Option<Timestamp>>,
+}
+
+impl Shared {
+    /// Puts the mark down, or says with `None` that everything was told; a disk that
+    /// refuses it is the trouble itself.
+    fn mark(&self, known: &mut Option<Timestamp>, since: Option<Timestamp>) {
+        match self.storage.put_mark(&status::mark_of(since)) {
+            Ok(()) => *known = since,
+            Err(error) => tracing::error!(%error, "trouble_not_marked"),
+        }
+    }
 }
 
 impl fmt::Debug for Journal {
@@ -253,6 +269,7 @@ impl fmt::Debug for Journal {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.shared.queue.close();
+        self.shared.pace.wake();
     }
 }
 
@@ -265,14 +282,23 @@ impl Journal {
     ) -> Result<(Self, Recovery), OpenError> {
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let (tail, recovery) = recover::recover(&*storage)?;
+        if let Some(last_at) = recovery.last_at {
+            clock.never_before(last_at);
+        }
+        if recovery.unrecorded_since.is_none() {
+            // Makes the room that a full disk would not have.
+            storage.put_mark(&status::mark_of(None)).map_err(OpenError::Io)?;
+        }
         let shared = Arc::new(Shared {
             storage,
             clock,
             limits,
             queue: Queue::new(limits),
+            pace: Pace::new(),
             ring: Ring::new(recovery.end, limits),
             gauges: Gauges::default(),
             condition: watch::Sender::new(Condition::Recording),
+            unrecorded_since: Mutex::new(recovery.unrecorded_since),
         });
         let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
         let journal = Self(Arc::new(owner));
@@ -302,10 +328,18 @@ impl Journal {
         self.0.shared.queue.push(group)
     }
 
-    /// Returns when the queue is less than half full: whoever takes messages from a
-    /// socket asks before taking the next, so that appends are never refused as `Busy`.
+    /// Returns when the queue is less than half full, and whoever sets the pace is not far
+    /// behind: whoever takes messages from a socket asks before taking the next, so that
+    /// appends are never refused as `Busy` and a flood waits where it comes from.
     pub async fn room(&self) {
-        self.0.shared.queue.room().await;
+        let shared = &self.0.shared;
+        shared.pace.near(|| self.end(), || shared.queue.is_closed()).await;
+        shared.queue.room().await;
+    }
+
+    /// Lets a reader that has come to `from` set the pace; the newest one counts.
+    pub fn pace(&self, from: LogOffset) -> Pacer {
+        Pacer::new(Arc::clone(&self.0.shared), from)
     }
 
     /// The records after `from`, first from the files and then as they come, without
@@ -338,6 +372,22 @@ impl Journal {
         shared.gauges.status(*shared.condition.borrow(), self.end(), shared.queue.depth())
     }
 
+    /// Since when nothing was recorded, now or before the start, if nobody has yet said
+    /// by [`Self::told_unrecorded`] that all of it was told.
+    pub fn unrecorded_since(&self) -> Option<Timestamp> {
+        *hold(&self.0.shared.unrecorded_since)
+    }
+
+    /// Everything that followed from not recording since then is in the journal now: the
+    /// next start need not tell. Later trouble stays marked. Blocks for a sync.
+    pub fn told_unrecorded(&self, since: Timestamp) {
+        let mut known = hold(&self.0.shared.unrecorded_since);
+        let is_over = *self.0.shared.condition.borrow() == Condition::Recording;
+        if *known == Some(since) && is_over {
+            self.0.shared.mark(&mut known, None);
+        }
+    }
+
     /// Tells of every change between recording and not recording.
     pub fn condition(&self) -> watch::Receiver<Condition> {
         self.0.shared.condition.subscribe()
@@ -346,6 +396,7 @@ impl Journal {
     /// Takes nothing more, writes what is queued, and returns when the threads have ended.
     pub fn close(self) {
         self.0.shared.queue.close();
+        self.0.shared.pace.wake();
         for thread in std::mem::take(&mut *hold(&self.0.threads)) {
             // A thread that panicked has already closed the queue.
             let _ = thread.join();

@@ -8,6 +8,7 @@
 
 mod clock;
 mod data_dir;
+mod disk_use;
 mod hold;
 mod journal;
 pub mod limits;
@@ -19,19 +20,21 @@ mod verify;
 
 pub use clock::Clock;
 pub use data_dir::{DataDir, DataDirError};
+pub use disk_use::DiskUse;
 pub use journal::{
     AppendError, Condition, Durable, Entry, Followed, Follower, Journal, JournalLimits,
-    JournalStatus, LogOffset, OpenError, ReadError, Record, Recovery, Replay, Ticket, Torn, WhyNot,
-    replay,
+    JournalStatus, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay, Ticket, Torn,
+    WhyNot, replay,
 };
 pub use records::{
-    AlarmFilter, AlarmRow, AuditFilter, AuditRow, ChartingRow, HistoryRow, LetterRow, LifeRow,
-    Noun, Records, RecordsError, Row,
+    AlarmFilter, AlarmRow, AuditFilter, AuditRow, ChartingRow, DeviceLifeRow, HandOverStep,
+    HistoryRow, LetterRow, LifeRow, LookRow, Noun, PulseRow, Records, RecordsError, ReplayRow, Row,
+    ScoreRow,
 };
 pub use series::{
     Invalid, Marks, Point, Pushed, Question, SealError, Sealed, Sealing, Series, SeriesId,
-    SeriesKey, Stretch, WaveSpan,
+    SeriesKey, SeriesLimits, Stretch, WaveSpan,
 };
 pub use sqlite::DatabaseError;
-pub use storage::{FaultyDisk, FileStorage, Happened, Segment, Storage};
+pub use storage::{FaultyDisk, FileStorage, Happened, Mark, Segment, Storage};
 pub use verify::{Bodies, Damage, DumpError, Report, VerifyError, dump, verify, verify_journal};

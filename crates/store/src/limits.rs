@@ -12,6 +12,8 @@ pub const COMMIT_LEN_MAX: usize = 4 << 20;
 pub const QUEUE_GROUPS_MAX: usize = 65_536;
 /// The most bytes that wait for the writer; a group more is refused.
 pub const QUEUE_LEN_MAX: usize = 96 << 20;
+/// Whoever takes messages from a socket waits while the reader that decides is further behind.
+pub const BEHIND_LEN_MAX: u64 = 6 << 20;
 /// The most partitions of one log; the head of a segment names them all in one frame.
 pub const PARTITIONS_MAX: usize = 16_384;
 /// How many bytes of the newest records stay in memory for followers.
@@ -52,5 +54,3 @@ pub const QUERY_SAMPLES_MAX: usize = 8_000_000;
 pub const READERS_MAX: usize = 4;
 /// How long a reader waits for a lock of SQLite.
 pub const BUSY_WAIT: Duration = Duration::from_secs(5);
-/// The most rows of one page of a list.
-pub const PAGE_ROWS_MAX: usize = 200;

@@ -8,10 +8,14 @@
 //! **Absent on purpose:** any decision; what stands here was accepted before.
 
 mod alarms;
+mod devices;
 mod histories;
 mod letters;
+mod pulses;
 mod row;
 mod schema;
+mod scores;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -25,12 +29,15 @@ use std::{
 use rusqlite::{Connection, OpenFlags, params};
 
 pub use alarms::{AlarmFilter, AlarmRow, LifeRow};
+pub use devices::{DeviceLifeRow, ReplayRow};
 pub use histories::{ChartingRow, HistoryRow};
 pub use letters::LetterRow;
-pub use row::{Noun, Row};
-pub use trail::{AuditFilter, AuditRow};
+pub use pulses::PulseRow;
+pub use row::{HandOverStep, Noun, Row};
+pub use scores::ScoreRow;
+pub use trail::{AuditFilter, AuditRow, LookRow};
 
-use crate::LogOffset;
+use crate::{LogOffset, sqlite::own_file};
 
 /// Readers that are open at once; a further one waits for its turn.
 const READERS: usize = 4;
@@ -64,6 +71,7 @@ struct Inner {
 impl Records {
     /// Opens the database, and makes or migrates its tables.
     pub fn open(path: &Path) -> Result<Self, RecordsError> {
+        own_file(path);
         let mut writer = Connection::open(path)?;
         prepare(&writer)?;
         schema::migrate(&mut writer)?;
@@ -93,6 +101,15 @@ impl Records {
             params![number(newest.bytes())],
         )?;
         transaction.commit()?;
+        Ok(())
+    }
+
+    /// Lets the file grow by so many pages and no more, as a full disk would; for tests.
+    pub fn set_room(&self, pages: Option<u32>) -> Result<(), RecordsError> {
+        let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let used: u32 = writer.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        let max = pages.map_or(u32::MAX - 1, |pages| used.saturating_add(pages));
+        writer.pragma_update_and_check(None, "max_page_count", max, |_| Ok(()))?;
         Ok(())
     }
 

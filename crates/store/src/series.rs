@@ -23,7 +23,7 @@ use std::{
 use model::{Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum};
 use rusqlite::OptionalExtension;
 
-pub use hot::Pushed;
+pub use hot::{Pushed, SeriesLimits};
 pub use query::Question;
 pub use seal::{SealError, Sealed, Sealing};
 
@@ -169,8 +169,15 @@ CREATE TABLE checkpoint (
 impl Series {
     /// Opens the database, or makes it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatabaseError> {
+        Self::open_with(path, SeriesLimits::default())
+    }
+
+    /// The same with other bounds.
+    pub fn open_with(path: impl AsRef<Path>, limits: SeriesLimits) -> Result<Self, DatabaseError> {
         let database = Database::open(path.as_ref(), &[SCHEMA])?;
-        let hot = Mutex::new(database.read(hot::load)?);
+        let mut hot = database.read(hot::load)?;
+        hot.limits = limits;
+        let hot = Mutex::new(hot);
         Ok(Self(Arc::new(Inner { hot, database, sealing: AtomicBool::new(false) })))
     }
 

@@ -2,6 +2,8 @@
 //! our ids and times as columns.
 
 use std::{
+    fs,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -35,6 +37,16 @@ pub enum DatabaseError {
     TooMuch { what: &'static str, max: usize },
 }
 
+/// Makes the file readable for its owner only, before anything stands in it; what SQLite
+/// writes beside it gets the same mode. A file that cannot be had is the opener's to report.
+pub(crate) fn own_file(path: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    if let Ok(file) = options.open(path) {
+        let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
+    }
+}
+
 /// One file, its writer and its resting readers.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -47,6 +59,7 @@ impl Database {
     /// Opens the file and brings its schema up: `schemas` are the steps from each version to the next.
     pub(crate) fn open(path: &Path, schemas: &[&str]) -> Result<Self, DatabaseError> {
         let fault = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+        own_file(path);
         let mut writer = Connection::open(path).map_err(fault)?;
         prepare(&writer).map_err(fault)?;
         let found: i64 =

@@ -11,6 +11,9 @@ pub use file::FileStorage;
 
 use crate::LogOffset;
 
+/// A few bytes beside the log that say what the log itself cannot.
+pub type Mark = [u8; 16];
+
 /// One segment as the storage lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -37,6 +40,12 @@ pub trait Storage: Send + Sync {
     fn sync(&self, start: LogOffset) -> io::Result<()>;
     /// Reads from `at` within a segment and says how many bytes there were.
     fn read(&self, start: LogOffset, at: u64, into: &mut [u8]) -> io::Result<usize>;
+    /// Reads the mark that stands beside the segments; zeros if none was ever put down.
+    fn mark(&self) -> io::Result<Mark>;
+    /// Puts down a mark in place of the one before; on return it survives a crash.
+    ///
+    /// Once one was put down there is room for every later one, also on a full disk.
+    fn put_mark(&self, mark: &Mark) -> io::Result<()>;
 }
 
 /// Fills `into` from `at` on, or as much of it as the segment has.

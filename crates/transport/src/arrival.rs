@@ -4,17 +4,18 @@
 //! positions it was written at; a negative answer of MQTT 5 counts as received
 //! too, so it needs the proof of its dead letter.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::{SiteId, Timestamp};
-use record::{MqttSession, Position, PresenceChange};
-use security::DeviceIdentity;
+use record::{Body, Position, PresenceChange};
+use security::{CertificateFacts, DeviceIdentity};
 use store::Durable;
 
 use crate::{
+    Note,
     desk::{Answer, Ticket},
-    mqtt::Qos,
+    mqtt::{Addressed, Extra, House, Key, Outgoing, Qos, Route, Said, SharedOutbox, Version, lock},
 };
 
 /// Something that came in, in the order of its connection.
@@ -40,17 +41,28 @@ pub enum Arrival {
         /// In which way.
         how: PresenceChange,
     },
-    /// A session changed, and is to be kept as it is now.
-    Session(MqttSession),
+    /// Something of the door's own that is to be kept.
+    Note(Note),
     /// Somebody was not let in; for counters and the audit.
     Refused {
         /// Where it spoke from.
         remote: SocketAddr,
         /// Who, if a certificate said so.
         identity: Option<Arc<DeviceIdentity>>,
+        /// The certificate that was shown and not taken, if that was the reason.
+        presented: Option<Box<Presented>>,
         /// Why.
         why: RefusedWhy,
     },
+}
+
+/// A certificate that was not taken; what it says of its holder is a claim and no proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// What can be read in it, if it is a certificate at all.
+    pub facts: Option<CertificateFacts>,
+    /// SHA-256 of its bytes, by which a person can compare it.
+    pub fingerprint: [u8; 32],
 }
 
 /// Why somebody was not let in, or put out; the words are short and stable.
@@ -95,6 +107,10 @@ pub enum RefusedWhy {
     PutOut,
     #[error("the packets break the protocol: {0}")]
     Protocol(&'static str),
+    #[error("the device does not trust the server's certificate")]
+    RefusedUs,
+    #[error("a subscription is for topics that are not the device's")]
+    Filter,
 }
 
 /// Why a message is answered with «no», after it became a dead letter.
@@ -108,6 +124,8 @@ pub enum NackReason {
     Topic(String),
     /// It was understood and cannot be taken, for the reason given.
     Refused(String),
+    /// It was taken and is not kept for later subscriptions, as the device has as many as it may.
+    Quota,
 }
 
 /// Why a message is never answered.
@@ -136,6 +154,27 @@ pub struct Message {
     pub(crate) dup: bool,
     pub(crate) is_will: bool,
     pub(crate) authorised: bool,
+    /// The session that it came from.
+    pub(crate) client_id: Arc<str>,
+    /// For how many seconds it means something.
+    pub(crate) expiry_s: Option<u32>,
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+impl Message {
+    /// What subscribers get of it; it expires by its time of receipt, if that is known.
+    pub(crate) fn said(&self, received_at: Option<Timestamp>) -> Said {
+        let span = self.expiry_s.map(|expiry_s| Duration::from_secs(expiry_s.into()));
+        Said {
+            topic: self.topic.as_str().into(),
+            content_type: self.content_type.clone(),
+            // A copy, as a view would keep the whole buffer that it was read into.
+            payload: Bytes::copy_from_slice(&self.payload),
+            qos: self.qos,
+            expires_at: received_at.zip(span).map(|(at, span)| at.after(span)),
+            extra: self.extra.clone(),
+        }
+    }
 }
 
 /// A message whose sender still keeps its copy.
@@ -145,11 +184,85 @@ pub struct Unacked {
     message: Box<Message>,
     /// `None` for a will, which nobody waits for.
     ticket: Option<Ticket>,
+    house: House,
+    /// Sessions whose state belongs to the message's own group.
+    changed: Option<Key>,
+    /// A packet id of QoS 2 that is remembered unless the message is lost.
+    held: Option<Held>,
+    route: Option<Box<Route>>,
+}
+
+/// Who gets a message, from when that is decided until it is durable.
+#[derive(Debug)]
+pub struct Company(Box<Route>);
+
+/// A message of QoS 2 from a client until it is known to be safe.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub outbox: SharedOutbox,
+    pub id: u16,
+    pub version: Version,
+    /// Whether its session outlives the program.
+    pub is_kept: bool,
 }
 
 impl Unacked {
-    pub(crate) fn new(message: Message, ticket: Option<Ticket>) -> Self {
-        Self { message: Box::new(message), ticket }
+    pub(crate) fn new(message: Message, ticket: Option<Ticket>, house: House) -> Self {
+        let (changed, held, route) = (None, None, None);
+        Self { message: Box::new(message), ticket, house, changed, held, route }
+    }
+
+    /// The session's state is written with the message.
+    pub(crate) fn changing(mut self, key: Key) -> Self {
+        self.changed = Some(key);
+        self
+    }
+
+    /// The packet id is remembered unless the message is lost.
+    pub(crate) fn holding(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
+    }
+
+    /// What is to be written in the message's own group: who gets it, that it is retained, the
+    /// packet id of QoS 2, the session that it is the will of.
+    ///
+    /// To be called once, in the order of the groups; `is_letter` is whether the message
+    /// itself is written as a dead letter, which nobody else gets. The company is handed
+    /// back by [`Self::accompany`].
+    pub fn companions(&self, is_letter: bool) -> (Vec<Body>, Option<Company>) {
+        let message = &*self.message;
+        let mut bodies = Vec::new();
+        let mut sessions = self.house.sessions();
+        if let Some(key) = &self.changed {
+            bodies.extend(sessions.record(key));
+        }
+        // A refused message of MQTT 5 has no id any more.
+        let held = self.held.as_ref().filter(|held| held.is_kept);
+        if let Some(held) = held.filter(|held| !is_letter || held.version == Version::V311) {
+            let key = (message.identity.device, message.client_id.as_ref().to_owned());
+            bodies.push(Note::received(&key, held.id));
+        }
+        if is_letter || !message.authorised {
+            return (bodies, None);
+        }
+        let mut company = None;
+        if message.retain || sessions.is_heard(message.site, &message.topic) {
+            let key = (message.identity.device, message.client_id.as_ref().to_owned());
+            let said = Arc::new(message.said(Some(message.received_at)));
+            let device = message.identity.device;
+            let to = Addressed { site: message.site, device, said, group: None };
+            let outgoing = Outgoing { to: &to, from: Some(&key), retain: message.retain };
+            let (more, route) = sessions.route(&outgoing);
+            bodies.extend(more);
+            company = Some(Company(Box::new(route)));
+        }
+        (bodies, company)
+    }
+
+    /// Who gets the message once it is acknowledged.
+    pub fn accompany(&mut self, company: Option<Company>) {
+        self.route = company.map(|company| company.0);
     }
 
     /// Who sent it, by its certificate.
@@ -192,7 +305,7 @@ impl Unacked {
         self.message.qos
     }
 
-    /// Whether the sender asked to keep it for later subscribers; nobody subscribes to `up/`.
+    /// Whether the sender asked to keep it for later subscribers.
     pub fn is_retained(&self) -> bool {
         self.message.retain
     }
@@ -213,6 +326,7 @@ impl Unacked {
         self.message.authorised
     }
 
+    // RC-028
     /// Answers the device: the message stands at `positions`, and all of them are durable.
     ///
     /// The proof of other frames is no proof, and gives the message back unanswered.
@@ -238,8 +352,19 @@ impl Unacked {
 
     /// Never answers, because storage cannot take it: the device keeps its copy.
     pub fn drop_unanswered(mut self, why: Unanswered) {
+        self.take_back();
         if let Some(ticket) = self.ticket.take() {
             ticket.never(why);
+        }
+    }
+
+    /// The message is not safe: nobody gets it, and it is new when it comes again.
+    fn take_back(&mut self) {
+        if let Some(route) = self.route.take() {
+            self.house.sessions().take_back(*route);
+        }
+        if let Some(held) = self.held.take() {
+            lock(&held.outbox).release(held.id);
         }
     }
 
@@ -248,9 +373,29 @@ impl Unacked {
         if !proved {
             return Err(self);
         }
+        let is_refused = matches!(answer, Answer::Refused(_));
+        if let Some(held) = self.held.take()
+            && is_refused
+            && held.version == Version::V5
+        {
+            lock(&held.outbox).release(held.id);
+        }
+        let mut answer = answer;
+        if let Some(route) = self.route.take() {
+            if route.over_quota && !is_refused {
+                answer = Answer::Refused(NackReason::Quota);
+            }
+            self.house.sessions().deliver(*route);
+        }
         if let Some(ticket) = self.ticket.take() {
             ticket.answer(answer);
         }
         Ok(())
+    }
+}
+
+impl Drop for Unacked {
+    fn drop(&mut self) {
+        self.take_back();
     }
 }

@@ -4,7 +4,7 @@
 //!   connection ── opens a ticket per message ──▶ ingest
 //!   connection ◀── settles it: taken, refused, never ── ingest
 //! ```
-//! Tickets of QoS 1 stand in a queue in the order of their PUBLISH, and answers
+//! Tickets with an answer stand in a queue in the order of their packets, and answers
 //! leave it from the front only [MQTT-4.6.0-2], whatever order they were given in.
 //! A ticket that will never be answered stays in front and blocks the rest: a
 //! client that is not answered keeps its copy, and must not hear about later ones
@@ -17,6 +17,23 @@ use std::{
 };
 
 use crate::{NackReason, Unanswered, mqtt::Reason};
+
+/// The packet that answers, once it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// A message of QoS 1 is safe.
+    Puback(u16),
+    /// A message of QoS 2 is safe.
+    Pubrec(u16),
+    /// That the client has a message of QoS 2 is safe.
+    Pubrel(u16),
+    /// That a message of QoS 2 was released is safe.
+    Pubcomp(u16),
+    /// Subscriptions are safe, or were refused; one code each.
+    Suback(u16, Vec<Reason>),
+    /// The end of subscriptions is safe; one code each.
+    Unsuback(u16, Vec<Reason>),
+}
 
 /// What a message was answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +53,8 @@ pub(crate) enum Order {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Slot {
-    Waiting { id: u16 },
-    Answered { id: u16, answer: Answer },
+    Waiting(Reply),
+    Answered(Reply, Answer),
     Never(Unanswered),
 }
 
@@ -75,26 +92,26 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A ticket for a message; `id` is its packet id with QoS 1.
-    pub(crate) fn open(self: &Arc<Self>, id: Option<u16>) -> Ticket {
+    /// A ticket for a packet and its answer; a message of QoS 0 has none.
+    pub(crate) fn open(self: &Arc<Self>, reply: Option<Reply>) -> Ticket {
         let mut state = self.state();
         state.unanswered = state.unanswered.saturating_add(1);
-        let number = id.map(|id| {
-            state.slots.push_back(Slot::Waiting { id });
+        let number = reply.map(|reply| {
+            state.slots.push_back(Slot::Waiting(reply));
             state.first.saturating_add(state.slots.len() as u64 - 1)
         });
         Ticket { desk: Some(self.clone()), number }
     }
 
-    /// Takes the answers that may leave, in PUBLISH order, and looks at the rest.
-    pub(crate) fn look(&self, waker: &Waker, answers: &mut Vec<(u16, Answer)>) -> Found {
+    /// Takes the answers that may leave, in the order of their packets, and looks at the rest.
+    pub(crate) fn look(&self, waker: &Waker, answers: &mut Vec<(Reply, Answer)>) -> Found {
         let mut state = self.state();
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        while let Some(Slot::Answered { .. }) = state.slots.front() {
-            if let Some(Slot::Answered { id, answer }) = state.slots.pop_front() {
-                answers.push((id, answer));
+        while let Some(Slot::Answered(..)) = state.slots.front() {
+            if let Some(Slot::Answered(reply, answer)) = state.slots.pop_front() {
+                answers.push((reply, answer));
             }
             state.first = state.first.saturating_add(1);
         }
@@ -103,9 +120,9 @@ impl Desk {
         }
         let never = match state.slots.front() {
             Some(Slot::Never(why)) => Some(*why),
-            Some(Slot::Waiting { .. } | Slot::Answered { .. }) | None => None,
+            Some(Slot::Waiting(_) | Slot::Answered(..)) | None => None,
         };
-        let behind = || state.slots.iter().any(|slot| matches!(slot, Slot::Answered { .. }));
+        let behind = || state.slots.iter().any(|slot| matches!(slot, Slot::Answered(..)));
         let stuck = never.is_some() && behind();
         Found {
             order: state.order.take(),
@@ -136,10 +153,11 @@ impl Desk {
             let Some(number) = number else { return };
             let place = number.checked_sub(state.first).and_then(|at| usize::try_from(at).ok());
             let Some(slot) = place.and_then(|at| state.slots.get_mut(at)) else { return };
-            let Slot::Waiting { id } = *slot else { return };
-            *slot = match outcome {
-                Ok(answer) => Slot::Answered { id, answer },
-                Err(why) => Slot::Never(why),
+            let was = std::mem::replace(slot, Slot::Never(Unanswered::Lost));
+            *slot = match (was, outcome) {
+                (Slot::Waiting(reply), Ok(answer)) => Slot::Answered(reply, answer),
+                (Slot::Waiting(_), Err(why)) => Slot::Never(why),
+                (settled, _) => settled,
             };
         });
     }
@@ -196,13 +214,17 @@ mod tests {
     fn look(desk: &Desk) -> (Vec<u16>, Found) {
         let mut answers = Vec::new();
         let found = desk.look(Waker::noop(), &mut answers);
-        (answers.into_iter().map(|(id, _)| id).collect(), found)
+        let id = |(reply, _)| match reply {
+            Reply::Puback(id) => id,
+            other => unreachable!("{other:?}"),
+        };
+        (answers.into_iter().map(id).collect(), found)
     }
 
     #[test]
     fn answers_leave_in_the_order_of_their_messages() {
         let desk = Arc::new(Desk::default());
-        let [one, two, three] = [1, 2, 3].map(|id| desk.open(Some(id)));
+        let [one, two, three] = [1, 2, 3].map(|id| desk.open(Some(Reply::Puback(id))));
         three.answer(Answer::Taken);
         assert!(look(&desk).0.is_empty());
         one.answer(Answer::Taken);
@@ -215,7 +237,7 @@ mod tests {
     #[test]
     fn a_message_that_is_never_answered_holds_back_those_behind_it() {
         let desk = Arc::new(Desk::default());
-        let [one, two, three] = [1, 2, 3].map(|id| desk.open(Some(id)));
+        let [one, two, three] = [1, 2, 3].map(|id| desk.open(Some(Reply::Puback(id))));
         one.answer(Answer::Taken);
         two.never(Unanswered::Full);
         let (answers, found) = look(&desk);
@@ -228,14 +250,14 @@ mod tests {
     #[test]
     fn a_lost_ticket_is_a_message_that_is_never_answered() {
         let desk = Arc::new(Desk::default());
-        drop(desk.open(Some(1)));
+        drop(desk.open(Some(Reply::Puback(1))));
         assert_eq!(look(&desk).1.never, Some(Unanswered::Lost));
     }
 
     #[test]
     fn a_message_of_qos_0_counts_and_is_not_acknowledged() {
         let desk = Arc::new(Desk::default());
-        let (zero, one) = (desk.open(None), desk.open(Some(1)));
+        let (zero, one) = (desk.open(None), desk.open(Some(Reply::Puback(1))));
         assert_eq!(look(&desk).1.unanswered, 2);
         zero.answer(Answer::Taken);
         one.answer(Answer::Taken);
@@ -262,7 +284,7 @@ mod tests {
             let mut id = 0_u16;
             for (which, step) in steps {
                 match step {
-                    0 | 1 => { id += 1; open.push((id, desk.open(Some(id)))); }
+                    0 | 1 => { id += 1; open.push((id, desk.open(Some(Reply::Puback(id))))); }
                     2 if !open.is_empty() => {
                         let (id, ticket) = open.remove(which.index(open.len()));
                         ticket.answer(Answer::Taken);

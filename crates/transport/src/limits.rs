@@ -20,7 +20,7 @@ pub struct Limits {
     pub keep_alive_max_s: u16,
     /// After how long a silent client of MQTT 3.1.1 without a keep alive is closed.
     pub idle_max: Duration,
-    /// Messages of QoS 1 that one client may have unacknowledged.
+    /// Messages of QoS 1 and 2 that one client may have unfinished.
     pub receive_max: u16,
     /// Messages of any QoS that one connection may have waiting for an answer.
     pub unanswered_max: usize,
@@ -48,6 +48,10 @@ pub struct Limits {
     pub queue_bytes_max: usize,
     /// Retained messages of one device.
     pub retained_per_device_max: usize,
+    /// Bytes of all retained messages of one device.
+    pub retained_bytes_per_device_max: usize,
+    /// Retained messages that one SUBSCRIBE brings.
+    pub retained_at_once_max: usize,
     /// Bytes that wait for one socket, beyond which nothing is read from it.
     pub out_bytes_max: usize,
     /// Arrivals that wait for the loop that draws them.
@@ -68,7 +72,7 @@ impl Default for Limits {
             idle_max: Duration::from_secs(300),
             receive_max: 64,
             unanswered_max: 256,
-            never_answered_max: Duration::from_secs(30),
+            never_answered_max: Duration::from_secs(5),
             packet_len_max: 256 * 1024,
             topic_len_max: 512,
             topic_levels_max: 16,
@@ -79,7 +83,9 @@ impl Default for Limits {
             client_id_len_max: 128,
             queue_len_max: 10_000,
             queue_bytes_max: 16 * 1024 * 1024,
-            retained_per_device_max: 64,
+            retained_per_device_max: 1_024,
+            retained_bytes_per_device_max: 4 * 1024 * 1024,
+            retained_at_once_max: 4_096,
             out_bytes_max: 64 * 1024,
             arrivals_max: 4_096,
             farewell_max: Duration::from_secs(5),

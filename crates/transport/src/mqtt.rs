@@ -6,27 +6,42 @@
 //!              ▼ │
 //!            Listener::next ─▶ whoever takes messages in
 //! ```
-//! What a client may use is announced truthfully: QoS 1, no shared subscriptions,
-//! no subscription identifiers. A RETAIN flag of a device is taken and kept for
-//! nobody, as nobody subscribes to `up/`; retained messages to a device live in
-//! memory and are published again by the engine when it starts.
+//! What clients may use is all of both standards but AUTH: the certificate is the only
+//! proof. A message is seen by other clients once it is durable; everything that has to
+//! survive a restart is written in the group of the message that it belongs to.
+//!
+//! A client publishes below its device's own `up/` and hears all of the device's own
+//! topics; a gateway's profile may grant it foreign ones. Sites do not hear each other.
 
 mod client;
 mod connection;
 mod listener;
+mod mail;
 mod outbox;
 mod peer;
 mod proto;
+mod retained;
 mod sessions;
+mod time;
 mod topic;
+mod tree;
 
 pub use client::{Client, ClientError, ClientOptions, ClientWill, Incoming};
 pub use listener::{
-    ConnectionInfo, Counters, Listener, MayConnect, MqttConfig, MqttHandle, PublishError,
+    Admitted, ConnectionInfo, Counters, Listener, MayConnect, MqttConfig, MqttHandle, PublishError,
     Published, listen,
 };
 pub use peer::{Connecting, Event, Peer, Publication, Subscribing};
 pub use proto::{Fault, Qos, Reason, Version};
+pub use sessions::Recalled;
+pub use time::time_payload;
+
+pub(crate) use self::{
+    listener::House,
+    mail::Said,
+    proto::Extra,
+    sessions::{Addressed, Key, Options, Outgoing, Route, SharedOutbox, lock, progress},
+};
 
 pub(crate) use crate::limits::Limits;
 

@@ -7,13 +7,13 @@
 use std::{
     collections::HashSet,
     io,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
-    ServerConfig, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName,
+    Error, RootCertStore, ServerConfig, SignatureScheme,
     client::{Resumption, danger::HandshakeSignatureValid},
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
@@ -24,10 +24,10 @@ use rustls::{
     time_provider::TimeProvider,
     version::TLS13,
 };
-use security::{DeviceIdentity, from_certificate, normal_serial};
+use security::{CertificateFacts, DeviceIdentity, from_certificate, normal_serial, sha256};
 use store::Clock;
 
-use crate::RefusedWhy;
+use crate::{Presented, RefusedWhy};
 
 /// The serial numbers of revoked certificates; all clones are one list.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,7 @@ pub fn install_provider() {
     let _ = aws_lc_rs::default_provider().install_default();
 }
 
+// RC-039
 /// TLS 1.3 for a listener; `certificate_pem` may hold a chain, the leaf first.
 pub fn server_config(
     certificate_pem: &str,
@@ -151,7 +152,7 @@ pub fn device_of(chain: Option<&[CertificateDer<'_>]>) -> Option<DeviceIdentity>
 }
 
 /// The word for a handshake that failed.
-pub(crate) fn why_failed(error: &io::Error) -> RefusedWhy {
+pub fn why_failed(error: &io::Error) -> RefusedWhy {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(Error::NoCertificatesPresented) => RefusedWhy::NoCertificate,
@@ -166,6 +167,13 @@ pub(crate) fn why_failed(error: &io::Error) -> RefusedWhy {
             CertificateError::Revoked => RefusedWhy::Revoked,
             _ => RefusedWhy::BadCertificate,
         },
+        Some(Error::AlertReceived(
+            AlertDescription::CertificateExpired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRevoked,
+        )) => RefusedWhy::RefusedUs,
         _ => RefusedWhy::NotTls,
     }
 }
@@ -207,6 +215,55 @@ struct Judge {
     revocations: Revocations,
 }
 
+impl Judge {
+    fn judge(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
+        let identity = from_certificate(end_entity)
+            .map_err(|_| CertificateError::ApplicationVerificationFailure)?;
+        if self.revocations.is_revoked(&identity.serial) {
+            return Err(CertificateError::Revoked.into());
+        }
+        Ok(verified)
+    }
+}
+
+tokio::task_local! {
+    /// Where the verifier, which all handshakes share, leaves what it did not take.
+    static SHOWN: Arc<Mutex<Option<Box<Presented>>>>;
+}
+
+/// Keeps the certificate that one handshake failed with; TLS itself only says that it did.
+#[derive(Clone, Debug, Default)]
+pub struct Shown(Arc<Mutex<Option<Box<Presented>>>>);
+
+impl Shown {
+    /// Runs a handshake whose rejected certificate is kept here.
+    pub fn watch<F: Future>(&self, handshake: F) -> impl Future<Output = F::Output> {
+        SHOWN.scope(Arc::clone(&self.0), handshake)
+    }
+
+    /// The certificate that was not taken, if that was the reason.
+    pub fn take(&self) -> Option<Box<Presented>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(end_entity: &CertificateDer<'_>) {
+        let presented = Presented {
+            facts: CertificateFacts::read(end_entity),
+            fingerprint: sha256(end_entity),
+        };
+        // Outside of a watched handshake nobody asks for it.
+        let _ = SHOWN.try_with(|shown| {
+            *shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(presented));
+        });
+    }
+}
+
 impl ClientCertVerifier for Judge {
     fn offer_client_auth(&self) -> bool {
         self.chain.offer_client_auth()
@@ -226,13 +283,11 @@ impl ClientCertVerifier for Judge {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
-        let identity = from_certificate(end_entity)
-            .map_err(|_| CertificateError::ApplicationVerificationFailure)?;
-        if self.revocations.is_revoked(&identity.serial) {
-            return Err(CertificateError::Revoked.into());
+        let judged = self.judge(end_entity, intermediates, now);
+        if judged.is_err() {
+            Shown::note(end_entity);
         }
-        Ok(verified)
+        judged
     }
 
     fn verify_tls12_signature(

@@ -19,6 +19,7 @@ mod hospital;
 mod idle;
 mod ingest;
 mod latency;
+pub(crate) mod load;
 mod machine;
 mod mosquitto;
 mod paced;
@@ -26,6 +27,7 @@ mod parallel;
 mod publisher;
 mod read_back;
 mod restart;
+mod storm;
 mod template;
 
 use figure::Sheet;
@@ -38,6 +40,7 @@ Examples:
   wardline bench latency --rate 2000
   wardline bench connections --count 2000
   wardline bench restart --megabytes 1000
+  wardline bench storm --devices 5000
   wardline bench ingest --against-mosquitto 127.0.0.1:28883 --ca ca.pem --cert-dir certs";
 
 /// What `wardline bench` is asked for.
@@ -66,6 +69,8 @@ enum What {
     Idle(Idle),
     /// Time from a crash to readiness with a long journal.
     Restart(Restart),
+    /// Time until every device is served when all connect at once.
+    Storm(Storm),
 }
 
 /// How hard to push.
@@ -144,6 +149,14 @@ struct Restart {
     devices: u32,
 }
 
+/// How many come at once.
+#[derive(Clone, Debug, Args)]
+struct Storm {
+    /// Devices, each with its certificate.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=8_000))]
+    devices: u32,
+}
+
 /// Measures, and prints the figures on stdout; an error says which promise was not kept.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     transport::install_provider();
@@ -159,6 +172,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         What::Connections(asked) => connections::measure(&asked, scratch, &mut sheet).await?,
         What::Idle(asked) => idle::measure(&asked, scratch, &mut sheet).await?,
         What::Restart(asked) => restart::measure(&asked, scratch, &mut sheet).await?,
+        What::Storm(asked) => storm::measure(&asked, scratch, &mut sheet).await?,
     }
     let text = if arguments.json { sheet.json_lines() } else { sheet.table() };
     print!("{text}");

@@ -43,6 +43,8 @@ pub(crate) struct People {
 pub(crate) struct Devices {
     /// Where MQTT over TLS listens.
     pub(crate) mqtt: SocketAddr,
+    /// Where HTTPS for devices listens, MQTT over WebSocket with it.
+    pub(crate) https: SocketAddr,
     /// The name that devices are told to connect to.
     pub(crate) host: String,
 }
@@ -69,7 +71,8 @@ impl Default for People {
 impl Default for Devices {
     fn default() -> Self {
         let mqtt = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8_883));
-        Self { mqtt, host: "localhost".to_owned() }
+        let https = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8_444));
+        Self { mqtt, https, host: "localhost".to_owned() }
     }
 }
 
@@ -117,7 +120,7 @@ mod tests {
         assert_eq!(check("").unwrap().people.listen.port(), 8_443);
         let config =
             check("data = \"/var/lib/wardline\"\n[devices]\nmqtt = \"0.0.0.0:18883\"").unwrap();
-        assert_eq!(config.devices.mqtt.port(), 18_883);
+        assert_eq!((config.devices.mqtt.port(), config.devices.https.port()), (18_883, 8_444));
         assert!(
             check("[people]\nlisten = \"0.0.0.0:80\"\ntls = false")
                 .unwrap_err()

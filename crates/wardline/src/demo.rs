@@ -2,9 +2,9 @@
 //! real server; and `--check`, which watches it from outside and adds everything up.
 
 mod check;
-mod players;
+pub(crate) mod players;
 mod screen;
-mod stage;
+pub(crate) mod stage;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -12,17 +12,16 @@ use std::{
 };
 
 use anyhow::Context as _;
-use model::Timestamp;
-use sim::{Ward, demo_courses, demo_devices, demo_script};
+use api::DemoDesk;
 use store::Clock;
 
 use crate::{
     config::{Config, Devices, People},
     program::{Mode, Program},
-    recordings::recordings,
-    rest::Rest,
+    scenarios,
     serve::{log_to_stderr, until_told_to_stop},
     server_process::Ready,
+    sim_command::life,
 };
 
 /// A whole ward to play with.
@@ -30,6 +29,7 @@ use crate::{
 #[command(after_help = "Examples:
   wardline demo
   wardline demo --seed 7 --port 9000
+  wardline demo --hospital
   wardline demo --check --json")]
 pub(crate) struct Arguments {
     /// The script of the ward; the same seed plays the same.
@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Keep the data here instead of throwing it away at the end.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// A whole hospital: an ICU of 8, the ward with 16 beds, 24 people at home, and staff who answer.
+    #[arg(long, conflicts_with_all = ["empty", "check"])]
+    hospital: bool,
     /// Start the server without patients and devices.
     #[arg(long)]
     empty: bool,
@@ -58,11 +61,6 @@ pub(crate) struct Arguments {
 /// Runs the demo until Ctrl-C, or the check to its end.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     log_to_stderr();
-    anyhow::ensure!(
-        (0.1..=1_000.0).contains(&arguments.speed),
-        "--speed is {}; 0.1 to 1000 times life is possible",
-        arguments.speed
-    );
     if arguments.check {
         let figures = check::check(arguments.seed).await?;
         println!("{}", serde_json::to_string(&figures)?);
@@ -70,7 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let (data, is_ours) = match &arguments.data {
         Some(data) => (data.clone(), false),
-        None => (temporary()?, true),
+        None => (temporary("demo")?, true),
     };
     let outcome = play(&arguments, data.clone()).await;
     if is_ours {
@@ -81,14 +79,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
-    let clock = clock(arguments.speed)?;
-    let mut program = Program::start(config(arguments, data), clock.clone(), Mode::Demo).await?;
-    let ready = Ready {
-        people: program.people_address(),
-        mqtt: program.mqtt_address(),
-        metrics: program.metrics_address(),
-        pid: std::process::id(),
-    };
+    let clock = clock_at(arguments.speed)?;
+    let config = loopback_config(arguments.port, data.clone());
+    let mut program = Program::start(config, clock.clone(), Mode::Demo).await?;
+    let ready = ready(&program);
     if arguments.json && arguments.empty {
         println!("ready {}", serde_json::to_string(&ready)?);
     }
@@ -99,8 +93,9 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
             why = program.broke() => return Err(why),
         }
     } else {
+        let desk = program.demo_desk();
         tokio::select! {
-            played = ward(arguments, &clock, &ready) => played?,
+            lived = live(arguments, &clock, &ready, desk, data) => lived?,
             told = until_told_to_stop() => told?,
             why = program.broke() => return Err(why),
         }
@@ -109,54 +104,87 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the hospital through the public interface and lets its devices speak.
-async fn ward(arguments: &Arguments, clock: &Clock, ready: &Ready) -> anyhow::Result<()> {
-    let admin = Rest::new(&ready.people)?.sign_in_by_click("admin").await?;
-    let (courses, devices) = (demo_courses(), demo_devices());
-    let staged = stage::build(&admin, &courses, &devices)
-        .await
-        .context("the demo ward could not be built")?;
-    let players = players::Players::connect(&staged, &ready.mqtt, clock, None).await?;
-    let enrolled = players::enrolled(&staged)?;
-    let mut ward =
-        Ward::new(arguments.seed, clock.now(), courses, enrolled, &recordings()?, demo_script());
-    if arguments.json {
-        println!("ready {}", serde_json::to_string(ready)?);
+/// Where a started program is.
+pub(crate) fn ready(program: &Program) -> Ready {
+    Ready {
+        people: program.people_address(),
+        mqtt: program.mqtt_address(),
+        https: program.https_address(),
+        metrics: program.metrics_address(),
+        pid: std::process::id(),
     }
-    say(ready);
-    players.play(&mut ward, clock, Timestamp::from_unix_nanos(i64::MAX)).await
+}
+
+/// Builds the hospital through the public interface and lets its devices speak.
+async fn live(
+    arguments: &Arguments,
+    clock: &Clock,
+    ready: &Ready,
+    desk: DemoDesk,
+    data: PathBuf,
+) -> anyhow::Result<()> {
+    let name = if arguments.hospital { "hospital" } else { "ward" };
+    let asked = life::Asked {
+        script: scenarios::shipped(name)?,
+        seed: arguments.seed,
+        // On the ward of eight it is the visitor who answers.
+        staffed: arguments.hospital,
+        lasts_s: None,
+        data: Some(data),
+        tells_progress: false,
+    };
+    let (_running, stopped) = tokio::sync::watch::channel(false);
+    let say_ready = || {
+        if arguments.json
+            && let Ok(line) = serde_json::to_string(ready)
+        {
+            println!("ready {line}");
+        }
+        say(ready);
+    };
+    life::live(asked, clock, ready, desk, stopped, say_ready).await.map(drop)
 }
 
 fn say(ready: &Ready) {
     eprintln!();
     eprintln!("  Wardline demo: open {} and click a name to sign in.", ready.people);
-    eprintln!("  Devices speak MQTT over mutual TLS to {}.", ready.mqtt);
+    eprintln!(
+        "  Devices speak MQTT over mutual TLS to {}, or HTTPS to {}.",
+        ready.mqtt, ready.https
+    );
     eprintln!("  Not a medical device. Ctrl-C ends it.");
     eprintln!();
 }
 
-fn clock(speed: f64) -> anyhow::Result<Clock> {
+/// The clock of a program that runs so many times faster than life.
+pub(crate) fn clock_at(speed: f64) -> anyhow::Result<Clock> {
+    anyhow::ensure!(
+        (0.1..=1_000.0).contains(&speed),
+        "--speed is {speed}; 0.1 to 1000 times life is possible"
+    );
     if (speed - 1.0).abs() < f64::EPSILON {
         return Ok(Clock::system());
     }
     Ok(Clock::scaled(Clock::system().now(), speed))
 }
 
-fn config(arguments: &Arguments, data: PathBuf) -> Config {
+/// A server for this machine alone, with its screens on this port; 0 takes a free one.
+pub(crate) fn loopback_config(port: u16, data: PathBuf) -> Config {
     let at = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     // A chosen port of screens leaves the devices' port free, so that two demos can run.
-    let mqtt = if arguments.port == 8_080 { 8_883 } else { 0 };
+    let (mqtt, https) = if port == 8_080 { (8_883, 8_444) } else { (0, 0) };
     Config {
         data,
         organization: "Demo hospital".to_owned(),
-        people: People { listen: at(arguments.port), tls: false, ..People::default() },
-        devices: Devices { mqtt: at(mqtt), host: "localhost".to_owned() },
+        people: People { listen: at(port), tls: false, ..People::default() },
+        devices: Devices { mqtt: at(mqtt), https: at(https), host: "localhost".to_owned() },
         metrics: at(0),
     }
 }
 
-fn temporary() -> anyhow::Result<PathBuf> {
-    let name = format!("wardline-demo-{}", std::process::id());
+/// A new folder below the system's own, named after `what` and this process.
+pub(crate) fn temporary(what: &str) -> anyhow::Result<PathBuf> {
+    let name = format!("wardline-{what}-{}", std::process::id());
     let data = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
     Ok(data)

@@ -4,7 +4,10 @@
 //! storage or protocols stands in the wrong crate.
 
 mod bench;
+#[cfg(test)]
+mod commands;
 mod config;
+mod ctl;
 mod demo;
 mod eval;
 mod percentile;
@@ -12,8 +15,10 @@ mod profiles;
 mod program;
 mod recordings;
 mod rest;
+mod scenarios;
 mod serve;
 mod server_process;
+mod sim_command;
 mod store_command;
 mod watchdog;
 
@@ -37,10 +42,20 @@ enum Command {
     Serve(serve::Arguments),
     /// Measures this machine; one JSON object a line with --json.
     Bench(bench::Arguments),
+    /// Administration over the public interface.
+    Ctl(ctl::Arguments),
     /// Runs an algorithm on labelled data in public formats, and scores it.
     Eval(eval::Arguments),
+    /// A virtual hospital by a script, scored; or a load of devices on a running server.
+    Sim(sim_command::Arguments),
     /// Offline work on a data directory that nobody holds.
     Store(store_command::Arguments),
+    /// Prints what a shell needs to complete commands.
+    #[command(after_help = "Example: wardline completions bash > /etc/bash_completion.d/wardline")]
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// A refusal that the user can mend ends with 1, a fault of ours with 2.
@@ -59,8 +74,11 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Bench(arguments) => bench::run(arguments).await,
+            Command::Ctl(arguments) => ctl::run(arguments).await,
             Command::Eval(arguments) => eval::run(arguments),
+            Command::Sim(arguments) => sim_command::run(arguments).await,
             Command::Store(arguments) => store_command::run(arguments),
+            Command::Completions { shell } => completions(shell),
         }
     });
     // What still runs has nothing left to lose: everything acknowledged is durable.
@@ -72,5 +90,15 @@ fn main() -> ExitCode {
             eprintln!("{error:#}");
             ExitCode::from(1)
         }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    use clap::CommandFactory as _;
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "wardline", &mut script);
+    match std::io::Write::write_all(&mut std::io::stdout(), &script) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }

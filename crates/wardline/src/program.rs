@@ -8,14 +8,14 @@ use api::{Api, ApiParts};
 use engine::{Cut, Engine, EngineHandle, EngineParts, Setup};
 use ingest::{DeviceRef, Door, Pump, Registry};
 use model::{DeviceId, Id, Lifecycle, OrgId, PartitionId};
-use protocols::profile::Profile;
-use record::{Body, MqttSession};
-use security::{Authority, Keys};
+use protocols::profile::{Grant, Profile};
+use record::Body;
+use security::{Authority, Keys, TopicGrant};
 use store::{Clock, DataDir, FileStorage, Journal, JournalLimits, LogOffset, Records, Series};
 use tokio::{net::TcpListener, task::JoinHandle};
 use transport::{
     ClientAuth, RefusedWhy, Revocations,
-    mqtt::{MayConnect, MqttConfig, MqttHandle, listen},
+    mqtt::{Admitted, MayConnect, MqttConfig, MqttHandle, Recalled, listen},
     server_config,
 };
 
@@ -48,10 +48,51 @@ pub(crate) struct Program {
     pump: Pump,
     listeners: Vec<JoinHandle<()>>,
     watchdog: JoinHandle<()>,
-    people: (bool, SocketAddr),
+    people_tls: bool,
     mqtt_address: SocketAddr,
-    metrics_address: SocketAddr,
+    addresses: Addresses,
     invitation: Option<String>,
+}
+
+/// Where it listens for HTTP, as the system gave it.
+struct Addresses {
+    people: SocketAddr,
+    metrics: SocketAddr,
+    devices: SocketAddr,
+}
+
+/// The sockets of [`Addresses`].
+struct Sockets {
+    people: TcpListener,
+    metrics: TcpListener,
+    devices: TcpListener,
+}
+
+impl Sockets {
+    async fn bind(config: &Config) -> anyhow::Result<(Addresses, Self)> {
+        let (people, people_at) = bind(config.people.listen, "people.listen").await?;
+        let (metrics, metrics_at) = bind(config.metrics, "metrics").await?;
+        let (devices, devices_at) = bind(config.devices.https, "devices.https").await?;
+        let addresses = Addresses { people: people_at, metrics: metrics_at, devices: devices_at };
+        Ok((addresses, Self { people, metrics, devices }))
+    }
+
+    /// Serves on each of them, and starts what runs beside.
+    fn serve(
+        self,
+        api: &Arc<Api>,
+        people_tls: Option<Arc<rustls::ServerConfig>>,
+        devices_tls: Arc<rustls::ServerConfig>,
+        org: OrgId,
+    ) -> Vec<JoinHandle<()>> {
+        vec![
+            tokio::spawn(api::serve(Arc::clone(api), self.people, people_tls)),
+            tokio::spawn(api::serve_metrics(Arc::clone(api), self.metrics)),
+            tokio::spawn(Arc::clone(api).keep_watch()),
+            tokio::spawn(api::serve_devices(Arc::clone(api), self.devices, devices_tls)),
+            tokio::spawn(api::keep_pulse(Arc::clone(api), org)),
+        ]
+    }
 }
 
 impl Program {
@@ -71,14 +112,15 @@ impl Program {
         let sessions = recall(&kept.journal, &door)?;
         let tls = OwnCertificate::issue(&authority, &config, &clock)?;
         let ca_pem = authority.certificate_pem().to_owned();
-        let clients = ClientAuth::Required { ca_pem, revocations: revocations.clone() };
+        let clients =
+            ClientAuth::Required { ca_pem: ca_pem.clone(), revocations: revocations.clone() };
         let (listener, mqtt) = listen(MqttConfig {
             addr: config.devices.mqtt,
             tls: tls.config(&clients)?,
             limits: transport::Limits::default(),
             clock: clock.clone(),
             restored: sessions,
-            may_connect: may_connect(engine.clone()),
+            may_connect: may_connect(engine.clone(), Arc::clone(&profiles)),
         })
         .await
         .with_context(|| format!("MQTT cannot listen on {}", config.devices.mqtt))?;
@@ -93,17 +135,15 @@ impl Program {
             authority: Arc::clone(&authority),
             door,
             mqtt: Some(mqtt.clone()),
-            revocations,
+            revocations: revocations.clone(),
             profiles,
+            data: dir.path().to_owned(),
             config: api_config(&config, mode, mqtt_address.port()),
         });
-        let (people, people_address) = bind(config.people.listen, "people.listen").await?;
-        let (metrics, metrics_address) = bind(config.metrics, "metrics").await?;
+        let offered = ClientAuth::Offered { ca_pem, revocations };
         let people_tls = config.people.tls.then(|| tls.config(&ClientAuth::None)).transpose()?;
-        let listeners = vec![
-            tokio::spawn(api::serve(Arc::clone(&api), people, people_tls)),
-            tokio::spawn(api::serve_metrics(Arc::clone(&api), metrics)),
-        ];
+        let (addresses, sockets) = Sockets::bind(&config).await?;
+        let listeners = sockets.serve(&api, people_tls, tls.config(&offered)?, first.org);
         let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
         let mqtt_name = (loopback, "localhost".to_owned());
         let (journal, beats) = (kept.journal.clone(), engine.clone());
@@ -117,18 +157,17 @@ impl Program {
             pump,
             listeners,
             watchdog: watchdog.start(),
-            people: (config.people.tls, people_address),
+            people_tls: config.people.tls,
             mqtt_address,
-            metrics_address,
+            addresses,
             invitation: first.invitation,
         })
     }
 
     /// Where people go, such as `http://localhost:8080`.
     pub(crate) fn people_address(&self) -> String {
-        let (tls, address) = self.people;
-        let scheme = if tls { "https" } else { "http" };
-        format!("{scheme}://localhost:{}", address.port())
+        let scheme = if self.people_tls { "https" } else { "http" };
+        format!("{scheme}://localhost:{}", self.addresses.people.port())
     }
 
     /// Host and port of MQTT.
@@ -136,9 +175,19 @@ impl Program {
         format!("localhost:{}", self.mqtt_address.port())
     }
 
+    /// Host and port of HTTPS for devices.
+    pub(crate) fn https_address(&self) -> String {
+        format!("localhost:{}", self.addresses.devices.port())
+    }
+
     /// Where the metrics are.
     pub(crate) fn metrics_address(&self) -> String {
-        format!("http://{}/metrics", self.metrics_address)
+        format!("http://{}/metrics", self.addresses.metrics)
+    }
+
+    /// Where screens of a demo ask for something to happen.
+    pub(crate) fn demo_desk(&self) -> api::DemoDesk {
+        self.api.demo_desk()
     }
 
     /// Path of the administrator's one-time link, until it was used.
@@ -299,6 +348,7 @@ fn door(
                 .unwrap_or_else(|| PartitionId::from(found.site)),
             profile: Arc::clone(profiles.get(&found.profile)?),
             lifecycle: found.lifecycle,
+            gateway: directory.gateway_of(device),
         })
     };
     // Letters of strangers lie with the organization: there may be no site yet.
@@ -307,29 +357,51 @@ fn door(
 }
 
 /// Reads the journal's end again: repeats of what is there stay repeats, sessions go on.
-fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Vec<MqttSession>> {
-    let about = LogOffset::from_bytes(journal.end().bytes().saturating_sub(RECALLED_BYTES));
-    let from = journal.segment_before(about).context("the journal's segments cannot be listed")?;
-    let mut sessions = BTreeMap::new();
+///
+/// What the MQTT door keeps may lie further back; then more is read, up to the beginning.
+fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Recalled> {
+    let mut span = RECALLED_BYTES;
+    let mut recalled = read_end(journal, span, |body| door.recall(body))?;
+    while !recalled.is_whole() {
+        span = span.saturating_mul(2);
+        recalled = read_end(journal, span, |_| {})?;
+    }
+    Ok(recalled)
+}
+
+/// Reads the last `span` bytes of the journal, and the rest of their first segment.
+fn read_end(journal: &Journal, span: u64, mut also: impl FnMut(&Body)) -> anyhow::Result<Recalled> {
+    let about = journal.end().bytes().saturating_sub(span);
+    let from = journal
+        .segment_before(LogOffset::from_bytes(about))
+        .context("the journal's segments cannot be listed")?;
+    let mut recalled =
+        if about == 0 { Recalled::from_the_beginning() } else { Recalled::from_the_middle() };
     for record in journal.replay(from) {
         let frame = record.context("the journal's end cannot be read again")?.frame;
         let Ok(body) = Body::decode(frame.kind, frame.body_version, &frame.body) else { continue };
-        door.recall(&body);
-        if let Body::MqttSession(session) = body {
-            sessions.insert((session.device, session.client_id.clone()), session);
-        }
+        also(&body);
+        recalled.take(frame.org, &body);
     }
-    Ok(sessions.into_values().filter(|session| !session.ended).collect())
+    Ok(recalled)
 }
 
 /// Asks the directory at each connection.
-fn may_connect(engine: EngineHandle) -> MayConnect {
+fn may_connect(engine: EngineHandle, profiles: Arc<BTreeMap<String, Profile>>) -> MayConnect {
     Arc::new(move |identity| {
         let directory = engine.directory();
         let device = directory.devices.get(&identity.device).filter(|it| it.org == identity.org);
         let device = device.ok_or(RefusedWhy::UnknownDevice)?;
         match device.lifecycle {
-            Lifecycle::Provisioned | Lifecycle::InService => Ok(device.site),
+            Lifecycle::Provisioned | Lifecycle::InService => {
+                let grants = profiles.get(&device.profile).map_or(&[][..], |found| &found.grants);
+                let grant = |grant: &Grant| TopicGrant {
+                    filter: grant.filter.clone(),
+                    publish: grant.publish,
+                    subscribe: grant.subscribe,
+                };
+                Ok(Admitted { site: device.site, grants: grants.iter().map(grant).collect() })
+            }
             Lifecycle::Ordered => Err(RefusedWhy::UnknownDevice),
             Lifecycle::Quarantined => Err(RefusedWhy::Quarantined),
             Lifecycle::Retired => Err(RefusedWhy::Retired),

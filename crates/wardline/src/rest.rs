@@ -1,4 +1,4 @@
-//! A small client of the public REST interface: what `demo` and `bench` stand on.
+//! A small client of the public REST interface: what `ctl`, `demo` and `bench` stand on.
 
 use std::sync::Arc;
 
@@ -17,12 +17,33 @@ pub(crate) struct Rest {
 impl Rest {
     /// A client of the server at `base`, such as `http://localhost:8080`, not signed in yet.
     pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
+        Self::trusting(base, None)
+    }
+
+    /// The same, trusting this authority alone; without one those of the machine.
+    pub(crate) fn trusting(base: &str, ca_pem: Option<&str>) -> anyhow::Result<Self> {
+        let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_secs(30))
-            .build()?;
+            .timeout(std::time::Duration::from_secs(30));
+        if let Some(pem) = ca_pem {
+            let authorities = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+                .context("the authority's certificate is not PEM")?;
+            builder = builder.tls_certs_only(authorities);
+        }
+        let http = builder.build()?;
         Ok(Self { http, base: base.trim_end_matches('/').into(), cookie: None })
+    }
+
+    /// Signs in with a password.
+    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> anyhow::Result<Self> {
+        let given = serde_json::json!({ "login": login, "password": password });
+        self.with_session("/api/v1/session", &given).await
+    }
+
+    /// Goes on with the session of this `Cookie` header.
+    pub(crate) fn resumed(&self, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.into()), ..self.clone() }
     }
 
     /// Signs in by the demo's one click.
@@ -66,6 +87,11 @@ impl Rest {
         json(self.send(Method::PUT, path, Some(body)).await?, path).await
     }
 
+    /// Removes a resource.
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.send(Method::DELETE, path, None).await.map(drop)
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -85,9 +111,20 @@ impl Rest {
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() {
             let text = answer.text().await.unwrap_or_default();
-            bail!("{path} answered {status}: {text}");
+            bail!("{path} answered {status}: {}", problem(&text));
         }
         Ok(answer)
+    }
+}
+
+/// What a problem (RFC 9457) says, with its next step; another text as it is.
+fn problem(text: &str) -> String {
+    let problem: Value = serde_json::from_str(text).unwrap_or_default();
+    let part = |key: &str| problem.get(key).and_then(Value::as_str);
+    match (part("detail").or(part("title")), part("hint")) {
+        (Some(detail), Some(hint)) => format!("{detail}\n\nhint: {hint}"),
+        (Some(detail), None) => detail.to_owned(),
+        (None, _) => text.to_owned(),
     }
 }
 

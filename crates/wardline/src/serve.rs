@@ -1,6 +1,6 @@
 //! `wardline serve`: the server, until it is told to stop.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use store::Clock;
 
@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// Where everything is kept; overrides the configuration.
     #[arg(long, env = "WARDLINE_DATA")]
     data: Option<PathBuf>,
+    /// Where HTTPS for devices listens; overrides the configuration, which says 0.0.0.0:8444.
+    #[arg(long, value_name = "ADDR", env = "WARDLINE_DEVICE_HTTPS")]
+    device_https: Option<SocketAddr>,
 }
 
 /// Runs the server until SIGINT or SIGTERM.
@@ -30,9 +33,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(data) = arguments.data {
         config.data = data;
     }
+    if let Some(https) = arguments.device_https {
+        config.devices.https = https;
+    }
     let mut program = Program::start(config, Clock::system(), Mode::Hospital).await?;
     eprintln!("Wardline serves {}", program.people_address());
     eprintln!("Devices connect to {} (MQTT over TLS, client certificate)", program.mqtt_address());
+    eprintln!("  or to https://{} (HTTPS and MQTT over WebSocket)", program.https_address());
     if let Some(invitation) = program.invitation() {
         eprintln!("Administrator, choose a password here (the link works once):");
         eprintln!("  {}{invitation}", program.people_address());

@@ -16,6 +16,8 @@ pub(crate) struct Ready {
     pub(crate) people: String,
     /// Host and port of MQTT over TLS.
     pub(crate) mqtt: String,
+    /// Host and port of HTTPS for devices.
+    pub(crate) https: String,
     /// Where `/metrics` is.
     pub(crate) metrics: String,
     /// The process.

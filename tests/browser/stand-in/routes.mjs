@@ -1,8 +1,9 @@
 /** The stand-in's answers, one line a route, in the shapes that the screens read. */
 import { ago, ALARMS, board, chart, LANES, patientPage, PEOPLE, UNIT, uuid } from "./ward.mjs";
 import { ecg, pleth, resp } from "./signals.mjs";
+import { HOUSE_ROUTES, MORE } from "./house.mjs";
 
-const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6] };
+const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6], patient: ["ilse", "Ilse Brandt", 9] };
 const ok = (json) => ({ status: 200, json });
 const list = (items) => ok({ items, next: null });
 const problem = (status, title, detail) => ({ status, json: { type: "about:blank", title, status, detail, instance: "7c1f" } });
@@ -11,7 +12,9 @@ const PROFILES = [["bedside-monitor", "Bedside monitor"], ["ecg-patch", "ECG pat
 const DEVICES = PEOPLE.filter((p) => p.given).map((p) => ({ id: uuid(5, Number(p.bed)), label: `Monitor ${p.bed}`, serial: `NX4-204${p.bed}`, profile: "bedside-monitor", lifecycle: "in_service", site_id: UNIT.site_id, care_unit: UNIT, bed: { id: uuid(4, Number(p.bed)), name: p.bed }, topic_prefix: `wl/1/${UNIT.site_id}/${uuid(5, Number(p.bed))}/up`, patient: { id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` }, heard_s: p.silent ?? 1, connected: !p.silent, certificates: [{ id: uuid(6, Number(p.bed)), not_after: ago(-86400 * 300), revoked_at: null }] }));
 /** Time passes for the devices too. */
 const heard = (d) => ({ ...d, last_heard_at: d.heard_s === undefined ? null : ago(d.heard_s) });
-const LETTERS = [["unknown unit «C»", "expected Cel", "Oximeter 77120", 388], ["device is quarantined", "", "Pump 31204", 212], ["not SenML", "record 3 has two values", "Monitor 04", 1120]].map(([reason, explanation, device, payload_len], i) => ({ id: uuid(8, i), at: ago(760 * (i + 1)), reason, explanation, device, door: "mqtt", payload_len, topic: "wl/1/…/up/num", content_type: "application/senml+json" }));
+const LETTERS = [["unknown unit «C»", "expected Cel", "Oximeter 77120", 388], ["device is quarantined", "", "Pump 31204", 212], ["not SenML", "record 3 has two values", "Monitor 04", 1120]].map(([reason, detail, device_label, size], i) => ({ id: uuid(8, i), at: ago(760 * (i + 1)), reason, detail, device: uuid(5, i), device_label, door: "mqtt", size, replays: [], topic: "wl/1/…/up/num", content_type: "application/senml+json" }));
+
+const REFUSALS = [["clock:off", "its clock is 3 years behind ours, so its own times are not used", "07", true], ["tls:expired", "its certificate ended 3 days ago", "04", false]].map(([reason, words, bed, is_kept], i) => ({ device: { id: uuid(5, Number(bed)), name: `Monitor ${bed}`, serial: `NX4-204${bed}` }, named: uuid(5, Number(bed)), is_proved: is_kept, is_kept, bed: { id: uuid(4, Number(bed)), name: bed }, certificate_serial: "4fa0", fingerprint: is_kept ? null : "a0".repeat(32), remote: "10.20.4.31:50412", reason, words, remedy: "", count: 14 + i, first_at: ago(9000), last_at: ago(12 + i) }));
 
 function trends(url) {
   const from = Date.parse(url.searchParams.get("from")),
@@ -29,11 +32,35 @@ function trends(url) {
   return ok({ series: [one("heart_rate", "/min", "HR", 92, 26, 120), one("saturation", "%", "SpO₂", 95, -10, 120, true), one("respiratory_rate", "/min", "RR", 19, 9, 120), one("systolic_pressure", "mmHg", "NIBP", 126, -28, 10), one("diastolic_pressure", "mmHg", "Dia", 76, -20, 10), one("temperature", "°C", "Temp", 37.6, 1.6, 12)] });
 }
 
-function waves(url) {
+/** A score that climbs in steps, with a stretch in which consciousness was too old. */
+function scores(url) {
+  const from = Date.parse(url.searchParams.get("from")),
+    to = Date.parse(url.searchParams.get("to")),
+    at = (part) => new Date(from + (to - from) * part).toISOString();
+  return ok({ from: at(0), to: at(1), is_cut: false, scores: [[-0.1, 3], [0.2, 5], [0.35, null], [0.45, 6], [0.7, 9], [0.96, null]].map(([part, total]) => ({ at: at(part), total, single_red: total === 9, missing: total === null ? ["consciousness"] : [] })) });
+}
+
+/** A day in the life of a patient; many of them when two hundred rows are asked for. */
+function timeline(state, url, id) {
+  const kinds = url.searchParams.get("kinds")?.split(",") ?? ["alarm", "charted", "device", "place"],
+    blank = { alarm: null, charted: null, device: null, bed: null, nurse: null },
+    n = Number(id.slice(-12)),
+    bed = { id: uuid(4, n), name: String(n).padStart(2, "0") };
+  const events = ALARMS.filter((a) => a.patient === id).flatMap((a) => [{ ...blank, at: a.raised_at, kind: "alarm", what: "raised", alarm: a }, ...(a.ended_at ? [{ ...blank, at: a.ended_at, kind: "alarm", what: "ended", alarm: a }] : [])]);
+  const charted = (age, more) => ({ ...blank, at: ago(age), kind: "charted", what: "charted", charted: { observed_at: ago(age), by: { id: uuid(7, 1), name: "Priya Nair" }, note: "", ...more } });
+  events.push(charted(1500, { oxygen: { kind: "added", flow_l_per_min: 4, by: "nasal_cannula" } }), charted(15_000, { consciousness: "alert", breaths_per_min: 22, note: "Sits up, tired" }), { ...blank, at: ago(30_000), kind: "device", what: "put_on", device: { id: uuid(5, n), name: `Monitor ${bed.name}` } }, { ...blank, at: ago(31_000), kind: "place", what: "came", bed }, { ...blank, at: ago(12_000), kind: "place", what: "nurse", bed, nurse: { id: uuid(7, 1), name: "Priya Nair" } });
+  for (let i = 0; i < (state.many ? 200 : 0); i++) events.push(charted(40_000 + i * 600, { breaths_per_min: 12 + (i % 9) }));
+  const from = Date.parse(url.searchParams.get("from")),
+    items = events.filter((e) => kinds.includes(e.kind) && (state.many || Date.parse(e.at) >= from)).sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
+  return ok({ from: url.searchParams.get("from"), to: url.searchParams.get("to"), items: state.empty ? [] : items, more: false });
+}
+
+function waves(url, id) {
+  const who = PEOPLE.find((p) => uuid(3, Number(p.bed)) === id && p.given) ?? PEOPLE[0];
   const from = Date.parse(url.searchParams.get("from")),
     to = Date.parse(url.searchParams.get("to")),
     lane = LANES.find(([channel]) => channel === url.searchParams.get("channel")) ?? LANES[0],
-    wave = [ecg, pleth, resp][LANES.indexOf(lane)](lane[5] === "resp" ? 28 : 118),
+    wave = [ecg, pleth, resp][LANES.indexOf(lane)](lane[5] === "resp" ? who.rr : who.hr),
     rate = lane[4];
   const samples = Array.from({ length: Math.round(((to - from) / 1000) * rate) }, (_, i) => Math.round(wave((from + (i * 1000) / rate) / 1000) * 1000));
   return ok({ spans: [{ start: new Date(from).toISOString(), rate_hz: rate, unit: lane[3], gain: 0.001, offset: 0, samples }], gaps: [] });
@@ -61,25 +88,32 @@ const ROUTES = [
   ["GET", /^\/care-units\/[\w-]+\/board$/, (s) => (s.role === "it" ? problem(403, "not for IT", "IT reads no patients.") : ok(s.empty ? { ...board(), beds: [], counts: { high: 0, medium: 0, low: 0 } } : board()))],
   ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok(patientPage(Number(n))) : problem(404, "no such patient"))],
   ["GET", /^\/patients\/[\w-]+\/trends$/, (s, url) => trends(url)],
-  ["GET", /^\/patients\/[\w-]+\/waves$/, (s, url) => waves(url)],
+  ["GET", /^\/patients\/[\w-]+\/scores$/, (s, url) => scores(url)],
+  ["GET", /^\/patients\/([\w-]+)\/timeline$/, (s, url, [id]) => timeline(s, url, id)],
+  ["GET", /^\/patients\/([\w-]+)\/waves$/, (s, url, [id]) => waves(url, id)],
   ["POST", /^\/patients\/([\w-]+)\/chart$/, (s, _, [id], b) => (chart(id, b), { status: 201, json: {} })],
-  ["PUT", /^\/patients\/[\w-]+\/(limits|spo2-scale).*$/, () => ok({})],
-  ["POST", /^\/posts\/.*$/, () => ok({})],
+  ["PUT", /^\/patients\/[\w-]+\/(limits|spo2-scale)(.*)$/, (s, _, [what, more], b) => (s.puts?.push([what + more, b]), ok({}))],
   ["GET", /^\/alarms$/, (s, url) => (s.empty ? list([]) : alarms(url))],
   ["GET", /^\/alarms\/([\w-]+)$/, (s, _, [id]) => found(id, (a) => ok({ ...a, life: LIFE(a) }))],
-  ["POST", /^\/alarms\/([\w-]+)\/acknowledge$/, (s, _, [id], b) => found(id, (a) => ok(Object.assign(a, { state: "acknowledged", acknowledged_by: { id: uuid(7, 1), name: "Priya Nair" }, quiet_until: new Date(Date.now() + b.quiet_for_s * 1000).toISOString(), next_step_at: null })))],
+  ["POST", /^\/alarms\/([\w-]+)\/acknowledge$/, (s, _, [id], b) => found(id, (a) => (s.answers?.push(b.quiet_for_s), ok(Object.assign(a, b.quiet_for_s === 1 ? { state: "active", acknowledged_by: null, quiet_until: null } : { state: "acknowledged", acknowledged_by: { id: uuid(7, 1), name: "Priya Nair" }, quiet_until: new Date(Date.now() + b.quiet_for_s * 1000).toISOString(), next_step_at: null }))))],
   ["POST", /^\/alarms\/([\w-]+)\/end$/, (s, _, [id], b) => found(id, (a) => ok(Object.assign(a, { state: "ended", ended_at: new Date().toISOString(), end: b.reason })))],
   ["GET", /^\/devices$/, (s) => list(s.empty ? [] : DEVICES.map(heard))],
   ["POST", /^\/devices$/, (s, _, __, b) => (DEVICES.push({ id: uuid(5, 100 + DEVICES.length), lifecycle: "provisioned", connected: false, patient: null, bed: null, certificates: [], ...b, care_unit: b.care_unit ? UNIT : null }), { status: 201, json: DEVICES.at(-1) })],
   ["GET", /^\/devices\/([\w-]+)$/, (s, _, [id]) => ok(heard(DEVICES.find((d) => d.id === id)))],
   ["POST", /^\/devices\/([\w-]+)\/certificate$/, (s, _, [id]) => ok({ certificate_pem: "-----BEGIN CERTIFICATE-----\n", key_pem: "-----BEGIN PRIVATE KEY-----\n", ca_pem: "-----BEGIN CERTIFICATE-----\n", not_after: ago(-86400 * 365), mqtt: { host: "localhost", port: 8883, topic_prefix: `wl/1/${UNIT.site_id}/${id}/up`, client_id: id } })],
+  ["GET", /^\/devices\/[\w-]+\/life$/, () => list([{ at: ago(9000), what: "in_service", detail: null, patient: null, place: null, by: { kind: "user", id: uuid(7, 6), name: "rb", full_name: "Rita Blom", role: "it" }, by_person: true }])],
+  ["GET", /^\/devices\/[\w-]+\/commands$/, () => ok({ kinds: [], commands: [] })],
+  ["GET", /^\/devices\/[\w-]+\/messages$/, () => ok({ begins: true, messages: [] })],
+  ["GET", /^\/refusals$/, (s) => list(s.empty ? [] : REFUSALS)],
   ["PUT", /^\/devices\/([\w-]+)\/lifecycle$/, (s, _, [id], b) => ok(Object.assign(DEVICES.find((d) => d.id === id), { lifecycle: b.state }))],
   ["POST", /^\/devices\/([\w-]+)\/association$/, () => ok({})],
   ["GET", /^\/profiles$/, () => list(PROFILES)],
   ["GET", /^\/staff$/, () => list(Object.entries(USERS).map(([role, [, name, n]]) => ({ id: uuid(7, n), name, role })))],
   ["GET", /^\/dead-letters$/, (s) => list(s.empty ? [] : LETTERS)],
   ["GET", /^\/dead-letters\/([\w-]+)$/, (s, _, [id]) => ok({ ...LETTERS.find((l) => l.id === id), payload: Buffer.from('[{"n":"MDC_TEMP","u":"C","v":37.2}]').toString("base64") })],
-  ["GET", /^\/system$/, () => ok(SYSTEM())]];
+  ["GET", /^\/system$/, () => ok({ ...SYSTEM(), ...MORE() })],
+  ...HOUSE_ROUTES,
+  ["POST", /^\/posts\/.*$/, () => ok({})]];
 
 function found(id, act) {
   const alarm = ALARMS.find((a) => a.id === id);
@@ -88,7 +122,7 @@ function found(id, act) {
 
 function session(state) {
   const [login, name, n] = USERS[state.role];
-  return { user: { id: uuid(10, n), login, role: state.role, staff_id: uuid(7, n), name }, org: { id: uuid(11, 1), name: "St. Brigid's" }, care_units: [UNIT], shift: null, product: { name: "Wardline", version: "0.0.0", intended_use: "Not a certified medical device." } };
+  return { user: { id: uuid(10, n), login, role: state.role, staff_id: uuid(7, n), name }, org: { id: uuid(11, 1), name: "St. Brigid's" }, care_units: state.role === "patient" ? [] : [UNIT], shift: null, product: { name: "Wardline", version: "0.0.0", intended_use: "Not a certified medical device." } };
 }
 
 /** The answer to one request; `state.broken` makes every path that it fits fail with its status. */

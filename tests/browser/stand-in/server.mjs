@@ -12,12 +12,12 @@ import { ecg, frame, pleth, resp } from "./signals.mjs";
 import { ALARMS, LANES, news2, numeric, PEOPLE, uuid } from "./ward.mjs";
 
 const WEB = fileURLToPath(new URL("../../../web/", import.meta.url));
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json" };
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png", ".webmanifest": "application/manifest+json" };
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const BLOCK_MS = 400;
 
 async function file(path, response) {
-  const name = path.startsWith("/assets/") ? normalize(path.slice(8)) : "index.html";
+  const name = path === "/service-worker.js" ? "service-worker.js" : path.startsWith("/assets/") ? normalize(path.slice(8)) : "index.html";
   try {
     const bytes = await readFile(join(WEB, name));
     response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "text/plain", "content-security-policy": POLICY, "cache-control": "no-cache" });
@@ -38,6 +38,7 @@ export async function serve({ port = 0, role = "nurse" } = {}) {
   const state = { role, signedIn: true, empty: false, broken: null, blind: false, recording: true, readers: new Set() };
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, "http://stand-in");
+    if (url.pathname === "/healthz") return response.end("ok\n");
     if (!url.pathname.startsWith("/api/")) return file(url.pathname, response);
     const { status, json } = answer(state, request.method, url, await body(request));
     response.writeHead(status, { "content-type": status < 400 ? "application/json" : "application/problem+json" });

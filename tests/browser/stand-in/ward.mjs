@@ -15,6 +15,14 @@ export const PEOPLE = [
   P("08", "Yusuf", "Demir", 62, "male", "AO", 88, 96, 17, 131, 79, 37, { silent: 227 }), P("09", "Ana", "Ferreira", 38, "female", "JH", 108, 94, 27, 126, 80, 37.4),
   P("10", "Leonard", "Osei", 73, "male", "JH", 58, null, 16, 141, 82, 36.4), P("11", "Sofia", "Marchetti", 45, "female", "JH", 70, 98, 13, 116, 70, 36.8), P("12", "Wei-Lin", "Chen", 69, "female", null, 92, 96, 18, 108, 66, 37.9)];
 
+/** Fills the unit up to so many beds; once for a process, before anybody looks. */
+export function crowd(beds) {
+  for (let n = PEOPLE.length + 1; n <= beds; n++) {
+    const like = PEOPLE[(n * 5) % 11] ?? PEOPLE[0];
+    PEOPLE.push({ ...(like.given ? like : PEOPLE[0]), bed: String(n).padStart(2, "0"), silent: undefined, given: `${"ABCDEFGHKLMNPRSTVW"[n % 18]}nna`, hr: 60 + ((n * 7) % 50) });
+  }
+}
+
 const A = (n, bed, priority, title, detail, since, more = {}) => {
   const p = PEOPLE.find((x) => x.bed === bed);
   return {

@@ -68,10 +68,28 @@ const TOOLS: &[Tool] = &[
         elsewhere: "strace (Linux only)",
     },
     Tool {
+        name: "curl",
+        programs: &["curl"],
+        packages: &["curl"],
+        elsewhere: "curl with OpenSSL",
+    },
+    Tool {
         name: "openssl",
         programs: &["openssl"],
         packages: &["openssl"],
         elsewhere: "OpenSSL's program",
+    },
+    Tool {
+        name: "promtool",
+        programs: &["promtool"],
+        packages: &["prometheus"],
+        elsewhere: "Prometheus, for its promtool",
+    },
+    Tool {
+        name: "debootstrap",
+        programs: &["debootstrap"],
+        packages: &["debootstrap"],
+        elsewhere: "debootstrap (Debian and Ubuntu only)",
     },
     Tool { name: "ps", programs: &["ps"], packages: &["procps"], elsewhere: "ps" },
     Tool {

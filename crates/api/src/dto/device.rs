@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     bed::Named,
+    report::DeviceReport,
     words::{Spelt as _, time},
 };
 
@@ -30,11 +31,21 @@ pub struct Device {
     care_unit: Option<Named>,
     patient: Option<Named>,
     bed: Option<Named>,
+    /// The place that it stands in, if it is on no patient.
+    place: Option<Named>,
+    /// The gateway that speaks for it.
+    gateway: Option<Named>,
+    /// How many devices it speaks for.
+    speaks_for: usize,
+    /// The states that it can be moved to.
+    next_states: Vec<&'static str>,
     connected: bool,
     /// When its newest sample of the last day reached us, or since when it is connected.
     last_heard_at: Option<String>,
     battery_percent: Option<f64>,
     certificates: Vec<Certificate>,
+    /// What it says about itself, if it ever did.
+    report: Option<DeviceReport>,
     /// What its topics begin with.
     topic_prefix: String,
 }
@@ -62,6 +73,7 @@ impl Device {
             Subject::Place(_) | Subject::Nobody => None,
         };
         let bed = patient.and_then(|it| directory.beds.get(&directory.bed_of(it.id)?));
+        let gateway = directory.gateway_of(it.id).and_then(|id| directory.devices.get(&id));
         let unit = it.care_unit.and_then(|unit| directory.care_units.get(&unit));
         let named = |id: String, name: String| Named { id, name };
         let certificate = |it: &model::Certificate| Certificate {
@@ -89,10 +101,18 @@ impl Device {
                 named(it.id.to_string(), format!("{} {}", it.given_name.0, it.family_name.0))
             }),
             bed: bed.map(|bed| named(bed.id.to_string(), bed.name.clone())),
+            place: crate::rest::devices::place_of(directory, directory.subject_of(it.id)),
+            gateway: gateway.map(|it| named(it.id.to_string(), it.label.clone())),
+            speaks_for: directory.bound_to(it.id).count(),
+            next_states: fleet::lifecycle::next(it.lifecycle)
+                .iter()
+                .map(|state| state.word())
+                .collect(),
             connected,
             last_heard_at: None,
             battery_percent: None,
             certificates: directory.certificates_of(it.id).map(certificate).collect(),
+            report: None,
             topic_prefix: format!("wl/1/{}/{}/up", it.site, it.id),
         }
     }
@@ -108,11 +128,18 @@ impl Device {
         self
     }
 
+    /// With what it says about itself.
+    pub(crate) fn with_report(mut self, report: Option<DeviceReport>) -> Self {
+        self.report = report;
+        self
+    }
+
     /// Without the patient, for those who manage devices and not patients.
     pub(crate) fn without_patient(mut self) -> Self {
         self.patient =
             self.patient.map(|_| Named { id: String::new(), name: "on a patient".to_owned() });
         self.bed = None;
+        self.report = self.report.map(DeviceReport::without_words);
         self
     }
 }
@@ -129,6 +156,9 @@ pub struct NewDevice {
     pub(crate) care_unit: Option<String>,
     /// Needed only without a care unit.
     pub(crate) site: Option<String>,
+    /// Only ordered: it is not here yet, and may not speak before it is claimed or provisioned.
+    #[serde(default)]
+    pub(crate) ordered: bool,
 }
 
 /// Where a device stands in its life.
@@ -137,6 +167,8 @@ pub struct NewDevice {
 pub struct SetLifecycle {
     /// `ordered`, `provisioned`, `in_service`, `quarantined` or `retired`.
     pub(crate) state: String,
+    /// The reason; needed to quarantine or to retire.
+    pub(crate) why: Option<String>,
 }
 
 /// A new certificate with its key, which is shown once and not kept.
@@ -185,6 +217,8 @@ pub struct DeadLetter {
     pub(crate) detail: String,
     /// Length of the message, in bytes.
     pub(crate) size: usize,
+    /// The times that it went through the door again, the latest first.
+    pub(crate) replays: Vec<Replay>,
     /// Base64; only where one letter is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payload: Option<String>,
@@ -206,8 +240,14 @@ impl DeadLetter {
             reason: letter.reason.clone(),
             detail: letter.explanation.clone(),
             size: letter.payload.len(),
+            replays: Vec::new(),
             payload: None,
         }
+    }
+
+    /// The same with the times that it went through the door again.
+    pub(crate) fn with_replays(self, replays: Vec<Replay>) -> Self {
+        Self { replays, ..self }
     }
 
     /// The same with its message.
@@ -216,8 +256,34 @@ impl DeadLetter {
     }
 }
 
+/// One time that a dead letter went through the door again.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Replay {
+    at: String,
+    /// The login of whoever asked for it.
+    by: Option<String>,
+    /// Whether it was taken in.
+    mended: bool,
+    /// `stored`, `duplicate`, or the reason for which it stays a dead letter.
+    outcome: String,
+    /// The same for people.
+    words: String,
+}
+
+impl Replay {
+    pub(crate) fn new(at: Timestamp, by: Option<String>, it: record::Replayed) -> Self {
+        Self { at: time(at), by, mended: it.mended, outcome: it.outcome, words: it.words }
+    }
+
+    /// As the records keep it.
+    pub(crate) fn of(it: store::ReplayRow, directory: &Directory) -> Self {
+        let by = directory.users.get(&it.replayed.by).map(|user| user.login.clone());
+        Self::new(it.at, by, it.replayed)
+    }
+}
+
 /// RFC 4648, section 4, with padding.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter =
         |six: u32| LETTERS.get((six & 63) as usize).map_or('=', |letter| char::from(*letter));

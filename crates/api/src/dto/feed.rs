@@ -6,7 +6,9 @@ use model::{StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{alarm::Alarm, bed::BoardBed, news::News2, numeric::Numeric, words::time};
+use super::{
+    alarm::Alarm, bed::BoardBed, news::News2, numeric::Numeric, report::DeviceReport, words::time,
+};
 
 /// A text frame from the server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -65,6 +67,9 @@ pub struct Delta {
     beds: Vec<BoardBed>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     news2: Vec<News2At>,
+    /// What devices say about themselves, without their own words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reports: Vec<ReportAt>,
     /// When the newest cause was measured and received.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<Sent>,
@@ -84,6 +89,13 @@ pub struct News2At {
     patient: String,
     bed: Option<String>,
     news2: News2,
+}
+
+/// What a device says about itself.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReportAt {
+    device: String,
+    report: DeviceReport,
 }
 
 /// The times of a cause.
@@ -161,6 +173,14 @@ impl Delta {
                     patient: of.patient.to_string(),
                     bed: bed(of.bed),
                     news2: News2::at(&of.news2, it.at),
+                })
+                .collect(),
+            reports: it
+                .reports
+                .iter()
+                .map(|report| ReportAt {
+                    device: report.device.to_string(),
+                    report: DeviceReport::of(report).without_words(),
                 })
                 .collect(),
             sent: it.sent.map(|sent| Sent {

@@ -45,6 +45,36 @@ pub struct LastTotal {
     at: String,
 }
 
+/// How a patient's score went over a range.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Scores {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// Oldest first; the first may have begun before the range, and held at its beginning.
+    pub(crate) scores: Vec<ScoreThen>,
+    /// Whether older ones of the range were left out, as there were too many.
+    pub(crate) is_cut: bool,
+}
+
+/// A score that held from an instant until the next one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ScoreThen {
+    pub(crate) at: String,
+    /// Points, 0 to 20; null while an input was missing.
+    pub(crate) total: Option<u8>,
+    /// Whether one input alone asked for somebody.
+    pub(crate) single_red: bool,
+    /// The inputs that were missing or too old.
+    pub(crate) missing: Vec<String>,
+}
+
+impl From<store::ScoreRow> for ScoreThen {
+    fn from(row: store::ScoreRow) -> Self {
+        let store::ScoreRow { at, total, single_red, missing, .. } = row;
+        Self { at: time(at), total, single_red, missing }
+    }
+}
+
 const fn input(input: News2Input) -> &'static str {
     match input {
         News2Input::RespiratoryRate => "respiratory_rate",

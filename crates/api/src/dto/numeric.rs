@@ -78,4 +78,10 @@ impl Numeric {
             from_beats: it.from_beats,
         }
     }
+
+    /// The same without a word of alarm: what a patient is told.
+    pub(crate) fn without_alarm(self) -> Self {
+        let state = if self.state == "out" { "live" } else { self.state };
+        Self { state, direction: None, alarm: None, alarm_priority: None, ..self }
+    }
 }

@@ -1,7 +1,8 @@
 //! A patient's page on a screen, and what a person charts and sets there.
 
-use engine::{Directory, view};
+use engine::{Directory, Layer, view};
 use model::{LimitSide, Oxygen, StaffId, Timestamp};
+use record::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -116,10 +117,59 @@ pub struct Limits {
     high: Option<Side>,
     /// Nobody set them for this patient.
     is_default: bool,
+    from: Provenance,
+}
+
+/// Where limits come from.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Provenance {
+    /// `patient`, `age_band`, `care_unit` or `built_in`, the nearest first.
+    layer: &'static str,
+    /// The care unit whose limits they are.
+    care_unit: Option<Named>,
+    /// The ages that they are for.
+    band: Option<&'static str>,
+    /// Who set them.
+    pub(crate) by: Option<String>,
+    /// When they were set.
+    pub(crate) at: Option<String>,
+}
+
+impl Provenance {
+    fn of(it: &view::LimitInForce, directory: &Directory) -> Self {
+        let is_of_unit = matches!(it.layer, Layer::AgeBand | Layer::CareUnit);
+        let unit = it.care_unit.filter(|_| is_of_unit);
+        let unit = unit.and_then(|unit| directory.care_units.get(&unit));
+        Self {
+            layer: match it.layer {
+                Layer::Patient => "patient",
+                Layer::AgeBand => "age_band",
+                Layer::CareUnit => "care_unit",
+                Layer::BuiltIn => "built_in",
+            },
+            care_unit: unit.map(|unit| Named { id: unit.id.to_string(), name: unit.name.clone() }),
+            band: it.band.filter(|_| it.layer == Layer::AgeBand).map(|band| band.word()),
+            by: it.set.map(|(by, _)| actor_name(by, directory)),
+            at: it.set.map(|(_, at)| time(at)),
+        }
+    }
+}
+
+/// What somebody who set something is called.
+pub(crate) fn actor_name(actor: Actor, directory: &Directory) -> String {
+    match actor {
+        Actor::User(user) => directory.users.get(&user).map_or_else(String::new, |user| {
+            user.staff.map_or_else(|| user.login.clone(), |it| Person::of(directory, it).name)
+        }),
+        Actor::Device(device) => {
+            directory.devices.get(&device).map_or_else(String::new, |it| it.label.clone())
+        }
+        Actor::System => "Wardline".to_owned(),
+    }
 }
 
 impl Limits {
-    pub(crate) fn of(it: &view::LimitInForce) -> Self {
+    pub(crate) fn of(it: &view::LimitInForce, directory: &Directory) -> Self {
         let side = |side: &LimitSide| Side {
             limit: number(side.limit_thousandths),
             clears_at: number(side.clears_at_thousandths),
@@ -133,7 +183,8 @@ impl Limits {
             unit: unit(vital),
             low: it.limits.low.as_ref().map(side),
             high: it.limits.high.as_ref().map(side),
-            is_default: it.is_default,
+            is_default: it.layer != Layer::Patient,
+            from: Provenance::of(it, directory),
         }
     }
 }
@@ -196,11 +247,13 @@ pub struct Charted {
     consciousness: Option<&'static str>,
     oxygen: Option<ChartOxygen>,
     breaths_per_min: Option<u16>,
+    /// What the patient says: `better`, `same`, `bit_worse` or `much_worse`.
+    feeling: Option<&'static str>,
     note: String,
 }
 
 impl Charted {
-    fn of(it: &view::ChartingEntry, directory: &Directory) -> Self {
+    pub(crate) fn of(it: &view::ChartingEntry, directory: &Directory) -> Self {
         let charting = &it.charting;
         let oxygen = |oxygen: Oxygen| match oxygen {
             Oxygen::Air => ChartOxygen::Air {},
@@ -216,6 +269,7 @@ impl Charted {
             consciousness: charting.consciousness.map(|it| it.word()),
             oxygen: charting.oxygen.map(oxygen),
             breaths_per_min: charting.breaths_per_min,
+            feeling: charting.feeling.map(|it| it.word()),
             note: charting.note.0.clone(),
         }
     }
@@ -270,7 +324,7 @@ impl PatientPage {
             waves: it.waves.iter().map(Wave::of).collect(),
             news2: News2::at(&it.news2, it.now),
             alarms: it.alarms.iter().map(|alarm| Alarm::of(alarm, directory, me)).collect(),
-            limits: it.limits.iter().map(Limits::of).collect(),
+            limits: it.limits.iter().map(|it| Limits::of(it, directory)).collect(),
             charting: it.charting.iter().map(|entry| Charted::of(entry, directory)).collect(),
             recording: it.recording.is_on(),
             cursor: it.cursor.to_string(),

@@ -4,8 +4,9 @@ use engine::Directory;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::rest::session::name_of;
+
 use super::{
-    alarm::Person,
     bed::Named,
     words::{Spelt as _, time},
 };
@@ -59,6 +60,8 @@ pub struct Product {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
     pub(crate) intended_use: &'static str,
+    /// Whether nobody here is real.
+    pub(crate) demo: bool,
 }
 
 /// A login.
@@ -71,22 +74,49 @@ pub struct User {
     pub(crate) name: String,
     pub(crate) disabled: bool,
     pub(crate) has_password: bool,
+    /// Until when an unused one-time link may be used.
+    pub(crate) invited_until: Option<String>,
 }
 
 impl User {
     /// The login as known now.
     pub(crate) fn of(it: &model::User, directory: &Directory) -> Self {
-        let name = it.staff.map(|staff| Person::of(directory, staff).name);
+        let invitation = directory.invitations.values().find(|link| link.user == it.id);
         Self {
             id: it.id.to_string(),
             login: it.login.clone(),
             role: it.role.word(),
             staff_id: it.staff.map(|staff| staff.to_string()),
-            name: name.unwrap_or_else(|| it.login.clone()),
+            name: name_of(directory, it),
             disabled: it.disabled,
             has_password: it.password_hash.is_some(),
+            invited_until: invitation.map(|link| time(link.expires_at)),
         }
     }
+}
+
+/// What of a login can be changed.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeUser {
+    /// `nurse`, `charge_nurse`, `physician` or `it`.
+    pub(crate) role: Option<String>,
+    pub(crate) disabled: Option<bool>,
+}
+
+/// What of a member of staff can be changed.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeStaff {
+    pub(crate) name: String,
+}
+
+/// A login for a patient.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOwnLogin {
+    /// Made of the record number if it is left out.
+    pub(crate) login: Option<String>,
 }
 
 /// A login to be added.

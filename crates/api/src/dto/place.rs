@@ -56,3 +56,10 @@ pub struct NewBed {
     pub(crate) room_id: String,
     pub(crate) name: String,
 }
+
+/// Another name for a place.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    pub(crate) name: String,
+}

@@ -12,8 +12,115 @@ pub struct System {
     /// Devices that are connected.
     pub(crate) connections: usize,
     pub(crate) latencies: Latencies,
+    pub(crate) engine: EngineNow,
+    /// What a person has to look after, the worst first.
+    pub(crate) troubles: Vec<TroubleNow>,
+    pub(crate) screens: Screens,
+    pub(crate) storage: Storage,
+    /// Certificates that end within 30 days or have ended, the soonest first.
+    pub(crate) certificates: Vec<Expiring>,
+    /// Devices that are cut off.
+    pub(crate) quarantined: usize,
     pub(crate) version: &'static str,
+    pub(crate) started_at: String,
     pub(crate) uptime_s: u64,
+    pub(crate) now: String,
+}
+
+/// The engine's figures.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EngineNow {
+    /// Records taken live since the start.
+    pub(crate) records: u64,
+    /// Journal bytes that are durable and not yet taken.
+    pub(crate) behind_bytes: u64,
+    pub(crate) alarms_standing: u64,
+    pub(crate) commands_accepted: u64,
+    pub(crate) commands_refused: u64,
+    /// Journal bytes that a start now would read again, behind the newest checkpoint.
+    pub(crate) since_checkpoint_bytes: u64,
+    /// Lists and charts were given up until a restart, because the disk could not keep up.
+    pub(crate) derived_behind: bool,
+    /// Lists or charts lack what the journal has, until a restart makes them from it.
+    pub(crate) derived_lacking: bool,
+    /// Rows of lists that wait for their disk.
+    pub(crate) rows_waiting: u64,
+    /// Turns of decisions that sounded and are not in the journal yet.
+    pub(crate) decisions_waiting: u64,
+    /// Turns of decisions that sounded and will never be in the journal.
+    pub(crate) decisions_dropped: u64,
+}
+
+/// Something about the server that a person has to look after.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TroubleNow {
+    /// The stable word for it.
+    pub(crate) code: &'static str,
+    /// What is so, and what to do about it.
+    pub(crate) words: String,
+}
+
+/// What goes out to pages.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Screens {
+    /// Pages that listen.
+    pub(crate) open: u64,
+    /// Requests answered since the start.
+    pub(crate) requests: u64,
+    /// Requests that failed by our fault since the start.
+    pub(crate) faults: u64,
+    pub(crate) sign_ins_refused: u64,
+}
+
+/// Room on the disk; null where it could not be measured.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub struct Storage {
+    pub(crate) journal_bytes: Option<u64>,
+    pub(crate) series_bytes: Option<u64>,
+    pub(crate) records_bytes: Option<u64>,
+    pub(crate) free_bytes: Option<u64>,
+    pub(crate) total_bytes: Option<u64>,
+}
+
+/// A device whose newest certificate ends soon.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Expiring {
+    pub(crate) device: String,
+    pub(crate) label: String,
+    pub(crate) not_after: String,
+    pub(crate) has_ended: bool,
+}
+
+/// How the server did, minute by minute, over all its starts.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SystemHistory {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) points: Vec<PulseShown>,
+    /// When nothing was noted, and why.
+    pub(crate) gaps: Vec<SystemGap>,
+}
+
+/// One minute.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct PulseShown {
+    /// Its end, in unix milliseconds.
+    pub(crate) at_ms: i64,
+    pub(crate) messages_per_s: f64,
+    pub(crate) readings_per_s: f64,
+    pub(crate) durable_ms_p99: f64,
+    pub(crate) decided_ms_p99: f64,
+    pub(crate) journal_bytes: u64,
+    pub(crate) connections: u64,
+}
+
+/// A stretch without pulses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SystemGap {
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+    /// `restart`, or `not_recording` while the program ran.
+    pub(crate) why: &'static str,
 }
 
 /// The journal's figures.
@@ -30,6 +137,16 @@ pub struct Journal {
     pub(crate) bytes: u64,
     pub(crate) fsync_us_p50: u64,
     pub(crate) fsync_us_p99: u64,
+    /// Entries made durable since the start.
+    pub(crate) entries: u64,
+    /// Syncs since the start.
+    pub(crate) commits: u64,
+    /// Entries that were never recorded since the start.
+    pub(crate) lost: u64,
+    /// Groups that wait for the disk.
+    pub(crate) queue_groups: usize,
+    /// Bytes that wait for the disk.
+    pub(crate) queue_bytes: usize,
 }
 
 /// What comes in, over the last ten seconds.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::{SpanRound, Timestamp as Instant, Unit, tz::TimeZone};
 use model::{
-    AlarmClass, Consciousness, Date, EndReason, Lifecycle, OxygenDevice, Priority, Role, Sex,
-    SpO2Scale, Timestamp, Vital,
+    AgeBand, AlarmClass, Consciousness, Date, EndReason, Feeling, Lifecycle, OxygenDevice,
+    Priority, Role, Sex, SpO2Scale, Timestamp, Vital,
 };
 
 use crate::problem::Problem;
@@ -53,7 +53,12 @@ spelt! {
         Ordered "ordered", Provisioned "provisioned", InService "in_service",
         Quarantined "quarantined", Retired "retired",
     }
-    Role "role" { Nurse "nurse", ChargeNurse "charge_nurse", Physician "physician", It "it" }
+    Role "role" { Nurse "nurse", ChargeNurse "charge_nurse", Physician "physician", It "it", Patient "patient" }
+    Feeling "feeling" { Better "better", Same "same", BitWorse "bit_worse", MuchWorse "much_worse" }
+    AgeBand "band" {
+        Infant "infant", YoungChild "young_child", Child "child", Adolescent "adolescent",
+        Adult "adult", Older "older",
+    }
     Sex "sex" { Female "female", Male "male", Other "other", Unknown "unknown" }
     Consciousness "consciousness" {
         Alert "alert", NewConfusion "new_confusion", Voice "voice", Pain "pain", Unresponsive "unresponsive",
@@ -193,6 +198,9 @@ mod tests {
     fn an_unknown_word_is_refused_with_the_words_there_are() {
         assert_eq!(Role::read("it"), Ok(Role::It));
         let refused = Role::read("admin").unwrap_err().for_caller;
-        assert_eq!(refused, "role is `admin`; use one of: nurse, charge_nurse, physician, it");
+        assert_eq!(
+            refused,
+            "role is `admin`; use one of: nurse, charge_nurse, physician, it, patient"
+        );
     }
 }

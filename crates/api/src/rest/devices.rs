@@ -1,5 +1,11 @@
 //! Devices: what they are, on whom they are, and the certificates they speak with.
 
+mod claims;
+mod commands;
+mod gateway;
+mod life;
+mod watch;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,23 +16,28 @@ use axum::{
     extract::State,
     http::{Method, StatusCode},
 };
-use model::{Association, CertificateId, Device, DeviceId, Lifecycle, Role, Subject, Timestamp};
+use engine::Directory;
+use model::{
+    Association, CertificateId, Device, DeviceId, Lifecycle, PlaceId, Role, RoomId, Subject,
+    Timestamp,
+};
 use record::Wish;
 use security::{Action, Resource};
-use transport::mqtt::Reason;
 
 use crate::{
     Api,
     command::new_id,
     dto::{
+        bed::Named as NamedThing,
         device::{self, IssuedCertificate, MqttAddress, NewDevice, Profile, SetLifecycle},
-        patient::PutPatient,
+        fleet::PutDevice,
+        report::DeviceReport,
         words::{Spelt as _, time},
     },
     extract::{Asked, Given, Named},
     guard::{Caller, parse, patient_resource},
     heard::{Heard, heard},
-    limits::CERTIFICATE_LASTS,
+    limits::{ASSOCIATED_SINCE_MAX, CERTIFICATE_LASTS},
     paging::{Page, PageQuery},
     problem::Problem,
     rest::posts::since,
@@ -37,7 +48,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let of_unit = Access::Permitted(Action::ReadDevices, Scope::CareUnitOfQuery);
     let read = |scope| Access::Permitted(Action::ReadDevices, scope);
     let at = |action| Access::Permitted(action, Scope::Device);
-    vec![
+    let own = vec![
         Route::new(Method::GET, "/devices", of_unit, "Devices, by what people call them", list)
             .lists::<device::Device>()
             .query("care_unit", "Only those of this care unit"),
@@ -74,10 +85,10 @@ pub(crate) fn routes() -> Vec<Route> {
             Method::POST,
             "/devices/{id}/association",
             at(Action::AssociateDevice),
-            "Puts a device on a patient, or takes it off",
+            "Puts a device on a patient or in a room, or takes it off",
             associate,
         )
-        .takes::<PutPatient>()
+        .takes::<PutDevice>()
         .answers::<device::Device>(),
         Route::new(
             Method::PUT,
@@ -96,7 +107,24 @@ pub(crate) fn routes() -> Vec<Route> {
             profiles,
         )
         .lists::<Profile>(),
-    ]
+    ];
+    let parts =
+        [claims::routes(), commands::routes(), gateway::routes(), life::routes(), watch::routes()];
+    own.into_iter().chain(parts.into_iter().flatten()).collect()
+}
+
+/// The place that a device stands in, by its name.
+pub(crate) fn place_of(directory: &Directory, subject: Subject) -> Option<NamedThing> {
+    let Subject::Place(place) = subject else { return None };
+    let text = place.to_string();
+    let room = directory.rooms.values().find(|room| PlaceId::from(room.id) == place);
+    let bed = || directory.beds.values().find(|bed| PlaceId::from(bed.id) == place);
+    let unit = || directory.care_units.values().find(|unit| PlaceId::from(unit.id) == place);
+    let name = room
+        .map(|room| room.name.clone())
+        .or_else(|| bed().map(|bed| bed.name.clone()))
+        .or_else(|| unit().map(|unit| unit.name.clone()));
+    name.map(|name| NamedThing { id: text, name })
 }
 
 impl Api {
@@ -112,6 +140,10 @@ impl Api {
         caller: &Caller,
         found: Vec<Device>,
     ) -> Result<Vec<device::Device>, Problem> {
+        let ids = found.iter().map(|it| it.id).collect();
+        let reports = self.engine.device_reports(ids).await.unwrap_or_default();
+        let reports: BTreeMap<DeviceId, DeviceReport> =
+            reports.iter().map(|it| (it.device, DeviceReport::of(it))).collect();
         let (series, profiles, now) = (self.series.clone(), Arc::clone(&self.profiles), caller.at);
         let look = move || {
             let heard = |it: Device| {
@@ -134,23 +166,33 @@ impl Api {
                 self.profiles.get(&it.profile),
                 since.is_some(),
             );
-            let shown = shown.with_last_words(heard.at.max(since), heard.battery_percent);
+            let shown = shown
+                .with_last_words(heard.at.max(since), heard.battery_percent)
+                .with_report(reports.get(&it.id).cloned());
             if caller.who.role == Role::It { shown.without_patient() } else { shown }
         };
         Ok(found.into_iter().map(show).collect())
     }
 
+    /// A room of the caller's organization.
+    pub(crate) fn room_for(&self, caller: &Caller, room: &str) -> Result<RoomId, Problem> {
+        let room: RoomId = parse(room)?;
+        let directory = self.engine.directory();
+        let found = directory.rooms.get(&room);
+        let org = found.and_then(|room| directory.org_of_care_unit(room.care_unit));
+        let own = org.filter(|org| *org == caller.who.org);
+        own.map(|_| room).ok_or_else(|| Problem::not_found("there is no such room"))
+    }
+
     /// The device of the path, as it is now.
-    async fn show_device(&self, caller: &Caller, id: DeviceId) -> Result<device::Device, Problem> {
+    pub(crate) async fn show_device(
+        &self,
+        caller: &Caller,
+        id: DeviceId,
+    ) -> Result<device::Device, Problem> {
         let nothing = || Problem::not_found("there is no such device");
         let found = self.engine.directory().devices.get(&id).cloned().ok_or_else(nothing)?;
         self.devices(caller, vec![found]).await?.pop().ok_or_else(nothing)
-    }
-
-    fn put_out(&self, device: DeviceId) {
-        if let Some(mqtt) = &self.mqtt {
-            mqtt.disconnect(device, Reason::NotAuthorized);
-        }
     }
 }
 
@@ -208,7 +250,7 @@ async fn add(
         profile: given.profile,
         serial: given.serial,
         label: given.label,
-        lifecycle: Lifecycle::Provisioned,
+        lifecycle: if given.ordered { Lifecycle::Ordered } else { Lifecycle::Provisioned },
     };
     let id = device.id;
     api.ask(&caller, Wish::PutDevice(device)).await?;
@@ -261,11 +303,11 @@ async fn revoke(
     let id: DeviceId = parse(&id)?;
     let certificate: CertificateId = parse(&certificate)?;
     let directory = api.engine.directory();
-    let found = directory.certificates.get(&certificate).filter(|it| it.device == id);
-    let found = found.ok_or_else(|| Problem::not_found("the device has no such certificate"))?;
+    if directory.certificates.get(&certificate).is_none_or(|it| it.device != id) {
+        return Err(Problem::not_found("the device has no such certificate"));
+    }
     api.ask(&caller, Wish::RevokeCertificate(certificate)).await?;
-    api.revocations.revoke(&found.serial);
-    api.put_out(id);
+    api.carry_out();
     api.show_device(&caller, id).await.map(Json)
 }
 
@@ -273,10 +315,13 @@ async fn associate(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Named(id): Named<String>,
-    Given(given): Given<PutPatient>,
+    Given(given): Given<PutDevice>,
 ) -> Result<Json<device::Device>, Problem> {
     let id: DeviceId = parse(&id)?;
     let path = format!("POST /api/v1/devices/{id}/association");
+    if given.patient.is_some() && given.room.is_some() {
+        return Err(Problem::bad_request("a device is on a patient or in a room, not both"));
+    }
     let directory = api.engine.directory();
     let named = given.patient.as_deref().map(parse).transpose()?;
     let worn_by = match directory.subject_of(id) {
@@ -291,11 +336,41 @@ async fn associate(
             Resource { care_unit: found.care_unit.or(caller.resource.care_unit), ..found };
         api.permit_also(&caller, Action::AssociateDevice, resource, path.clone()).await?;
     }
-    let value = named.map_or(Subject::Nobody, Subject::Patient);
+    let room = given.room.as_deref().map(|room| api.room_for(&caller, room)).transpose()?;
+    if let Some(room) = room {
+        let care_unit = directory.rooms.get(&room).map(|room| room.care_unit);
+        let resource = Resource { org: caller.who.org, care_unit, patient: None };
+        api.permit_also(&caller, Action::AssociateDevice, resource, path).await?;
+    }
+    let in_room = room.map_or(Subject::Nobody, |room| Subject::Place(room.into()));
+    let value = named.map_or(in_room, Subject::Patient);
     let from = since(given.from.as_ref(), caller.at)?;
+    not_too_long_ago(from, caller.at)?;
     api.ask(&caller, Wish::Associate(Association { key: id, value, from, known_at: caller.at }))
         .await?;
     api.show_device(&caller, id).await.map(Json)
+}
+
+/// A slip of the hand must not give years of readings to somebody else.
+fn not_too_long_ago(from: Timestamp, now: Timestamp) -> Result<(), Problem> {
+    if from >= now.before(ASSOCIATED_SINCE_MAX) {
+        return Ok(());
+    }
+    let days = ASSOCIATED_SINCE_MAX.as_secs() / 86_400;
+    Err(Problem::bad_request(format!(
+        "from lies more than {days} days back; a device is put on somebody since at most {days} days ago"
+    )))
+}
+
+#[test]
+fn a_device_is_put_on_somebody_since_thirty_days_at_most() {
+    let now = Timestamp::from_unix_millis(1_767_258_000_000);
+    let limit = now.before(ASSOCIATED_SINCE_MAX);
+    let nanosecond = std::time::Duration::from_nanos(1);
+    assert_eq!(not_too_long_ago(limit.after(nanosecond), now), Ok(()));
+    assert_eq!(not_too_long_ago(limit, now), Ok(()));
+    let refused = not_too_long_ago(limit.before(nanosecond), now).unwrap_err();
+    assert!(refused.for_caller.contains("30 days"), "{refused:?}");
 }
 
 async fn set_lifecycle(
@@ -306,11 +381,9 @@ async fn set_lifecycle(
 ) -> Result<Json<device::Device>, Problem> {
     let device: DeviceId = parse(&id)?;
     let lifecycle = Lifecycle::read(&given.state)?;
-    api.ask(&caller, Wish::SetLifecycle { device, lifecycle }).await?;
-    match lifecycle {
-        Lifecycle::Quarantined | Lifecycle::Retired => api.put_out(device),
-        Lifecycle::Ordered | Lifecycle::Provisioned | Lifecycle::InService => {}
-    }
+    let why = given.why.map(|why| why.trim().to_owned()).filter(|why| !why.is_empty());
+    api.ask(&caller, Wish::SetLifecycle { device, lifecycle, why }).await?;
+    api.carry_out();
     api.show_device(&caller, device).await.map(Json)
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::Method};
 use engine::{Directory, view};
-use model::{Channel, DeviceId, Measure, OrgId, Timestamp, Vital};
+use model::{Channel, DeviceId, Measure, OrgId, PatientId, Timestamp, Vital};
 use protocols::profile::{ChannelSpec, Grade};
 use security::Action;
 use serde::Deserialize;
@@ -13,12 +13,15 @@ use store::{DatabaseError, Question, Series};
 use crate::{
     Api,
     dto::{
+        news::{ScoreThen, Scores},
         patient::{Gap, Trend, Trends, WaveSpan, Waves},
         words::{Spelt as _, label, number, read_time, time, unit},
     },
     extract::Asked,
     guard::{Caller, parse},
-    limits::{TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, WAVES_SPAN_MAX},
+    limits::{
+        SCORES_MAX, TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, TRENDS_STRETCH, WAVES_SPAN_MAX,
+    },
     past::{
         Dot, Hole, Nothing, Span, Trace, cut, holes, joined, merged, thinned, trace_holes, worn,
     },
@@ -56,6 +59,14 @@ pub(crate) fn routes() -> Vec<Route> {
         .query("vital", "Names of vitals, separated by commas")
         .query("points", "About how many points of each, 2 to 20,000")
         .answers::<Trends>(),
+        span(Route::new(
+            Method::GET,
+            "/patients/{id}/scores",
+            read,
+            "The early warning score over a range, with what was missing",
+            scores,
+        ))
+        .answers::<Scores>(),
         span(Route::new(
             Method::GET,
             "/patients/{id}/waves",
@@ -141,10 +152,16 @@ fn read_dots(
     org: OrgId,
     source: &Source,
     vital: Vital,
+    within: Span,
 ) -> Result<Vec<Dot>, DatabaseError> {
     let reach = source.cadence.saturating_mul(MISSED);
     let mut dots = Vec::new();
-    for Span { from, to } in source.spans.iter().copied() {
+    for worn in source.spans.iter().copied() {
+        let Span { from, to } =
+            Span { from: worn.from.max(within.from), to: worn.to.min(within.to) };
+        if from >= to {
+            continue;
+        }
         let question =
             Question { org, device: source.device, channel: source.spec.channel(), from, to };
         for stretch in series.query(&question)? {
@@ -176,6 +193,26 @@ fn gap(vital: Option<Vital>, hole: &Hole) -> Gap {
     Gap { from: time(hole.span.from), to: time(hole.span.to), reason }
 }
 
+async fn scores(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(range): Asked<Range>,
+) -> Result<Json<Scores>, Problem> {
+    let patient = caller.patient()?;
+    let span = range.span(caller.at, TRENDS_SPAN_MAX)?;
+    let (records, org) = (api.records.clone(), caller.resource.org);
+    let most = SCORES_MAX + 1;
+    let read = move || records.scores(org, patient, (span.from, span.to), most);
+    let rows = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?;
+    let mut rows = rows.map_err(|error| Problem::caused_by(&error))?;
+    let is_cut = rows.len() > SCORES_MAX;
+    if is_cut {
+        rows.remove(0);
+    }
+    let scores = rows.into_iter().map(ScoreThen::from).collect();
+    Ok(Json(Scores { from: time(span.from), to: time(span.to), scores, is_cut }))
+}
+
 async fn trends(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -199,22 +236,73 @@ async fn trends(
             )));
         }
     };
+    let series = read_trends(&api, &caller, patient, &vitals, (span, points)).await?;
+    Ok(Json(Trends { from: time(span.from), to: time(span.to), series }))
+}
+
+/// The trends of a patient's vitals over a range, each of about so many points.
+pub(crate) async fn read_trends(
+    api: &Api,
+    caller: &Caller,
+    patient: PatientId,
+    vitals: &[Vital],
+    (span, points): (Span, usize),
+) -> Result<Vec<Trend>, Problem> {
     let directory = api.engine.directory();
     let worn = worn(&directory, patient, span, caller.at);
-    let asked: Vec<_> =
-        vitals.into_iter().map(|vital| (vital, sources(&api, &directory, &worn, vital))).collect();
+    let sourced = |vital: &Vital| (*vital, sources(api, &directory, &worn, *vital));
+    let asked: Vec<_> = vitals.iter().map(sourced).collect();
     let (series, org, now) = (api.series.clone(), caller.resource.org, caller.at);
     let read = move || {
         let lines = asked.into_iter().map(|(vital, sources)| {
-            let dots = sources.iter().map(|source| read_dots(&series, org, source, vital));
-            let line = merged(dots.collect::<Result<_, _>>()?);
-            Ok(trend(vital, &line, span, now, points, !sources.is_empty()))
+            let mut whole: Option<Trend> = None;
+            let stretches = windows(span);
+            let share = points.div_ceil(stretches.len().max(1)).max(2);
+            for within in stretches {
+                let dots =
+                    sources.iter().map(|source| read_dots(&series, org, source, vital, within));
+                let line = merged(dots.collect::<Result<_, _>>()?);
+                let part = trend(vital, &line, within, now, share, !sources.is_empty());
+                whole = Some(match whole {
+                    Some(before) => before.and_then(part),
+                    None => part,
+                });
+            }
+            Ok(whole.unwrap_or_else(|| trend(vital, &[], span, now, points, false)))
         });
         lines.collect::<Result<Vec<Trend>, DatabaseError>>()
     };
-    let series =
-        tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
-    Ok(Json(Trends { from: time(span.from), to: time(span.to), series }))
+    tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)
+}
+
+/// A range in stretches of so much that one value a second fits into a question, and into memory.
+fn windows(span: Span) -> Vec<Span> {
+    let mut windows = Vec::new();
+    let mut from = span.from;
+    while from < span.to {
+        let to = from.after(TRENDS_STRETCH).min(span.to);
+        windows.push(Span { from, to });
+        from = to;
+    }
+    windows
+}
+
+impl Trend {
+    /// This trend with what followed it; a gap that goes on is one gap.
+    fn and_then(mut self, next: Self) -> Self {
+        let mut gaps = next.gaps.into_iter().peekable();
+        if let (Some(last), Some(first)) = (self.gaps.last_mut(), gaps.peek())
+            && last.to == first.from
+            && last.reason == first.reason
+        {
+            last.to.clone_from(&first.to);
+            gaps.next();
+        }
+        self.gaps.extend(gaps);
+        self.points.extend(next.points);
+        self.count = self.count.saturating_add(next.count);
+        self
+    }
 }
 
 fn trend(
@@ -300,5 +388,51 @@ fn wave_span(it: &Trace) -> WaveSpan {
         gain,
         offset: span.offset,
         samples: span.samples.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn at(day: u32) -> Timestamp {
+        Timestamp::from_unix_millis(0).after(DAY * day)
+    }
+
+    #[test]
+    fn a_long_range_is_read_in_stretches_that_meet() {
+        let check = |days: u32, want: &[(u32, u32)]| {
+            let found = windows(Span { from: at(0), to: at(days) });
+            let want: Vec<_> =
+                want.iter().map(|(a, b)| Span { from: at(*a), to: at(*b) }).collect();
+            assert_eq!(found, want);
+        };
+        check(1, &[(0, 1)]);
+        check(7, &[(0, 7)]);
+        check(8, &[(0, 7), (7, 8)]);
+        check(15, &[(0, 7), (7, 14), (14, 15)]);
+        check(0, &[]);
+    }
+
+    #[test]
+    fn a_gap_over_the_end_of_a_stretch_is_one_gap() {
+        let part = |from: u32, to: u32, reason: &str| Trend {
+            vital: "heart_rate",
+            label: "HR",
+            unit: "/min",
+            points: vec![(i64::from(from), 80.0)],
+            gaps: vec![Gap { from: time(at(from)), to: time(at(to)), reason: reason.to_owned() }],
+            count: 1,
+        };
+        let joined = part(5, 7, "no_data").and_then(part(7, 9, "no_data"));
+        assert_eq!(
+            joined.gaps,
+            [Gap { from: time(at(5)), to: time(at(9)), reason: "no_data".to_owned() }]
+        );
+        assert_eq!((joined.points.len(), joined.count), (2, 2));
+        assert_eq!(part(5, 7, "no_data").and_then(part(7, 9, "no_device")).gaps.len(), 2);
+        assert_eq!(part(5, 6, "no_data").and_then(part(7, 9, "no_data")).gaps.len(), 2);
     }
 }

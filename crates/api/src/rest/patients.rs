@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     http::{Method, StatusCode},
 };
-use engine::Directory;
+use engine::{Directory, Layer};
 use model::{
     Charting, Consciousness, Date, LimitSet, LimitSide, Oxygen, OxygenDevice, Priority, Redacted,
     Sex, SpO2Scale, Vital,
@@ -31,8 +31,6 @@ use crate::{
     routes::{Access, Route, Scope},
 };
 
-/// The longest delay of a limit that a person may ask for, in seconds.
-const DELAY_S_MAX: f64 = 600.0;
 /// The most oxygen that any device delivers, in L/min.
 const FLOW_L_PER_MIN_MAX: f64 = 100.0;
 
@@ -162,6 +160,7 @@ async fn chart(
         oxygen: given.oxygen.map(oxygen).transpose()?,
         breaths_per_min: given.breaths_per_min,
         note: Redacted(given.note),
+        feeling: None,
     };
     api.ask(&caller, Wish::Chart(charting)).await?;
     Ok((StatusCode::CREATED, Json(show(&api, &caller).await?)))
@@ -184,15 +183,15 @@ fn oxygen(given: ChartOxygen) -> Result<Oxygen, Problem> {
     Ok(Oxygen::Added { flow_ml_per_min, by: OxygenDevice::read(&by)? })
 }
 
-fn side(given: Side) -> Result<LimitSide, Problem> {
-    if !(0.0..=DELAY_S_MAX).contains(&given.delay_s) {
-        let words = format!("delay_s is {}; it lies between 0 and {DELAY_S_MAX} s", given.delay_s);
-        return Err(Problem::bad_request(words));
-    }
+pub(crate) fn side(given: Side) -> Result<LimitSide, Problem> {
+    // How long it may be is said where limits are judged, and only there.
+    let delay = Duration::try_from_secs_f64(given.delay_s).map_err(|_| {
+        Problem::bad_request(format!("delay_s is {}; it is a number from 0", given.delay_s))
+    })?;
     Ok(LimitSide {
         limit_thousandths: thousandths("limit", given.limit)?,
         clears_at_thousandths: thousandths("clears_at", given.clears_at)?,
-        delay: Duration::from_secs_f64(given.delay_s),
+        delay,
         priority: Priority::read(&given.priority)?,
     })
 }
@@ -207,7 +206,14 @@ async fn set_limits(
     let (low, high) = (given.low.map(side).transpose()?, given.high.map(side).transpose()?);
     let limits = LimitSet { vital, low, high };
     api.ask(&caller, Wish::SetLimits { patient: caller.patient()?, limits }).await?;
-    Ok(Json(Limits::of(&engine::view::LimitInForce { limits, is_default: false })))
+    let set = engine::view::LimitInForce {
+        limits,
+        layer: Layer::Patient,
+        care_unit: caller.resource.care_unit,
+        band: None,
+        set: Some((caller.actor(), caller.at)),
+    };
+    Ok(Json(Limits::of(&set, &api.engine.directory())))
 }
 
 async fn set_scale(

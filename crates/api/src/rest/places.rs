@@ -8,7 +8,7 @@ use axum::{
     http::{Method, StatusCode},
 };
 use engine::Directory;
-use model::{Bed, CareUnit, CareUnitId, OrgId, Role, Room, Site, SiteId};
+use model::{Bed, BedId, CareUnit, CareUnitId, OrgId, Role, Room, RoomId, Site, SiteId};
 use record::Wish;
 use security::Action;
 
@@ -17,9 +17,9 @@ use crate::{
     command::new_id,
     dto::{
         bed::Board,
-        place::{NewBed, NewCareUnit, NewRoom, NewSite, Place},
+        place::{NewBed, NewCareUnit, NewRoom, NewSite, Place, Rename},
     },
-    extract::{Asked, Given},
+    extract::{Asked, Given, Named},
     guard::{Caller, parse},
     paging::{Page, PageQuery},
     problem::Problem,
@@ -34,7 +34,18 @@ pub(crate) fn routes() -> Vec<Route> {
     let list = |route: Route| route.lists::<Place>();
     let of_unit = |route: Route| route.query("care_unit", "Only those of this care unit");
     let post = |route: Route| route.answers::<Place>().status(201);
+    let put = |route: Route| route.takes::<Rename>().answers::<Place>();
     vec![
+        put(Route::new(Method::PUT, "/sites/{id}", write, "Renames a site", rename_site)),
+        put(Route::new(
+            Method::PUT,
+            "/care-units/{id}",
+            write,
+            "Renames a care unit",
+            rename_care_unit,
+        )),
+        put(Route::new(Method::PUT, "/rooms/{id}", write, "Renames a room", rename_room)),
+        put(Route::new(Method::PUT, "/beds/{id}", write, "Renames a bed", rename_bed)),
         list(Route::new(Method::GET, "/sites", read, "Sites", sites)),
         post(Route::new(Method::POST, "/sites", write, "Adds a site", add_site).takes::<NewSite>()),
         list(Route::new(Method::GET, "/care-units", read, "Care units", care_units)),
@@ -85,7 +96,7 @@ async fn care_units(
     page.cut(units_of(&directory, caller.who.org).into_iter().map(care_unit)).map(Json)
 }
 
-fn units_of(directory: &Directory, org: OrgId) -> Vec<&CareUnit> {
+pub(crate) fn units_of(directory: &Directory, org: OrgId) -> Vec<&CareUnit> {
     let all = directory.care_units.values();
     let mut units: Vec<&CareUnit> =
         all.filter(|unit| directory.org_of_site(unit.site) == Some(org)).collect();
@@ -184,6 +195,68 @@ async fn add_bed(
     let place = Place { room_id: Some(bed.room.to_string()), ..Place::new(bed.id, &bed.name) };
     api.ask(&caller, Wish::PutBed(bed)).await?;
     Ok(added(place))
+}
+
+type Renamed = Result<Json<Place>, Problem>;
+
+async fn rename_site(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Given(given): Given<Rename>,
+) -> Renamed {
+    let id: SiteId = parse(&id)?;
+    let site = api.engine.directory().sites.get(&id).cloned();
+    let site = Site { name: given.name, ..site.ok_or_else(|| nothing("site"))? };
+    let place = Place::new(site.id, &site.name);
+    api.ask(&caller, Wish::PutSite(site)).await?;
+    Ok(Json(place))
+}
+
+async fn rename_care_unit(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Given(given): Given<Rename>,
+) -> Renamed {
+    let id: CareUnitId = parse(&id)?;
+    let unit = api.engine.directory().care_units.get(&id).cloned();
+    let unit = CareUnit { name: given.name, ..unit.ok_or_else(|| nothing("care unit"))? };
+    let place = care_unit(&unit);
+    api.ask(&caller, Wish::PutCareUnit(unit)).await?;
+    Ok(Json(place))
+}
+
+async fn rename_room(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Given(given): Given<Rename>,
+) -> Renamed {
+    let id: RoomId = parse(&id)?;
+    let found = api.engine.directory().rooms.get(&id).cloned();
+    let new = Room { name: given.name, ..found.ok_or_else(|| nothing("room"))? };
+    let place = room(&new);
+    api.ask(&caller, Wish::PutRoom(new)).await?;
+    Ok(Json(place))
+}
+
+async fn rename_bed(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Given(given): Given<Rename>,
+) -> Renamed {
+    let id: BedId = parse(&id)?;
+    let bed = api.engine.directory().beds.get(&id).cloned();
+    let bed = Bed { name: given.name, ..bed.ok_or_else(|| nothing("bed"))? };
+    let place = Place { room_id: Some(bed.room.to_string()), ..Place::new(bed.id, &bed.name) };
+    api.ask(&caller, Wish::PutBed(bed)).await?;
+    Ok(Json(place))
+}
+
+fn nothing(what: &str) -> Problem {
+    Problem::not_found(format!("there is no such {what}"))
 }
 
 async fn show_board(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Board>, Problem> {

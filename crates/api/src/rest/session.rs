@@ -174,6 +174,10 @@ async fn demo_sign_in(
 
 /// What a person is called; a login without a member of staff is called by itself.
 pub(crate) fn name_of(directory: &Directory, user: &User) -> String {
+    let patient = user.patient.and_then(|patient| directory.patients.get(&patient));
+    if let Some(patient) = patient {
+        return format!("{} {}", patient.given_name.0, patient.family_name.0).trim().to_owned();
+    }
     user.staff.map_or_else(|| user.login.clone(), |staff| Person::of(directory, staff).name)
 }
 
@@ -185,10 +189,10 @@ async fn me(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Me>, Pro
         .ok_or_else(|| Problem::signed_out("sign in first"))?;
     let org = directory.orgs.get(&user.org).map_or_else(String::new, |org| org.name.clone());
     let mine = user.staff.map(|staff| units_of(&directory, staff)).unwrap_or_default();
-    let own = directory
-        .care_units
-        .values()
-        .filter(|unit| directory.org_of_site(unit.site) == Some(user.org));
+    // A patient has no ward to choose.
+    let own = directory.care_units.values().filter(|unit| {
+        user.patient.is_none() && directory.org_of_site(unit.site) == Some(user.org)
+    });
     let mut care_units: Vec<UnitOfMine> = own
         .map(|unit| UnitOfMine {
             id: unit.id.to_string(),
@@ -207,6 +211,7 @@ async fn me(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Me>, Pro
             name: "Wardline",
             version: api.config.version,
             intended_use: INTENDED_USE,
+            demo: api.config.demo,
         },
     }))
 }

@@ -1,6 +1,10 @@
 //! The state of the server, and the description of this interface.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use axum::{
     Json,
@@ -8,16 +12,24 @@ use axum::{
     http::{Method, header},
     response::{IntoResponse, Response},
 };
+use engine::Directory;
+use model::{DeviceId, Lifecycle, OrgId, Timestamp};
 use security::Action;
-use store::{Condition, WhyNot};
+use serde::Deserialize;
+use store::{Condition, DiskUse, PulseRow, WhyNot};
 
 use crate::{
     Api,
     dto::{
-        system::{Counters, Journal, Latencies, Rates, System},
-        words::time,
+        system::{
+            Counters, EngineNow, Expiring, Journal, Latencies, PulseShown, Rates, Screens, Storage,
+            System, SystemGap, SystemHistory, TroubleNow,
+        },
+        words::{read_time, time},
     },
+    extract::Asked,
     guard::Caller,
+    limits::{EXPIRING_MAX, EXPIRY_SHOWN_WITHIN, PULSE_EVERY, PULSES_MAX},
     openapi,
     problem::Problem,
     routes::{Access, Route, Scope},
@@ -29,6 +41,16 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/system", read, "How the server is doing", system)
             .answers::<System>(),
+        Route::new(
+            Method::GET,
+            "/system/history",
+            read,
+            "How the server did, minute by minute, over all its starts",
+            history,
+        )
+        .query("from", "RFC 3339 or unix milliseconds; a day before `to` if it is left out")
+        .query("to", "RFC 3339 or unix milliseconds; now if it is left out")
+        .answers::<SystemHistory>(),
         Route::new(Method::GET, "/openapi.json", public, "This description", description),
     ]
 }
@@ -37,8 +59,11 @@ fn ms(span: Duration) -> f64 {
     (span.as_secs_f64() * 1e6).round() / 1e3
 }
 
-async fn system(State(api): State<Arc<Api>>, _caller: Caller) -> Json<System> {
-    let (journal, engine, door) = (api.journal.status(), api.engine.status(), api.door.counts());
+fn trouble(of: engine::Trouble) -> TroubleNow {
+    TroubleNow { code: of.code, words: of.words }
+}
+
+fn journal_now(journal: &store::JournalStatus) -> Journal {
     let (status, why, since) = match journal.condition {
         Condition::Recording => ("recording", None, None),
         Condition::NotRecording { since, why } => {
@@ -49,16 +74,28 @@ async fn system(State(api): State<Arc<Api>>, _caller: Caller) -> Json<System> {
             ("not_recording", Some(why), Some(time(since)))
         }
     };
+    Journal {
+        status,
+        why,
+        since,
+        bytes: journal.end.bytes(),
+        fsync_us_p50: journal.fsync_p50_us,
+        fsync_us_p99: journal.fsync_p99_us,
+        entries: journal.entries,
+        commits: journal.commits,
+        lost: journal.lost,
+        queue_groups: journal.queue_groups,
+        queue_bytes: journal.queue_len,
+    }
+}
+
+async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
+    let storage = storage(&api).await;
+    let directory = api.engine.directory();
+    let (journal, engine, door) = (api.journal.status(), api.engine.status(), api.door.counts());
     let (durable, decided) = (engine.receive_to_engine, engine.receive_to_decided);
     Json(System {
-        journal: Journal {
-            status,
-            why,
-            since,
-            bytes: journal.end.bytes(),
-            fsync_us_p50: journal.fsync_p50_us,
-            fsync_us_p99: journal.fsync_p99_us,
-        },
+        journal: journal_now(&journal),
         rates: Rates {
             messages_per_s: engine.messages_per_s,
             readings_per_s: engine.readings_per_s,
@@ -77,12 +114,171 @@ async fn system(State(api): State<Arc<Api>>, _caller: Caller) -> Json<System> {
             receive_to_decided_ms_p50: ms(decided.p50),
             receive_to_decided_ms_p99: ms(decided.p99),
         },
+        troubles: engine.troubles().into_iter().map(trouble).collect(),
+        engine: EngineNow {
+            records: engine.records,
+            behind_bytes: engine.behind_bytes,
+            alarms_standing: engine.alarms_standing,
+            commands_accepted: engine.commands_accepted,
+            commands_refused: engine.commands_refused,
+            since_checkpoint_bytes: journal.end.bytes().saturating_sub(engine.checkpoint_bytes),
+            derived_behind: engine.derived_behind,
+            derived_lacking: engine.derived_lacking,
+            rows_waiting: engine.rows_waiting,
+            decisions_waiting: engine.decisions_waiting,
+            decisions_dropped: engine.decisions_dropped,
+        },
+        screens: Screens {
+            open: engine.feed_readers,
+            requests: api.counts.requests.load(Ordering::Relaxed),
+            faults: api.counts.faults.load(Ordering::Relaxed),
+            sign_ins_refused: api.counts.sign_ins_refused.load(Ordering::Relaxed),
+        },
+        storage,
+        certificates: expiring(&directory, caller.who.org, caller.at),
+        quarantined: directory
+            .devices
+            .values()
+            .filter(|it| it.org == caller.who.org && it.lifecycle == Lifecycle::Quarantined)
+            .count(),
         version: api.config.version,
+        started_at: time(engine.started_at),
         uptime_s: api.clock.elapsed().as_secs(),
+        now: time(caller.at),
     })
+}
+
+/// Measured anew each time: a handful of files, beside the loop.
+async fn storage(api: &Api) -> Storage {
+    let data = api.data.clone();
+    let measured = tokio::task::spawn_blocking(move || DiskUse::of(&data)).await;
+    let Ok(Ok(it)) = measured else { return Storage::default() };
+    Storage {
+        journal_bytes: Some(it.journal_bytes),
+        series_bytes: Some(it.series_bytes),
+        records_bytes: Some(it.records_bytes),
+        free_bytes: Some(it.free_bytes),
+        total_bytes: Some(it.total_bytes),
+    }
+}
+
+/// Devices whose newest certificate that was not revoked ends soon, or has ended.
+fn expiring(directory: &Directory, org: OrgId, now: Timestamp) -> Vec<Expiring> {
+    let mut newest: BTreeMap<DeviceId, Timestamp> = BTreeMap::new();
+    for it in directory.certificates.values().filter(|it| it.revoked_at.is_none()) {
+        let known = newest.entry(it.device).or_insert(it.not_after);
+        *known = it.not_after.max(*known);
+    }
+    let soon = now.after(EXPIRY_SHOWN_WITHIN);
+    let mut ending: Vec<_> = newest
+        .into_iter()
+        .filter(|(_, not_after)| *not_after <= soon)
+        .filter_map(|(device, not_after)| Some((not_after, directory.devices.get(&device)?)))
+        .filter(|(_, device)| device.org == org && device.lifecycle != Lifecycle::Retired)
+        .collect();
+    ending.sort_by_key(|(not_after, device)| (*not_after, device.id));
+    ending.truncate(EXPIRING_MAX);
+    let shown = |(not_after, device): (Timestamp, &model::Device)| Expiring {
+        device: device.id.to_string(),
+        label: device.label.clone(),
+        not_after: time(not_after),
+        has_ended: not_after <= now,
+    };
+    ending.into_iter().map(shown).collect()
+}
+
+#[derive(Debug, Deserialize)]
+struct Range {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+async fn history(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(range): Asked<Range>,
+) -> Result<Json<SystemHistory>, Problem> {
+    let to = range.to.as_deref().map_or(Ok(caller.at), |text| read_time("to", text))?;
+    let day_before = to.before(Duration::from_secs(86_400));
+    let from = range.from.as_deref().map_or(Ok(day_before), |text| read_time("from", text))?;
+    let span_max = PULSE_EVERY.saturating_mul(u32::try_from(PULSES_MAX).unwrap_or(u32::MAX));
+    if from >= to || to.since(from) > span_max {
+        let hours = span_max.as_secs() / 3_600;
+        return Err(Problem::bad_request(format!("from lies before to, by at most {hours} h")));
+    }
+    let org = caller.who.org;
+    let rows = api.look_up(move |records| records.pulses(org, from, to, PULSES_MAX)).await?;
+    let rate = |per_ks: u64| f64::from(u32::try_from(per_ks).unwrap_or(u32::MAX)) / 1_000.0;
+    let shown = |row: &PulseRow| PulseShown {
+        at_ms: row.at.unix_millis(),
+        messages_per_s: rate(row.pulse.messages_per_ks),
+        readings_per_s: rate(row.pulse.readings_per_ks),
+        durable_ms_p99: ms(Duration::from_micros(row.pulse.durable_p99_us)),
+        decided_ms_p99: ms(Duration::from_micros(row.pulse.decided_p99_us)),
+        journal_bytes: row.pulse.journal_bytes,
+        connections: row.pulse.connections,
+    };
+    Ok(Json(SystemHistory {
+        from: time(from),
+        to: time(to),
+        points: rows.iter().map(shown).collect(),
+        gaps: gaps(&rows),
+    }))
+}
+
+/// Between two pulses that lie further apart than two minutes, nothing was noted: because
+/// another start came between them, or because nothing could be written.
+fn gaps(rows: &[PulseRow]) -> Vec<SystemGap> {
+    let pairs = rows.iter().zip(rows.iter().skip(1));
+    let gap = |(before, after): (&PulseRow, &PulseRow)| {
+        let is_restart = before.pulse.started_at != after.pulse.started_at;
+        let is_long = after.at.since(before.at) > PULSE_EVERY.saturating_mul(2);
+        let why = if is_restart { "restart" } else { "not_recording" };
+        let (from_ms, to_ms) = (before.at.unix_millis(), after.at.unix_millis());
+        (is_restart || is_long).then_some(SystemGap { from_ms, to_ms, why })
+    };
+    pairs.filter_map(gap).collect()
 }
 
 async fn description() -> Result<Response, Problem> {
     let text = openapi::document().map_err(Problem::fault)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(minute: i64, started_minute: i64) -> PulseRow {
+        let at = |minute: i64| Timestamp::from_unix_millis(minute * 60_000);
+        let pulse = record::Pulse {
+            messages_per_ks: 0,
+            readings_per_ks: 0,
+            durable_p99_us: 0,
+            decided_p99_us: 0,
+            journal_bytes: 0,
+            connections: 0,
+            started_at: at(started_minute),
+        };
+        PulseRow { at: at(minute), pulse }
+    }
+
+    #[test]
+    fn a_restart_is_a_gap_however_short_and_a_silence_only_a_long_one() {
+        // Each row: minutes of pulses with the minute of their start; the gaps by minute.
+        let check = |rows: &[(i64, i64)], want: &[(i64, i64, &str)]| {
+            let rows: Vec<_> = rows.iter().map(|(at, started)| row(*at, *started)).collect();
+            let found: Vec<_> = gaps(&rows)
+                .iter()
+                .map(|gap| (gap.from_ms / 60_000, gap.to_ms / 60_000, gap.why))
+                .collect();
+            assert_eq!(found, want);
+        };
+        check(&[], &[]);
+        check(&[(1, 0), (2, 0), (3, 0)], &[]);
+        check(&[(1, 0), (2, 2), (3, 2)], &[(1, 2, "restart")]);
+        check(&[(1, 0), (40, 39)], &[(1, 40, "restart")]);
+        check(&[(1, 0), (3, 0)], &[]);
+        check(&[(1, 0), (4, 0)], &[(1, 4, "not_recording")]);
+    }
 }

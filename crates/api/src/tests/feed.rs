@@ -191,3 +191,39 @@ async fn a_feed_hears_wishes_and_ends_with_its_session() {
     assert!(trail.contains(&"GET /api/v1/feed".to_owned()), "{trail:?}");
     assert!(trail.contains(&format!("GET /api/v1/feed patient {}", ward.patient)), "{trail:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_changes_its_mind_without_end_is_told_to_slow_down() {
+    use crate::limits::WISHES_AT_ONCE_MAX;
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let mut feed =
+        ward.nurse.feed(&format!("care_unit={}&waves=board", ward.unit), None).await.unwrap();
+    let want = json!({ "t": "want", "waves": "patient", "patient": ward.patient });
+    for _ in 0..WISHES_AT_ONCE_MAX * 2 {
+        feed.say(want.clone()).await;
+    }
+    let told = feed.until(|frame| frame["t"] == "problem").await;
+    assert_eq!((&told["status"], &told["type"]), (&json!(429), &json!("/problems/slow-down")));
+    // Those that were not heard left no trace of a look either.
+    let most = WISHES_AT_ONCE_MAX as usize;
+    let looks = async || {
+        let trail = ward.admin.get("/audit?limit=200").await.good();
+        let items = trail["items"].as_array().unwrap().iter();
+        let count = items.filter(|it| it.to_string().contains("/feed patient")).count();
+        (count >= most).then_some(count)
+    };
+    let heard = house.until(looks).await;
+    assert!(heard < 2 * most, "{heard} looks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alarms_of_a_stopped_engine_are_a_fault_and_not_an_empty_list() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    assert_eq!(ward.nurse.get("/alarms?scope=all").await.status, 200);
+    house.engine.stop().await;
+    let (status, kind, detail) = ward.nurse.get("/alarms?scope=all").await.problem();
+    assert_eq!((status, &*kind), (503, "not-recording"));
+    assert!(detail.contains("alarms are not watched"), "{detail}");
+}

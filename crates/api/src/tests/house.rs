@@ -79,6 +79,18 @@ rate_hz = 250
 lead = "II"
 gain = [5, -3]
 bits = 16
+[[command]]
+name = "set-interval"
+words = "Measure"
+on_patient = "second_look"
+reports = ["interval_min"]
+lasts_s = 60
+[[command.arg]]
+name = "interval_min"
+words = "Every"
+unit = "min"
+min = 5
+max = 240
 "#;
 
 /// For whom a house is opened.
@@ -131,6 +143,7 @@ impl House {
             mqtt: None,
             revocations: Revocations::default(),
             profiles: Arc::new(profiles),
+            data: data.path().to_owned(),
             config: Config {
                 demo: whom != For::Hospital,
                 secure_cookies: whom == For::DemoOverTls,
@@ -279,6 +292,7 @@ fn registry(engine: &EngineHandle, profiles: &BTreeMap<String, Profile>) -> Regi
             partition: directory.partition_of(id)?,
             profile: profiles.get(&device.profile)?.clone(),
             lifecycle: device.lifecycle,
+            gateway: directory.gateway_of(id),
         })
     })
 }

@@ -209,3 +209,26 @@ async fn a_message_that_nobody_can_read_is_kept_whole_for_hospital_it() {
     assert_eq!(whole["payload"], "bm90IFNlbk1M");
     assert_eq!(ward.nurse.get("/dead-letters").await.problem().0, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_the_score_says_what_was_missing() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let path = format!("/patients/{}", ward.patient);
+    let chart = json!({ "breaths_per_min": 26, "consciousness": "alert" });
+    assert_eq!(ward.nurse.post(&format!("{path}/chart"), chart).await.status, 201);
+    let scores = format!("{path}/scores");
+    let history = ward.nurse.get(&scores).await.good();
+    let newest = history["scores"].as_array().unwrap().last().unwrap();
+    assert_eq!((&newest["total"], &newest["single_red"]), (&Value::Null, &json!(true)));
+    let missing = newest["missing"].as_array().unwrap();
+    assert!(missing.contains(&json!("oxygen")) && !missing.contains(&json!("respiratory_rate")));
+    assert_eq!(history["is_cut"], false);
+    // A range that is over before anybody charted is empty, and a bad one is refused.
+    let of = async |range: &str| ward.nurse.get(&format!("{scores}?{range}")).await;
+    let before = of("from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z").await.good();
+    assert_eq!(before["scores"], json!([]));
+    for wrong in ["from=2001-01-01T00:00:00Z", "from=now", "from=5&to=5"] {
+        assert_eq!(of(wrong).await.problem().0, 400, "{wrong}");
+    }
+}

@@ -117,7 +117,10 @@ async fn a_device_is_enrolled_worn_and_revoked() {
     assert_eq!(off["patient"], Value::Null);
     let held = ward
         .admin
-        .put(&format!("/devices/{id}/lifecycle"), json!({ "state": "quarantined" }))
+        .put(
+            &format!("/devices/{id}/lifecycle"),
+            json!({ "state": "quarantined", "why": "a test" }),
+        )
         .await
         .good();
     assert_eq!(held["lifecycle"], "quarantined");

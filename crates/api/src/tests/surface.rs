@@ -141,18 +141,22 @@ async fn health_and_metrics_say_how_it_is() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let other = Browser::new(listener.local_addr().unwrap());
     tokio::spawn(serve_metrics(house.api.clone(), listener));
-    let request =
-        Request::get("/metrics").header(header::HOST, "localhost").body(Body::empty()).unwrap();
-    let answer = other.send(request).await;
-    assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
-    let text = String::from_utf8(answer.bytes).unwrap();
-    for line in [
-        "wardline_journal_recording 1",
-        "# TYPE wardline_http_requests counter",
-        "# UNIT wardline_uptime_seconds seconds",
-        "# EOF",
+    let open = "application/openmetrics-text; version=1.0.0";
+    for (accepted, kind, lines) in [
+        ("*/*", "text/plain; version=0.0.4", ["# TYPE wardline_http_requests_total counter", ""]),
+        (open, open, ["# TYPE wardline_http_requests counter", "# EOF"]),
     ] {
-        assert!(text.contains(line), "{line} is not in\n{text}");
+        let request = Request::get("/metrics")
+            .header(header::HOST, "localhost")
+            .header(header::ACCEPT, accepted)
+            .body(Body::empty())
+            .unwrap();
+        let answer = other.send(request).await;
+        assert!(answer.header("content-type").starts_with(kind));
+        let text = String::from_utf8(answer.bytes).unwrap();
+        for line in ["wardline_journal_recording 1"].into_iter().chain(lines) {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
     }
     assert_eq!(other.get("/session").await.status, StatusCode::NOT_FOUND);
 }

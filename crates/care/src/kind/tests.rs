@@ -79,6 +79,28 @@ fn a_limit_is_told_by_its_value_against_its_level() {
     told("saturation.low", Saturation, 91_000, 90_000, "SpO₂ low 91 %", "below 90");
     // A value that is not whole does not look like the limit that it crossed.
     told("saturation.low", Saturation, 89_600, 90_000, "SpO₂ low 89.6 %", "below 90");
+    told("heart_rate.high", HeartRate, 120_400, 120_000, "Heart rate high 120.4 /min", "above 120");
+    let warm = "Temperature high 39.0 °C";
+    told("temperature.high", Temperature, 39_030, 39_000, warm, "above 39.0");
+}
+
+#[test]
+fn a_value_is_told_in_the_steps_in_which_screens_show_it() {
+    use Vital::*;
+    let told = |key, vital, value_thousandths, limit_thousandths, title| {
+        let kind = AlarmKind::find(key).unwrap();
+        let facts = Facts::Level { vital, value_thousandths, limit_thousandths };
+        assert_eq!(kind.title(&facts, "Monitor"), title);
+    };
+    told("heart_rate.high", HeartRate, 134_200, 120_000, "Heart rate high 134 /min");
+    told("heart_rate.high", HeartRate, 134_500, 120_000, "Heart rate high 135 /min");
+    told("respiratory_rate.high", RespiratoryRate, 27_499, 25_000, "Breathing fast 27 /min");
+    told("saturation.low", Saturation, 84_449, 88_000, "SpO₂ low 84 %");
+    told("systolic_pressure.low", SystolicPressure, 90_600, 95_000, "Systolic low 91 mmHg");
+    told("temperature.high", Temperature, 39_260, 38_000, "Temperature high 39.3 °C");
+    told("extreme_tachycardia", HeartRate, 172_413, 140_000, "Extreme tachycardia 172 /min");
+    told("extreme_bradycardia", HeartRate, 31_666, 40_000, "Extreme bradycardia 32 /min");
+    told("battery_low", BatteryLevel, 14_700, 20_000, "Monitor battery low 15 %");
 }
 
 #[test]
@@ -104,15 +126,26 @@ fn the_words_are_those_of_the_ward() {
     check("news2.single_red", red, "NEWS2 red score", "3 points for consciousness");
     let quiet = "alarms go on, the record does not";
     check("not_recording", Facts::Bare, "Not recording", quiet);
+    let gap = "nothing was recorded for 3 min before a restart";
+    check("record_gap", lasting(200_000), "Record incomplete", gap);
 }
 
 // RC-023
 #[test]
 fn what_kills_latches_and_is_of_high_priority() {
-    let lethal: Vec<_> = AlarmKind::all().filter(|kind| kind.latches()).collect();
+    let lethal = AlarmKind::all().filter(|kind| kind.class() == AlarmClass::Physiological);
+    let lethal: Vec<_> = lethal.filter(|kind| kind.latches()).collect();
     let want = ["desaturation", "asystole", "extreme_bradycardia", "extreme_tachycardia"];
     assert_eq!(lethal.iter().map(|kind| kind.key()).collect::<Vec<_>>(), want);
     assert!(lethal.iter().all(|kind| kind.priority() == Priority::High));
+}
+
+// RC-027
+#[test]
+fn a_gap_in_the_record_stays_until_somebody_has_seen_it() {
+    let technical = AlarmKind::all().filter(|kind| kind.class() == AlarmClass::Technical);
+    let latching: Vec<_> = technical.filter(|kind| kind.latches()).collect();
+    assert_eq!(latching, [AlarmKind::RecordGap]);
 }
 
 // RC-024

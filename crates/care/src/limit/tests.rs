@@ -199,3 +199,42 @@ proptest! {
         prop_assert_eq!(high.weigh_thousandths(200_001), Verdict::Holds);
     }
 }
+
+#[test]
+fn the_layer_nearest_to_the_patient_counts_and_counts_whole() {
+    let set = |percent: i64| LimitSet {
+        vital: Vital::Saturation,
+        low: Some(LimitSide {
+            limit_thousandths: percent * 1_000,
+            clears_at_thousandths: percent * 1_000,
+            delay: Duration::from_secs(10),
+            priority: Priority::Medium,
+        }),
+        high: None,
+    };
+    // Patient, age, care unit; which holds, with its percent.
+    let rows = [
+        (None, None, None, Layer::BuiltIn, 90),
+        (None, None, Some(80), Layer::CareUnit, 80),
+        (None, Some(81), Some(80), Layer::AgeBand, 81),
+        (None, Some(81), None, Layer::AgeBand, 81),
+        (Some(82), Some(81), Some(80), Layer::Patient, 82),
+        (Some(82), None, None, Layer::Patient, 82),
+    ];
+    for (patient, age_band, care_unit, layer, percent) in rows {
+        let layers = Layers {
+            patient: patient.map(set),
+            age_band: age_band.map(set),
+            care_unit: care_unit.map(set),
+        };
+        let (found, from) = in_force(&layers, Vital::Saturation).unwrap();
+        let low = found.low.unwrap().limit_thousandths;
+        assert_eq!((low, from), (percent * 1_000, layer), "{patient:?} {age_band:?} {care_unit:?}");
+    }
+    // A silent layer is not filled up from the next one.
+    let silent = LimitSet { low: None, ..set(90) };
+    let layers = Layers { care_unit: Some(silent), ..Layers::default() };
+    assert_eq!(in_force(&layers, Vital::Saturation), Some((silent, Layer::CareUnit)));
+    // Nobody limits this one.
+    assert_eq!(in_force(&Layers::default(), Vital::Glucose), None);
+}

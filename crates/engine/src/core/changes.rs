@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AlarmId, BedId, CareUnitId, PatientId, Vital};
+use model::{AlarmId, BedId, CareUnitId, DeviceId, PatientId, Vital};
 
 use crate::view::Sent;
 
@@ -12,6 +12,8 @@ pub(super) struct Changes {
     pub(super) numerics: BTreeSet<(PatientId, Vital)>,
     pub(super) scores: BTreeSet<PatientId>,
     pub(super) beds: BTreeSet<BedId>,
+    /// Devices that said something about themselves.
+    pub(super) reports: BTreeSet<DeviceId>,
     /// Care units whose nurse in charge changed.
     pub(super) posts: BTreeSet<CareUnitId>,
     /// In the order of their changes; one that changed twice is told twice only if it ended between.
@@ -27,6 +29,7 @@ impl Changes {
         self.numerics.is_empty()
             && self.scores.is_empty()
             && self.beds.is_empty()
+            && self.reports.is_empty()
             && self.posts.is_empty()
             && self.alarms.is_empty()
     }

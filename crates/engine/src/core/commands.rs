@@ -9,8 +9,8 @@ use care::{
     limit::{self, Side},
 };
 use model::{
-    AlarmId, Assignment, Association, BedId, DeviceId, Encounter, EndReason, LimitSet, PatientId,
-    Post, Redacted, StaffId, Subject, Timestamp, UserId,
+    AlarmId, Assignment, Association, BedId, DeviceId, Encounter, EndReason, HandOverId, LimitSet,
+    PatientId, Post, Redacted, StaffId, Subject, Timestamp, UserId, Vital,
 };
 
 use super::{About, AlarmKey, Asked, Core, Turn, alarms::Evidence};
@@ -48,6 +48,7 @@ impl Core {
                 let is_own = self.org_about(key.about) == Some(org);
                 if stands && is_own { Ok(()) } else { Err(nothing_raised()) }
             }
+            Wish::SendCommand(command) => self.judge_command(command),
             _ => Ok(()),
         }
     }
@@ -105,30 +106,44 @@ impl Core {
         };
         match &*asked.wish {
             Wish::Associate(line) => self.associate(turn, line, &asked),
+            Wish::Claim { subject, .. } => self.claimed(turn, *subject, &asked),
             Wish::Occupy(line) => self.occupy(turn, line, &asked),
             Wish::Assign(line) => {
-                self.directory_mut().apply(&asked.wish, asked.at);
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
                 self.post_changed(line.key);
             }
-            Wish::SetLimits { patient, limits } => {
-                self.directory_mut().apply(&asked.wish, asked.at);
-                self.limits_changed(turn, *patient, limits);
-            }
+            Wish::SetLimits { .. }
+            | Wish::ClearLimits { .. }
+            | Wish::SetUnitLimits { .. }
+            | Wish::ClearUnitLimits { .. } => self.limits_set(turn, &asked),
+            Wish::AcceptHandOver(id) => self.handed_over(turn, decided, *id, &asked),
             Wish::SetSpO2Scale { patient, .. } => {
-                self.directory_mut().apply(&asked.wish, asked.at);
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
                 self.rescore(turn, *patient);
                 self.patient_changed(*patient);
             }
             Wish::PutPatient(patient) => {
-                self.directory_mut().apply(&asked.wish, asked.at);
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
                 if self.patients.contains_key(&patient.id) {
                     self.rescore(turn, patient.id);
                 }
+                // Another date of birth may be another age.
+                self.all_limits_changed(turn, patient.id);
                 self.patient_changed(patient.id);
             }
             Wish::PutBed(bed) => {
-                self.directory_mut().apply(&asked.wish, asked.at);
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
                 self.changes.beds.insert(bed.id);
+                // Another room may be of another care unit.
+                if let Some(patient) = self.directory.patient_in(bed.id) {
+                    self.all_limits_changed(turn, patient);
+                }
+            }
+            Wish::PutRoom(room) => {
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
+                for patient in self.directory.patients_in(room.care_unit) {
+                    self.all_limits_changed(turn, patient);
+                }
             }
             Wish::Chart(charting) => {
                 let by = self.staff_of_actor(asked.actor).map(|(_, staff)| staff);
@@ -136,11 +151,43 @@ impl Core {
                 self.charted(turn, ChartingEntry { charting, by, written_at: asked.at });
             }
             Wish::Acknowledge { .. } | Wish::EndAlarm { .. } => {}
-            _ => self.directory_mut().apply(&asked.wish, asked.at),
+            _ => self.directory_mut().apply(&asked.wish, asked.actor, asked.at),
         }
         turn.out.directory_changed = true;
         self.wish_rows(turn, decided, &asked.wish, asked.actor, asked.at);
         turn.out.answer(decided.effect.cause, Ok(alarm));
+    }
+
+    /// Limits of a patient or of a care unit were set, or hold no longer.
+    fn limits_set(&mut self, turn: &mut Turn<'_>, asked: &Asked) {
+        self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
+        match &*asked.wish {
+            Wish::SetLimits { patient, limits: LimitSet { vital, .. } }
+            | Wish::ClearLimits { patient, vital } => self.limits_changed(turn, *patient, *vital),
+            Wish::SetUnitLimits { care_unit, limits: LimitSet { vital, .. }, .. }
+            | Wish::ClearUnitLimits { care_unit, vital, .. } => {
+                for patient in self.directory.patients_in(*care_unit) {
+                    self.limits_changed(turn, patient, *vital);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The posts of a hand-over have changed hands.
+    fn handed_over(
+        &mut self,
+        turn: &mut Turn<'_>,
+        decided: &Decided,
+        id: HandOverId,
+        asked: &Asked,
+    ) {
+        let lines = self.directory.posts_to_change(id, asked.at);
+        self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
+        for line in &lines {
+            self.post_changed(line.key);
+        }
+        self.handed_over_rows(turn, decided, &lines);
     }
 
     fn post_changed(&mut self, post: Post) {
@@ -157,10 +204,10 @@ impl Core {
     }
 
     /// A device is put on somebody, or taken off.
-    fn associate(&mut self, turn: &mut Turn<'_>, line: &Association, asked: &Asked) {
+    pub(super) fn associate(&mut self, turn: &mut Turn<'_>, line: &Association, asked: &Asked) {
         let device = line.key;
         let before = self.directory.subject_of(device);
-        self.directory_mut().apply(&asked.wish, asked.at);
+        self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
         let after = self.directory.subject_of(device);
         if before == after {
             return;
@@ -204,7 +251,7 @@ impl Core {
     fn occupy(&mut self, turn: &mut Turn<'_>, line: &Encounter, asked: &Asked) {
         let left: Option<BedId> = line.value.and_then(|patient| self.directory.bed_of(patient));
         let was_there = self.directory.patient_in(line.key);
-        self.directory_mut().apply(&asked.wish, asked.at);
+        self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
         self.changes.beds.extend([Some(line.key), left].into_iter().flatten());
         if let Some(left) = left.filter(|left| *left != line.key) {
             let leaves = Encounter { key: left, value: None, from: line.from, known_at: asked.at };
@@ -214,18 +261,28 @@ impl Core {
         {
             self.retire(turn, About::Patient(patient), EndReason::PatientLeft, |_, _| true);
         }
+        // Another care unit has other limits; who left has no alarms any more.
+        if let Some(patient) = line.value {
+            self.all_limits_changed(turn, patient);
+        }
+    }
+
+    fn all_limits_changed(&mut self, turn: &mut Turn<'_>, patient: PatientId) {
+        for vital in Vital::ALL {
+            self.limits_changed(turn, patient, *vital);
+        }
     }
 
     /// New limits hold at once: for what is known, and for what is to come.
-    fn limits_changed(&mut self, turn: &mut Turn<'_>, patient: PatientId, limits: &LimitSet) {
-        let vital = limits.vital;
+    fn limits_changed(&mut self, turn: &mut Turn<'_>, patient: PatientId, vital: Vital) {
+        let limits = self.limits_in_force(patient, vital);
         for side in [Side::Low, Side::High] {
             let key = AlarmKey::new(About::Patient(patient), AlarmKind::Limit(vital, side));
             let device = self.device_behind(key);
             let rule = self.rule_of(key, device);
             let Some(slot) = self.alarms.slots.get_mut(&key) else { continue };
             slot.rule = rule;
-            if limit::side_of(limits, side).is_none() {
+            if limits.is_none_or(|limits| limit::side_of(&limits, side).is_none()) {
                 // Nothing can hold any more.
                 let over = Evidence::known(Verdict::Over, turn.now, device);
                 self.weigh(turn, key, over);

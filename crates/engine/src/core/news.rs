@@ -17,7 +17,7 @@ use super::{
     About, AlarmKey, Core, Cut, Turn, alarms::Evidence, deadlines::Timer, readings::Latest,
 };
 use crate::{
-    record::{Decision, Scored},
+    record::{Decided, Decision, Scored},
     view::{ChartingEntry, News2Input, Trend},
 };
 
@@ -182,7 +182,8 @@ impl Core {
     }
 
     /// Folds a decided score into the patient.
-    pub(super) fn scored(&mut self, scored: &Scored) {
+    pub(super) fn scored(&mut self, turn: &mut Turn<'_>, decided: &Decided, scored: &Scored) {
+        self.score_row(turn, decided, scored);
         let run = self.patients.entry(scored.patient).or_default();
         if let Some(total) = scored.total {
             run.trend = run.last_total.map(|(before, _)| match total.cmp(&before) {

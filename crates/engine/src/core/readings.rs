@@ -177,6 +177,7 @@ impl Core {
             self.weigh_battery(turn, message, value, taken);
             return;
         }
+        // RC-036
         let subject = self.directory.who(message.device, taken.at, message.received_at);
         if let Subject::Patient(patient) = subject {
             let grade = message.facts.grade;
@@ -293,10 +294,9 @@ impl Core {
         self.weigh(turn, key, level(limit, value, taken_at, received_at, device));
     }
 
-    /// The limits that hold for a vital of a patient: a person's, else the defaults.
+    /// The limits that hold for a vital of a patient now.
     pub(super) fn limits_in_force(&self, patient: PatientId, vital: Vital) -> Option<LimitSet> {
-        let own = self.directory.limits.get(&(patient, vital)).copied();
-        own.or_else(|| limit::defaults().find(|set| set.vital == vital))
+        self.directory.limits_in_force(patient, vital).map(|(limits, _, _)| limits)
     }
 
     /// Which vital stands for the sensor behind this one on this device.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     directory::{Directory, Invitation},
-    view::Recording,
+    view::{DeviceReport, Recording},
 };
 
 mod flat;
@@ -27,7 +27,7 @@ mod flat;
 use flat::{FlatCause, FlatDevice, FlatPatient, FlatSite, FlatSlot};
 
 /// Changes with every change of this form.
-const VERSION: u16 = 2;
+const VERSION: u16 = 5;
 
 /// Why a checkpoint is not taken up; the journal is read from its beginning instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +96,7 @@ impl Core {
             FlatSite { beat_at: run.beat_at, is_absent: run.is_absent, is_slow: run.is_slow }
                 .write(e);
         });
+        write_map(e, &self.reports, Coded::write);
         write_map(e, &self.alarms.slots, |slot, e| FlatSlot::from(slot).write(e));
         bytes
     }
@@ -124,6 +125,7 @@ impl Core {
             let FlatSite { beat_at, is_absent, is_slow } = FlatSite::read(d)?;
             Ok(SiteRun { beat_at, is_absent, is_slow })
         })?;
+        core.reports = read_map(d, |_, d| Ok(DeviceReport::read(d)?))?;
         let slots = read_map(d, |key: &AlarmKey, d| {
             let flat = FlatSlot::read(d)?;
             let rule = core.rule_of(*key, flat.device);
@@ -162,7 +164,7 @@ impl Core {
 /// The directory's lists in the order of its fields; indexes are made anew.
 impl Coded for Directory {
     fn write(&self, e: &mut Encoder<'_>) {
-        e.array(16);
+        e.array(23);
         write_map(e, &self.orgs, Coded::write);
         write_map(e, &self.sites, Coded::write);
         write_map(e, &self.care_units, Coded::write);
@@ -179,6 +181,13 @@ impl Coded for Directory {
         write_map(e, &self.encounters, Coded::write);
         write_map(e, &self.assignments, Coded::write);
         write_map(e, &self.limits, Coded::write);
+        write_map(e, &self.unit_limits, Coded::write);
+        write_map(e, &self.age_bands, Coded::write);
+        write_map(e, &self.hand_overs, Coded::write);
+        write_map(e, &self.commands, Coded::write);
+        write_map(e, &self.configs, Coded::write);
+        write_map(e, &self.bindings, Coded::write);
+        write_map(e, &self.claims, Coded::write);
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, BodyError> {
@@ -187,8 +196,8 @@ impl Coded for Directory {
         ) -> Result<BTreeMap<K, V>, BodyError> {
             Ok(Vec::<(K, V)>::read(d)?.into_iter().collect())
         }
-        if ::record::array_len(d)? != 16 {
-            return Err(BodyError::malformed("a directory has sixteen lists"));
+        if ::record::array_len(d)? != 23 {
+            return Err(BodyError::malformed("a directory has twenty-three lists"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -210,6 +219,13 @@ impl Coded for Directory {
             encounters: plain(d)?,
             assignments: plain(d)?,
             limits: plain(d)?,
+            unit_limits: plain(d)?,
+            age_bands: plain(d)?,
+            hand_overs: plain(d)?,
+            commands: plain(d)?,
+            configs: plain(d)?,
+            bindings: plain(d)?,
+            claims: plain(d)?,
             ..Self::default()
         })
     }

@@ -1,21 +1,21 @@
 //! What the records keep of each fact; the same fact always has the same place.
 
-use ::record::{Actor, AuditEntry, DeadLetter, Wish};
+use ::record::{Actor, AuditEntry, DeadLetter, Replayed, Wish};
 use care::alarm::{Change, End, EndedBy};
-use model::{Encounter, EndReason, Line, StaffId, Timestamp};
-use store::{AlarmRow, LifeRow, Noun, Row};
+use model::{Assignment, Encounter, EndReason, HandOver, HandOverId, Line, StaffId, Timestamp};
+use store::{AlarmRow, HandOverStep, LifeRow, Noun, Row, ScoreRow};
 
 use super::{Core, Turn};
 use crate::{
-    record::{AlarmChanged, Called, Decided},
-    view::{Alarm, AlarmPhase, ToldAs},
+    record::{AlarmChanged, Called, Decided, Scored},
+    view::{Alarm, AlarmPhase, News2Input, ToldAs},
 };
 
 /// Facts that follow from one effect are counted on from here: at most this many of each.
-const ROOM: u32 = 256;
+pub(crate) const ROOM: u32 = 256;
 
 impl Core {
-    fn row(&self, turn: &mut Turn<'_>, index: u32, known_at: Timestamp, noun: Noun) {
+    pub(super) fn row(&self, turn: &mut Turn<'_>, index: u32, known_at: Timestamp, noun: Noun) {
         if let Some(cause) = self.cause {
             let (org, offset) = (cause.org, cause.after);
             turn.out.rows.push(Row { org, offset, index, known_at, noun });
@@ -55,6 +55,24 @@ impl Core {
             Wish::SetLimits { patient, limits } => {
                 Some(Noun::Limits { patient: *patient, limits: *limits, by: actor })
             }
+            Wish::ClearLimits { patient, vital } => {
+                Some(Noun::LimitsCleared { patient: *patient, vital: *vital, by: actor })
+            }
+            Wish::SetUnitLimits { care_unit, band, limits } => {
+                let (care_unit, band, limits) = (*care_unit, *band, *limits);
+                Some(Noun::UnitLimits { care_unit, band, limits, by: actor })
+            }
+            Wish::ClearUnitLimits { care_unit, band, vital } => {
+                let (care_unit, band, vital) = (*care_unit, *band, *vital);
+                Some(Noun::UnitLimitsCleared { care_unit, band, vital, by: actor })
+            }
+            Wish::OfferHandOver(it) => {
+                self.note_rows(turn, decided, it, at);
+                self.hand_over_noun(it.id, HandOverStep::Offered, actor)
+            }
+            Wish::AcceptHandOver(id) => self.hand_over_noun(*id, HandOverStep::Accepted, actor),
+            Wish::EndHandOver(id) => self.hand_over_noun(*id, HandOverStep::Ended, actor),
+            Wish::NotePulse(pulse) => Some(Noun::Pulse(*pulse)),
             Wish::SetSpO2Scale { patient, .. } => {
                 known.patients.get(patient).cloned().map(Noun::Patient)
             }
@@ -65,10 +83,51 @@ impl Core {
             | Wish::EndAlarm { .. }
             | Wish::Invite { .. }
             | Wish::OpenSession(_)
-            | Wish::CloseSession(_) => None,
+            | Wish::CloseSession(_)
+            // What is told to devices is told in their lives.
+            | Wish::SendCommand(_)
+            | Wish::SecondCommand(_)
+            | Wish::WithdrawCommand(_)
+            | Wish::Configure(_)
+            | Wish::Bind(_)
+            | Wish::OfferClaim { .. } => None,
+            Wish::Claim { code_hash, .. } => {
+                let device = known.claims.get(code_hash).map(|claim| claim.device);
+                let device = device.and_then(|id| known.devices.get(&id));
+                device.cloned().map(Noun::Device)
+            }
         };
+        let index = decided.effect.index.saturating_mul(ROOM);
         if let Some(noun) = noun {
-            self.row(turn, decided.effect.index.saturating_mul(ROOM), at, noun);
+            self.row(turn, index, at, noun);
+        }
+        self.device_life_row(turn, index, wish, (actor, at));
+    }
+
+    fn hand_over_noun(&self, id: HandOverId, what: HandOverStep, by: Actor) -> Option<Noun> {
+        let found = self.directory.hand_overs.get(&id)?;
+        Some(Noun::HandOver { hand_over: found.hand_over.clone(), what, by })
+    }
+
+    /// The notes of a hand-over, behind its own row.
+    fn note_rows(&self, turn: &mut Turn<'_>, decided: &Decided, it: &HandOver, at: Timestamp) {
+        let index = decided.effect.index.saturating_mul(ROOM);
+        for (place, note) in (1..).zip(&it.posts) {
+            let noun = Noun::HandOverNote { hand_over: it.id, note: note.clone() };
+            self.row(turn, index.saturating_add(place), at, noun);
+        }
+    }
+
+    /// The posts that changed hands with a hand-over.
+    pub(super) fn handed_over_rows(
+        &self,
+        turn: &mut Turn<'_>,
+        decided: &Decided,
+        lines: &[Assignment],
+    ) {
+        let index = decided.effect.index.saturating_mul(ROOM);
+        for (place, line) in (1..).zip(lines) {
+            self.row(turn, index.saturating_add(place), line.known_at, Noun::Assignment(*line));
         }
     }
 
@@ -150,12 +209,41 @@ impl Core {
         }
     }
 
+    pub(super) fn score_row(&self, turn: &mut Turn<'_>, decided: &Decided, scored: &Scored) {
+        let row = ScoreRow {
+            patient: scored.patient,
+            at: scored.at,
+            total: scored.total,
+            single_red: scored.single_red,
+            missing: scored.missing.iter().map(|input| input_word(*input).to_owned()).collect(),
+        };
+        let index = decided.effect.index.saturating_mul(ROOM);
+        self.row(turn, index, scored.at, Noun::Score(row));
+    }
+
     pub(super) fn dead_letter_row(&self, letter: &DeadLetter, at: Timestamp, turn: &mut Turn<'_>) {
         self.row(turn, 0, at, Noun::DeadLetter(letter.clone()));
     }
 
+    pub(super) fn replayed_row(&self, replayed: Replayed, at: Timestamp, turn: &mut Turn<'_>) {
+        self.row(turn, 0, at, Noun::Replayed(replayed));
+    }
+
     pub(super) fn audit_row(&self, entry: AuditEntry, at: Timestamp, turn: &mut Turn<'_>) {
         self.row(turn, 0, at, Noun::Audit(entry));
+    }
+}
+
+/// The stable word for an input of the score.
+const fn input_word(input: News2Input) -> &'static str {
+    match input {
+        News2Input::RespiratoryRate => "respiratory_rate",
+        News2Input::Saturation => "saturation",
+        News2Input::Oxygen => "oxygen",
+        News2Input::SystolicPressure => "systolic_pressure",
+        News2Input::Pulse => "pulse",
+        News2Input::Consciousness => "consciousness",
+        News2Input::Temperature => "temperature",
     }
 }
 

@@ -215,6 +215,13 @@ impl Core {
                 run.is_slow = took > DISPLAY_DELAY_MAX;
                 self.weigh_pace(turn, site, took);
             }
+            Notice::Unrecorded { since, until } => {
+                self.advance(turn, until.max(self.now));
+                // It is over, and stays until a person has seen it (RC-027).
+                let gap = AlarmKind::RecordGap;
+                self.weigh_in_site(turn, None, gap, Verdict::Holds, until.since(since));
+                self.weigh_in_site(turn, None, gap, Verdict::Over, Duration::ZERO);
+            }
         }
     }
 
@@ -223,6 +230,7 @@ impl Core {
         let is_news = match notice {
             Notice::Listening { at } => at > self.listening_since,
             Notice::Recording { recording, .. } => recording != self.recording,
+            Notice::Unrecorded { .. } => true,
             Notice::Pace { site, took, .. } => {
                 let verdict = technical::pipeline_slow(took);
                 let is_slow = self.sites.get(&site).is_some_and(|run| run.is_slow);

@@ -6,9 +6,10 @@ use ::record::{
     Actor, Body, Command, Counted, Frame, Presence, PresenceChange, Readings, SampleAt, Upward,
 };
 use model::{
-    Assignment, Association, Bed, CareUnit, Channel, Charting, Clock, Code, Consciousness, Device,
-    Encounter, EndReason, Lifecycle, Measure, MissingReason, Org, Oxygen, Patient, Post, Priority,
-    Redacted, Role, Room, Sample, Sex, Site, SpO2Scale, Staff, Subject, Ucum, User, Vital,
+    AgeBand, Assignment, Association, Bed, CareUnit, Channel, Charting, Clock, Code, Consciousness,
+    Device, Encounter, EndReason, Lifecycle, Measure, MissingReason, Org, Oxygen, Patient, Post,
+    Priority, Redacted, Role, Room, Sample, Sex, Site, SpO2Scale, Staff, Subject, Ucum, User,
+    Vital,
 };
 
 use super::*;
@@ -22,7 +23,11 @@ use crate::{
 
 mod alarms;
 mod directory;
+mod fleet;
+mod house;
+mod limits;
 mod news;
+mod reports;
 mod restarts;
 mod speed;
 mod technical;
@@ -124,6 +129,7 @@ impl Ward {
                 role: Role::Nurse,
                 staff: Some(person),
                 password_hash: None,
+                patient: None,
                 disabled: false,
             }));
         }
@@ -348,7 +354,7 @@ fn patient(number: u128) -> Patient {
         record_number: Redacted(format!("BR {number}")),
         given_name: Redacted("Ilse".into()),
         family_name: Redacted("Brandt".into()),
-        birth_date: None,
+        birth_date: Some(Redacted(model::Date { year: 1951, month: 11, day: 22 })),
         sex: Sex::Female,
         here_for: Redacted("pneumonia".into()),
         spo2_scale: SpO2Scale::One,

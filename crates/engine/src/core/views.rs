@@ -173,11 +173,12 @@ impl Core {
     }
 
     fn limits_shown(&self, patient: PatientId) -> Vec<LimitInForce> {
-        let own = |vital| self.directory.limits.get(&(patient, vital));
+        let unit = self.directory.care_unit_of(patient);
+        let band = self.directory.age_bands.get(&patient).copied();
         let shown = |vital: &Vital| {
-            let is_default = own(*vital).is_none();
-            let limits = self.limits_in_force(patient, *vital)?;
-            Some(LimitInForce { limits, is_default })
+            let (limits, layer, set) = self.directory.limits_in_force(patient, *vital)?;
+            let set = set.map(|set| (set.by, set.at));
+            Some(LimitInForce { limits, layer, care_unit: unit, band, set })
         };
         PAGE_VITALS.iter().filter_map(shown).collect()
     }
@@ -448,6 +449,11 @@ impl Core {
             let Some(care_unit) = self.directory.care_unit_of_bed(bed) else { continue };
             let Some(bed) = self.board_bed(bed, now) else { continue };
             delta_of(&mut deltas, care_unit, &mut |delta| delta.beds.push(bed.clone()));
+        }
+        for device in changes.reports {
+            let Some(care_unit) = self.directory.care_unit_of_device(device) else { continue };
+            let Some(report) = self.report_of(device) else { continue };
+            delta_of(&mut deltas, care_unit, &mut |delta| delta.reports.push(report.clone()));
         }
         for care_unit in changes.posts {
             let charge = Some(self.directory.charge_of(care_unit));

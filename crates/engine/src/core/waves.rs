@@ -149,6 +149,7 @@ impl Core {
             if run.rate_hz != block.rate_hz {
                 run.ecg = Ecg::new(block.rate_hz).map(Box::new);
             }
+            // RC-047
             if let Some(ecg) = &mut run.ecg {
                 if !follows {
                     let same_boot = run.newest.is_some_and(|(old, _)| old == boot);

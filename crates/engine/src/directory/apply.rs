@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use ::record::{Session, Wish};
+use ::record::{Actor, Session, Wish};
 use model::{
-    Association, BedId, DeviceId, Encounter, Line, PatientId, Post, Redacted, StaffId, Subject,
-    Timestamp, User, UserId, as_of,
+    AgeBand, Assignment, Association, BedId, Date, DeviceId, Encounter, Lifecycle, Line, PatientId,
+    Post, Redacted, StaffId, Subject, Timestamp, User, UserId, as_of,
 };
 
-use super::{Current, Directory, Invitation};
+use super::{Current, Directory, Invitation, Setting};
 
 /// Keeps every line, and says what holds at `at` now that there is one more.
-fn add<K: Copy + Ord, V: Copy>(
+pub(super) fn add<K: Copy + Ord, V: Copy>(
     histories: &mut BTreeMap<K, Vec<Line<K, V>>>,
     line: Line<K, V>,
     at: Timestamp,
@@ -22,32 +22,25 @@ fn add<K: Copy + Ord, V: Copy>(
 }
 
 impl Directory {
-    /// Folds a wish that was accepted and reached us at `at` into the directory.
+    /// Folds a wish of `by` that was accepted and reached us at `at` into the directory.
     ///
     /// Wishes about alarms and charting change nothing here.
-    pub(crate) fn apply(&mut self, wish: &Wish, at: Timestamp) {
+    pub(crate) fn apply(&mut self, wish: &Wish, by: Actor, at: Timestamp) {
         match wish {
-            Wish::PutOrg(org) => drop(self.orgs.insert(org.id, org.clone())),
-            Wish::PutSite(site) => drop(self.sites.insert(site.id, site.clone())),
-            Wish::PutCareUnit(unit) => drop(self.care_units.insert(unit.id, unit.clone())),
-            Wish::PutRoom(room) => {
-                self.rooms.insert(room.id, room.clone());
-                self.now_holds.index_rooms(self.rooms.values().map(|it| (it.care_unit, it.id)));
-            }
-            Wish::PutBed(bed) => {
-                self.beds.insert(bed.id, bed.clone());
-                self.now_holds.index_beds(self.beds.values().map(|it| (it.room, it.id)));
-            }
+            Wish::PutOrg(_)
+            | Wish::PutSite(_)
+            | Wish::PutCareUnit(_)
+            | Wish::PutRoom(_)
+            | Wish::PutBed(_) => self.put_place(wish),
             Wish::PutPatient(patient) => {
                 drop(self.patients.insert(patient.id, patient.clone()));
+                self.age(patient.id, at);
             }
             Wish::PutStaff(staff) => drop(self.staff.insert(staff.id, staff.clone())),
             Wish::PutUser(user) => self.put_user(user),
             Wish::PutDevice(device) => drop(self.devices.insert(device.id, device.clone())),
-            Wish::SetLifecycle { device, lifecycle } => {
-                if let Some(device) = self.devices.get_mut(device) {
-                    device.lifecycle = *lifecycle;
-                }
+            Wish::SetLifecycle { device, lifecycle, .. } => {
+                self.set_lifecycle(*device, *lifecycle, at);
             }
             Wish::PutCertificate(certificate) => {
                 drop(self.certificates.insert(certificate.id, certificate.clone()));
@@ -58,14 +51,26 @@ impl Directory {
                 }
             }
             Wish::Associate(line) => self.associate(*line, at),
+            Wish::SendCommand(command) => self.send_command(command, by, at),
+            Wish::SecondCommand(id) => self.second_command(*id, by, at),
+            Wish::WithdrawCommand(id) => self.withdraw_command(*id, by, at),
+            Wish::Configure(config) => self.configure(config, by, at),
+            Wish::Bind(line) => self.bind(*line, at),
+            Wish::OfferClaim { device, code_hash, expires_at } => {
+                self.offer_claim(*device, *code_hash, *expires_at);
+            }
+            Wish::Claim { code_hash, care_unit, subject } => {
+                self.claim(*code_hash, *care_unit, *subject, at);
+            }
             Wish::Occupy(line) => self.occupy(*line, at),
-            Wish::Assign(line) => {
-                let holder = add(&mut self.assignments, *line, at).flatten();
-                self.now_holds.hold(line.key, holder);
-            }
-            Wish::SetLimits { patient, limits } => {
-                self.limits.insert((*patient, limits.vital), *limits);
-            }
+            Wish::Assign(line) => self.assign(*line, at),
+            Wish::SetLimits { .. }
+            | Wish::ClearLimits { .. }
+            | Wish::SetUnitLimits { .. }
+            | Wish::ClearUnitLimits { .. } => self.put_limits(wish, by, at),
+            Wish::OfferHandOver(hand_over) => self.offer(hand_over, at),
+            Wish::AcceptHandOver(id) => self.accept(*id, at),
+            Wish::EndHandOver(id) => self.end_hand_over(*id, false, at),
             Wish::SetSpO2Scale { patient, scale } => {
                 if let Some(patient) = self.patients.get_mut(patient) {
                     patient.spo2_scale = *scale;
@@ -84,7 +89,77 @@ impl Directory {
                     self.now_holds.forget_token(&session.token_hash);
                 }
             }
-            Wish::Chart(_) | Wish::Acknowledge { .. } | Wish::EndAlarm { .. } => {}
+            Wish::Chart(_)
+            | Wish::Acknowledge { .. }
+            | Wish::EndAlarm { .. }
+            | Wish::NotePulse(_) => {}
+        }
+    }
+
+    /// A part of the building; any other wish changes none.
+    fn put_place(&mut self, wish: &Wish) {
+        match wish {
+            Wish::PutOrg(org) => drop(self.orgs.insert(org.id, org.clone())),
+            Wish::PutSite(site) => drop(self.sites.insert(site.id, site.clone())),
+            Wish::PutCareUnit(unit) => drop(self.care_units.insert(unit.id, unit.clone())),
+            Wish::PutRoom(room) => {
+                self.rooms.insert(room.id, room.clone());
+                self.now_holds.index_rooms(self.rooms.values().map(|it| (it.care_unit, it.id)));
+            }
+            Wish::PutBed(bed) => {
+                self.beds.insert(bed.id, bed.clone());
+                self.now_holds.index_beds(self.beds.values().map(|it| (it.room, it.id)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Limits of a patient or of a care unit; any other wish changes none.
+    fn put_limits(&mut self, wish: &Wish, by: Actor, at: Timestamp) {
+        match wish {
+            Wish::SetLimits { patient, limits } => {
+                self.limits.insert((*patient, limits.vital), Setting { limits: *limits, by, at });
+            }
+            Wish::ClearLimits { patient, vital } => drop(self.limits.remove(&(*patient, *vital))),
+            Wish::SetUnitLimits { care_unit, band, limits } => {
+                let key = ((*care_unit, *band), limits.vital);
+                self.unit_limits.insert(key, Setting { limits: *limits, by, at });
+            }
+            Wish::ClearUnitLimits { care_unit, band, vital } => {
+                self.unit_limits.remove(&((*care_unit, *band), *vital));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn assign(&mut self, line: Assignment, at: Timestamp) {
+        let holder = add(&mut self.assignments, line, at).flatten();
+        self.now_holds.hold(line.key, holder);
+    }
+
+    /// Files a patient under the age of this day.
+    fn age(&mut self, patient: PatientId, at: Timestamp) {
+        let born = self.patients.get(&patient).and_then(|it| it.birth_date.as_ref());
+        match born {
+            Some(born) => {
+                let band = AgeBand::of_years(born.0.years_until(Date::of(at)));
+                self.age_bands.insert(patient, band);
+            }
+            None => drop(self.age_bands.remove(&patient)),
+        }
+    }
+
+    fn set_lifecycle(&mut self, id: DeviceId, lifecycle: Lifecycle, at: Timestamp) {
+        if let Some(device) = self.devices.get_mut(&id) {
+            device.lifecycle = lifecycle;
+        }
+        if !fleet::lifecycle::may_speak(lifecycle) {
+            self.claims.retain(|_, claim| claim.device != id || lifecycle == Lifecycle::Ordered);
+        }
+        if fleet::lifecycle::revokes(lifecycle) {
+            for certificate in self.certificates.values_mut().filter(|it| it.device == id) {
+                certificate.revoked_at.get_or_insert(at);
+            }
         }
     }
 
@@ -121,7 +196,8 @@ impl Directory {
         });
     }
 
-    fn associate(&mut self, line: Association, at: Timestamp) {
+    pub(super) fn associate(&mut self, line: Association, at: Timestamp) {
+        self.withdraw_commands_of(line.key, line.value, at);
         let subject = add(&mut self.associations, line, at).unwrap_or(Subject::Nobody);
         self.now_holds.measure(line.key, subject);
     }
@@ -137,6 +213,9 @@ impl Directory {
         }
         let now = add(&mut self.encounters, line, at).flatten();
         self.now_holds.lie(line.key, now);
+        if let Some(patient) = line.value {
+            self.age(patient, at);
+        }
     }
 
     /// Makes the indexes anew after the histories were read from a checkpoint; `at` is its instant.
@@ -156,6 +235,9 @@ impl Directory {
         }
         for session in self.sessions.values() {
             now_holds.session_by_token.insert(session.token_hash, session.id);
+        }
+        for (device, history) in &self.bindings {
+            now_holds.speak(*device, as_of(history, *device, at, at).flatten());
         }
         self.now_holds = now_holds;
     }
@@ -206,6 +288,13 @@ impl Current {
                 self.patient_in.remove(&other);
             }
             self.patient_in.insert(bed, patient);
+        }
+    }
+
+    pub(super) fn speak(&mut self, device: DeviceId, gateway: Option<DeviceId>) {
+        match gateway {
+            Some(gateway) => drop(self.gateway_of.insert(device, gateway)),
+            None => drop(self.gateway_of.remove(&device)),
         }
     }
 

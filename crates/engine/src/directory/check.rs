@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use fleet::lifecycle::{self, NoMove, Wanted};
+
 use ::record::{Actor, Session, Wish};
 use model::{
-    Assignment, Association, Bed, CareUnitId, Certificate, Charting, Device, DeviceId, Encounter,
-    Lifecycle, OrgId, Patient, PatientId, Post, Role, Staff, StaffId, Subject, Timestamp, User,
-    UserId,
+    Assignment, Association, Bed, CareUnitId, Certificate, CertificateId, Charting, Device,
+    DeviceId, Encounter, Lifecycle, LimitSet, OrgId, Patient, PatientId, Post, Role, SessionId,
+    Staff, StaffId, Subject, Timestamp, User, UserId,
 };
 
 use super::Directory;
@@ -18,17 +20,17 @@ use crate::{
     record::{Reason, Refusal},
 };
 
-type Checked = Result<(), Refusal>;
+pub(super) type Checked = Result<(), Refusal>;
 
-fn refuse(reason: Reason, words: impl Into<String>) -> Checked {
+pub(super) fn refuse(reason: Reason, words: impl Into<String>) -> Checked {
     Err(Refusal { reason, words: words.into() })
 }
 
-fn need(holds: bool, reason: Reason, words: &str) -> Checked {
+pub(super) fn need(holds: bool, reason: Reason, words: &str) -> Checked {
     if holds { Ok(()) } else { refuse(reason, words) }
 }
 
-fn text(what: &str, text: &str) -> Checked {
+pub(super) fn text(what: &str, text: &str) -> Checked {
     let words = || format!("the {what} is empty or longer than {TEXT_LEN_MAX} bytes");
     let holds = !text.trim().is_empty() && text.len() <= TEXT_LEN_MAX;
     if holds { printable(what, text) } else { refuse(Reason::Unusable, words()) }
@@ -36,19 +38,24 @@ fn text(what: &str, text: &str) -> Checked {
 
 /// Refuses what a screen cannot show or shows in another order: control characters and
 /// marks that turn the direction of writing.
-fn printable(what: &str, text: &str) -> Checked {
+pub(super) fn printable(what: &str, text: &str) -> Checked {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let words = || format!("the {what} holds a character that no screen can show");
     let holds = !text.chars().any(|c| c.is_control() || turns(c));
     if holds { Ok(()) } else { refuse(Reason::Unusable, words()) }
 }
 
-fn words(what: &str, words: &str) -> Checked {
+pub(super) fn words(what: &str, words: &str) -> Checked {
     let too_long = || format!("the {what} is longer than {WORDS_LEN_MAX} bytes");
     if words.len() <= WORDS_LEN_MAX { Ok(()) } else { refuse(Reason::Unusable, too_long()) }
 }
 
-fn not_ahead(from: Timestamp, at: Timestamp) -> Checked {
+fn sane(limits: &LimitSet) -> Checked {
+    let sane = care::limit::check(limits);
+    sane.or_else(|error| refuse(Reason::LimitsNotSane, error.to_string()))
+}
+
+pub(super) fn not_ahead(from: Timestamp, at: Timestamp) -> Checked {
     need(from <= at.after(FUTURE_MAX), Reason::WrongTime, "the time named lies in the future")
 }
 
@@ -64,45 +71,40 @@ impl Check<'_> {
     /// Whether the wish can be granted; wishes about alarms are only checked for their asker.
     pub(crate) fn wish(&self, actor: Actor, wish: &Wish) -> Checked {
         match wish {
-            Wish::PutOrg(org) => {
-                need(org.id == self.org, Reason::OtherOrg, "this is another organization")?;
-                text("name", &org.name)
-            }
-            Wish::PutSite(site) => self.site(site),
-            Wish::PutCareUnit(care_unit) => {
-                self.own(self.directory.org_of_site(care_unit.site), "site")?;
-                self.unmoved(self.directory.org_of_care_unit(care_unit.id))?;
-                text("name", &care_unit.name)
-            }
-            Wish::PutRoom(room) => {
-                self.care_unit(room.care_unit)?;
-                text("name", &room.name)
-            }
-            Wish::PutBed(bed) => self.bed(bed),
+            Wish::PutOrg(_)
+            | Wish::PutSite(_)
+            | Wish::PutCareUnit(_)
+            | Wish::PutRoom(_)
+            | Wish::PutBed(_) => self.place(wish),
             Wish::PutPatient(patient) => self.put_patient(patient),
             Wish::PutStaff(staff) => self.put_staff(staff),
             Wish::PutUser(user) => self.put_user(user),
             Wish::PutDevice(device) => self.put_device(device),
-            Wish::SetLifecycle { device, lifecycle } => self.lifecycle(*device, *lifecycle),
-            Wish::PutCertificate(certificate) => self.put_certificate(certificate),
-            Wish::RevokeCertificate(id) => {
-                let certificate = self.directory.certificates.get(id);
-                let device = certificate.map(|certificate| certificate.device);
-                match device {
-                    Some(device) => self.device(device).map(drop),
-                    None => refuse(Reason::NotFound, "there is no such certificate"),
-                }
+            Wish::SetLifecycle { device, lifecycle, why } => {
+                self.lifecycle(*device, *lifecycle, why.as_deref())
             }
+            Wish::PutCertificate(certificate) => self.put_certificate(certificate),
+            Wish::RevokeCertificate(id) => self.revoke(*id),
             Wish::Associate(line) => self.associate(line),
             Wish::Occupy(line) => self.occupy(line),
             Wish::Assign(line) => self.assign(line),
             Wish::SetLimits { patient, limits } => {
-                self.patient(*patient)?;
-                let sane = care::limit::check(limits);
-                sane.or_else(|error| refuse(Reason::LimitsNotSane, error.to_string()))
+                self.patient(*patient).and_then(|_| sane(limits))
+            }
+            Wish::ClearLimits { patient, .. } => self.patient(*patient).map(drop),
+            Wish::SetUnitLimits { care_unit, limits, .. } => {
+                self.care_unit(*care_unit).and_then(|()| sane(limits))
+            }
+            Wish::ClearUnitLimits { care_unit, .. } => self.care_unit(*care_unit),
+            Wish::OfferHandOver(hand_over) => self.offer_hand_over(actor, hand_over),
+            Wish::AcceptHandOver(id) => self.accept_hand_over(actor, *id),
+            Wish::EndHandOver(id) => self.end_hand_over(actor, *id),
+            Wish::NotePulse(_) => {
+                let words = "only the program notes how it did";
+                need(actor == Actor::System, Reason::NotAllowed, words)
             }
             Wish::SetSpO2Scale { patient, .. } => self.patient(*patient).map(drop),
-            Wish::Chart(charting) => self.chart(charting),
+            Wish::Chart(charting) => self.chart(actor, charting),
             Wish::Acknowledge { quiet_for, .. } => {
                 self.staff_behind(actor)?;
                 let holds = (Duration::from_secs(1)..=QUIET_MAX).contains(quiet_for);
@@ -121,10 +123,54 @@ impl Check<'_> {
                 need(!password_hash.0.is_empty(), Reason::Unusable, "the password hash is empty")
             }
             Wish::OpenSession(session) => self.open_session(session),
-            Wish::CloseSession(id) => match self.directory.sessions.get(id) {
-                Some(session) => self.user(session.user).map(drop),
-                None => refuse(Reason::NotFound, "there is no such session"),
-            },
+            Wish::SendCommand(command) => self.send_command(command),
+            Wish::SecondCommand(id) => self.second_command(*id, actor),
+            Wish::WithdrawCommand(id) => self.withdraw_command(*id),
+            Wish::Configure(config) => self.configure(config),
+            Wish::Bind(line) => self.bind(line),
+            Wish::OfferClaim { device, expires_at, .. } => self.offer_claim(*device, *expires_at),
+            Wish::Claim { code_hash, care_unit, subject } => {
+                self.claim(code_hash, *care_unit, *subject)
+            }
+            Wish::CloseSession(id) => self.close_session(*id),
+        }
+    }
+
+    // RC-046
+    /// A part of the building; any other wish is none.
+    fn place(&self, wish: &Wish) -> Checked {
+        match wish {
+            Wish::PutOrg(org) => {
+                need(org.id == self.org, Reason::OtherOrg, "this is another organization")?;
+                text("name", &org.name)
+            }
+            Wish::PutSite(site) => self.site(site),
+            Wish::PutCareUnit(care_unit) => {
+                self.own(self.directory.org_of_site(care_unit.site), "site")?;
+                self.unmoved(self.directory.org_of_care_unit(care_unit.id))?;
+                text("name", &care_unit.name)
+            }
+            Wish::PutRoom(room) => {
+                self.care_unit(room.care_unit)?;
+                text("name", &room.name)
+            }
+            Wish::PutBed(bed) => self.bed(bed),
+            _ => Ok(()),
+        }
+    }
+
+    fn revoke(&self, id: CertificateId) -> Checked {
+        let certificate = self.directory.certificates.get(&id);
+        match certificate.map(|certificate| certificate.device) {
+            Some(device) => self.device(device).map(drop),
+            None => refuse(Reason::NotFound, "there is no such certificate"),
+        }
+    }
+
+    fn close_session(&self, id: SessionId) -> Checked {
+        match self.directory.sessions.get(&id) {
+            Some(session) => self.user(session.user).map(drop),
+            None => refuse(Reason::NotFound, "there is no such session"),
         }
     }
 
@@ -152,23 +198,23 @@ impl Check<'_> {
         need(holds, Reason::OtherOrg, "the id belongs to another organization")
     }
 
-    fn care_unit(&self, care_unit: CareUnitId) -> Checked {
+    pub(super) fn care_unit(&self, care_unit: CareUnitId) -> Checked {
         self.own(self.directory.org_of_care_unit(care_unit), "care unit")
     }
 
-    fn patient(&self, id: PatientId) -> Result<&Patient, Refusal> {
+    pub(super) fn patient(&self, id: PatientId) -> Result<&Patient, Refusal> {
         let patient = self.directory.patients.get(&id).filter(|it| it.org == self.org);
         let words = "there is no such patient".to_owned();
         patient.ok_or(Refusal { reason: Reason::NotFound, words })
     }
 
-    fn device(&self, id: DeviceId) -> Result<&Device, Refusal> {
+    pub(super) fn device(&self, id: DeviceId) -> Result<&Device, Refusal> {
         let device = self.directory.devices.get(&id).filter(|it| it.org == self.org);
         let words = "there is no such device".to_owned();
         device.ok_or(Refusal { reason: Reason::NotFound, words })
     }
 
-    fn staff(&self, id: StaffId) -> Checked {
+    pub(super) fn staff(&self, id: StaffId) -> Checked {
         self.own(self.directory.staff.get(&id).map(|it| it.org), "member of staff")
     }
 
@@ -239,6 +285,15 @@ impl Check<'_> {
         if let Some(staff) = user.staff {
             self.staff(staff)?;
         }
+        if let Some(patient) = user.patient {
+            self.patient(patient)?;
+        }
+        let fits = match user.role {
+            Role::Patient => user.patient.is_some() && user.staff.is_none(),
+            Role::Nurse | Role::ChargeNurse | Role::Physician | Role::It => user.patient.is_none(),
+        };
+        let words = "a patient's login is one patient's, and no other login is a patient's";
+        need(fits, Reason::Unusable, words)?;
         let twin = |other: &User| {
             other.id != user.id && other.org == user.org && other.login == user.login
         };
@@ -278,18 +333,28 @@ impl Check<'_> {
                     Reason::OtherOrg,
                     "the id belongs to another organization",
                 )?;
-                moves(old.lifecycle, device.lifecycle)
+                let is_on_patient =
+                    matches!(self.directory.subject_of(device.id), Subject::Patient(_));
+                let (from, to) = (old.lifecycle, device.lifecycle);
+                // Words of a device are changed here; its life is moved on its own.
+                moves(Wanted { from, to, is_on_patient, has_reason: from == to })
             }
             None => Ok(()),
         }
     }
 
-    fn lifecycle(&self, id: DeviceId, to: Lifecycle) -> Checked {
+    fn lifecycle(&self, id: DeviceId, to: Lifecycle, why: Option<&str>) -> Checked {
         let device = self.device(id)?;
-        moves(device.lifecycle, to)?;
-        let leaves_service = device.lifecycle == Lifecycle::InService && to == Lifecycle::Retired;
-        let is_free = self.directory.subject_of(id) == Subject::Nobody;
-        need(!leaves_service || is_free, Reason::IllegalMove, "the device is still on a patient")
+        if let Some(why) = why {
+            text("reason", why)?;
+        }
+        let wanted = Wanted {
+            from: device.lifecycle,
+            to,
+            is_on_patient: matches!(self.directory.subject_of(id), Subject::Patient(_)),
+            has_reason: why.is_some(),
+        };
+        moves(wanted)
     }
 
     fn put_certificate(&self, certificate: &Certificate) -> Checked {
@@ -349,15 +414,37 @@ impl Check<'_> {
         line.value.map_or(Ok(()), |staff| self.staff(staff))
     }
 
-    fn chart(&self, charting: &Charting) -> Checked {
+    /// A patient says how they feel, and nothing else; nobody says it for them.
+    fn charts_own(&self, actor: Actor, charting: &Charting) -> Checked {
+        let user = match actor {
+            Actor::User(user) => self.directory.users.get(&user),
+            Actor::Device(_) | Actor::System => None,
+        };
+        let patient = user.and_then(|user| user.patient);
+        if user.is_some_and(|user| user.role == Role::Patient) {
+            let is_own = patient == Some(charting.patient);
+            need(is_own, Reason::NotFound, "there is no such patient")?;
+            let is_feeling = charting.consciousness.is_none()
+                && charting.oxygen.is_none()
+                && charting.breaths_per_min.is_none();
+            need(is_feeling, Reason::NotAllowed, "a patient says how they feel")
+        } else {
+            let words = "only the patient can say how they feel";
+            need(charting.feeling.is_none(), Reason::NotAllowed, words)
+        }
+    }
+
+    fn chart(&self, actor: Actor, charting: &Charting) -> Checked {
         self.patient(charting.patient)?;
+        self.charts_own(actor, charting)?;
         not_ahead(charting.observed_at, self.at)?;
         let is_recent = self.at.since(charting.observed_at) <= CHARTING_AGE_MAX;
         need(is_recent, Reason::WrongTime, "an observation is charted within 24 h")?;
         words("note", &charting.note.0)?;
         let holds = charting.consciousness.is_some()
             || charting.oxygen.is_some()
-            || charting.breaths_per_min.is_some();
+            || charting.breaths_per_min.is_some()
+            || charting.feeling.is_some();
         need(holds, Reason::Unusable, "nothing is charted: no consciousness, oxygen or breaths")?;
         let plausible = charting.breaths_per_min.is_none_or(|breaths| breaths <= 150);
         need(plausible, Reason::Unusable, "breaths are not between 0 and 150 /min")
@@ -373,16 +460,14 @@ impl Check<'_> {
     }
 }
 
-/// Which moves of a device's life are legal.
-fn moves(from: Lifecycle, to: Lifecycle) -> Checked {
-    use Lifecycle::{InService, Ordered, Provisioned, Quarantined, Retired};
-    let is_legal = from == to
-        || matches!(
-            (from, to),
-            (Ordered, Provisioned | InService | Retired)
-                | (Provisioned, InService | Quarantined | Retired)
-                | (InService, Provisioned | Quarantined | Retired)
-                | (Quarantined, InService | Retired)
-        );
-    need(is_legal, Reason::IllegalMove, "a device cannot go from its present state to that one")
+/// Whether a device may be moved along its life.
+fn moves(wanted: Wanted) -> Checked {
+    let refused = |why: NoMove| {
+        let reason = match why {
+            NoMove::NotAMove { .. } | NoMove::OnAPatient => Reason::IllegalMove,
+            NoMove::NoReason { .. } => Reason::Unusable,
+        };
+        Refusal { reason, words: why.to_string() }
+    };
+    lifecycle::may_move(wanted).map_err(refused)
 }

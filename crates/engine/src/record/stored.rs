@@ -87,6 +87,7 @@ coded! {
         0 Listening { 0 at },
         1 Recording { 0 recording, 1 at },
         2 Pace { 0 site, 1 took, 2 at },
+        3 Unrecorded { 0 since, 1 until },
     }
     enum About { 0 Patient(id), 1 Device(id), 2 CareUnit(id) }
     enum ToldAs { 0 AssignedNurse, 1 ChargeNurse, 2 CareUnit }
@@ -291,6 +292,7 @@ pub(crate) const fn number_of(kind: AlarmKind) -> (u16, Option<Vital>) {
         AlarmKind::NotRecording => 15,
         AlarmKind::PipelineSlow => 16,
         AlarmKind::WaveGap => 17,
+        AlarmKind::RecordGap => 18,
     };
     (number, None)
 }
@@ -317,6 +319,7 @@ pub(crate) fn kind_of(number: u16, vital: Option<Vital>) -> Result<AlarmKind, Bo
         (15, None) => AlarmKind::NotRecording,
         (16, None) => AlarmKind::PipelineSlow,
         (17, None) => AlarmKind::WaveGap,
+        (18, None) => AlarmKind::RecordGap,
         (found, _) => return Err(BodyError::unknown_variant("AlarmKind", found.into())),
     })
 }

@@ -93,6 +93,7 @@ fn every() -> Vec<Decision> {
         ]
         .map(changed),
     );
+    all.push(Decision::Noticed(Notice::Unrecorded { since: at(9), until: at(10) }));
     all
 }
 
@@ -139,7 +140,7 @@ fn all_of_a_turn_stand_in_one_body_and_keep_their_names() {
     let read = Decisions::decode(kind, version, &bytes).unwrap();
     assert_eq!(read, all);
     let named: Vec<_> = read.into_decided().map(|one| one.effect.index).collect();
-    assert_eq!(named, (2..2 + 21).collect::<Vec<_>>());
+    assert_eq!(named, (2..2 + 22).collect::<Vec<_>>());
 }
 
 #[test]

@@ -83,6 +83,10 @@ impl Engine {
             Question::Alarm(alarm, answer) => {
                 let _ = answer.send(self.core.alarm(alarm));
             }
+            Question::Reports(devices, answer) => {
+                let told = devices.into_iter().filter_map(|device| self.core.report_of(device));
+                let _ = answer.send(told.collect());
+            }
             Question::Feed(care_unit, start, answer) => {
                 let site = self.core.directory().site_of(care_unit);
                 let reader = site.map(|site| {
@@ -96,4 +100,24 @@ impl Engine {
             Question::Stop(_) => {}
         }
     }
+}
+
+#[test]
+fn so_many_answers_wait_to_be_asked_for_and_the_oldest_is_forgotten() {
+    let core = Core::new(crate::core::Setup::default());
+    let mut answers = Answers::default();
+    let at = |seq| Position {
+        partition: model::Id::from_uuid(0x7000_8000_0000_0000_0000).unwrap(),
+        seq,
+    };
+    let most = u64::try_from(OUTCOMES_KEPT_MAX).unwrap_or(0);
+    for seq in 1..=most + 1 {
+        answers.decided(OutcomeOf { command: at(seq), answer: Ok(None) }, &core);
+        assert_eq!(answers.known.len(), answers.order.len());
+        assert_eq!(answers.known.contains_key(&at(1)), seq <= most, "{seq}");
+    }
+    assert_eq!(answers.known.len(), OUTCOMES_KEPT_MAX);
+    let (asker, mut asked) = oneshot::channel();
+    answers.ask(at(2), asker, &core);
+    assert!(asked.try_recv().is_ok_and(|outcome| outcome.is_ok()));
 }

@@ -10,14 +10,23 @@ use std::{
 };
 
 use ::record::Position;
-use store::{AppendError, Durable, Entry, Journal, Record, Ticket};
+use store::{AppendError, Durable, Entry, Journal, LogOffset, Record, Ticket};
 use tokio::sync::oneshot;
 
+use super::held::Effects;
 use crate::{
     core::{Cause, DecidedOf},
-    limits::DECISIONS_IN_FLIGHT_MAX,
+    limits::{DECISIONS_IN_FLIGHT_MAX, TURNS_OF_A_GROUP_MAX},
     record::{Decided, Decision, Decisions, EffectId},
 };
+
+/// Where the decisions about a lost record went.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// The end of the record behind which they stand.
+    pub(super) to: LogOffset,
+    pub(super) effects: Effects,
+}
 
 /// Groups that were handed to the journal, those that wait, and who waits for them.
 #[derive(Debug)]
@@ -51,14 +60,14 @@ impl Appends {
         }
     }
 
-    /// Appends decisions, all turns of a batch as one group.
+    /// Appends decisions, the turns of a batch as one group, or as several if there are many.
     pub(super) fn append(&mut self, decided: Vec<DecidedOf>) {
         let (held, ready): (Vec<_>, Vec<_>) =
             decided.into_iter().partition(|turn| self.unsettled.contains(&turn.cause.position));
         self.held.extend(held);
-        let group: Vec<Entry> = ready.into_iter().map(entry).collect();
-        if !group.is_empty() {
-            self.push(group);
+        let mut ready = ready.into_iter().map(entry).peekable();
+        while ready.peek().is_some() {
+            self.push(ready.by_ref().take(TURNS_OF_A_GROUP_MAX).collect());
         }
     }
 
@@ -69,13 +78,21 @@ impl Appends {
         } else if self.refused.len() < DECISIONS_IN_FLIGHT_MAX {
             self.refused.push_back(group);
         } else {
-            self.drop_group(&group);
+            self.drop_turns(group.len());
         }
     }
 
-    fn drop_group(&mut self, group: &[Entry]) {
-        self.dropped = self.dropped.saturating_add(u64::try_from(group.len()).unwrap_or(u64::MAX));
-        tracing::error!(dropped = self.dropped, "decisions_dropped");
+    fn drop_turns(&mut self, turns: usize) {
+        if turns > 0 {
+            self.dropped = self.dropped.saturating_add(u64::try_from(turns).unwrap_or(u64::MAX));
+            tracing::error!(dropped = self.dropped, "decisions_dropped");
+        }
+    }
+
+    /// Turns whose decisions sounded and are not in the journal yet, though it should have them.
+    pub(super) fn waiting(&self) -> u64 {
+        let turns = self.refused.iter().map(Vec::len).sum::<usize>() + self.held.len();
+        u64::try_from(turns).unwrap_or(u64::MAX)
     }
 
     /// Turns whose decisions the journal will never have, though they sounded.
@@ -106,7 +123,7 @@ impl Appends {
                 if may_come && self.refused.len() < DECISIONS_IN_FLIGHT_MAX {
                     self.refused.push_back(group);
                 } else {
-                    self.drop_group(&group);
+                    self.drop_turns(group.len());
                 }
                 // A checkpoint may not know what the journal does not.
                 if let Some((_, go)) = self.sealing.take() {
@@ -149,19 +166,33 @@ impl Appends {
         self.append(held);
     }
 
+    /// Whether the record at this position is not durable yet.
+    pub(super) fn is_unsettled(&self, position: Position) -> bool {
+        self.unsettled.contains(&position)
+    }
+
     /// It will never be: what it caused stands behind the record before. Says which cause
-    /// stands in its place.
-    pub(super) fn lost(&mut self, position: Position) -> Option<Cause> {
+    /// stands in its place, and where its effects went.
+    pub(super) fn lost(&mut self, position: Position) -> (Option<Cause>, Option<Moved>) {
         self.unsettled.remove(&position);
         let held = std::mem::take(&mut self.held);
         let (orphans, held): (Vec<_>, Vec<_>) =
             held.into_iter().partition(|turn| turn.cause.position == position);
         self.held = held;
-        if let Some(base) = &mut self.base {
-            let adopted = orphans.into_iter().map(|turn| adopt(turn, base)).collect();
+        let orphaned = orphans.len();
+        let moved = self.base.as_mut().map(|base| {
+            let mut effects = Effects::new();
+            let adopted = orphans.into_iter().map(|turn| adopt(turn, base, &mut effects));
+            (adopted.collect::<Vec<_>>(), Moved { to: base.after, effects })
+        });
+        let moved = moved.map(|(adopted, moved)| {
             self.append(adopted);
+            moved
+        });
+        if moved.is_none() {
+            self.drop_turns(orphaned);
         }
-        self.base
+        (self.base, moved)
     }
 
     /// Whether every record that was taken is durable and no decision was refused or dropped.
@@ -196,8 +227,11 @@ fn next_index_of(turn: &DecidedOf) -> u32 {
 }
 
 /// The same decisions as something that time brought behind another record.
-fn adopt(turn: DecidedOf, base: &mut Cause) -> DecidedOf {
+fn adopt(turn: DecidedOf, base: &mut Cause, effects: &mut Effects) -> DecidedOf {
     let DecidedOf { at, decided, .. } = turn;
+    // One place is for the time, behind which the others stand in their order.
+    let places = base.next_index.saturating_add(1)..;
+    effects.extend(decided.iter().map(|one| one.effect.index).zip(places));
     let time = Decision::TimePassed(at);
     let decisions = std::iter::once(time).chain(decided.into_iter().map(|one| one.decision));
     let (cause, after) = (base.position, base.after);
@@ -231,4 +265,34 @@ pub(crate) fn entry(turn: DecidedOf) -> Entry {
         key_id: 0,
         body,
     }
+}
+
+#[tokio::test]
+async fn so_many_refused_decisions_wait_for_room_and_one_more_is_told_as_dropped() {
+    use model::{Id, Timestamp};
+    let disk = store::FaultyDisk::new();
+    disk.set_room(Some(0));
+    let clock = store::Clock::manual(Timestamp::from_unix_millis(1_795_262_400_000));
+    let limits = store::JournalLimits::default();
+    let (journal, _) = Journal::open(disk, clock, limits).unwrap();
+    let mut appends = Appends::new(journal);
+    let id = 0x7000_8000_0000_0000_0000 | 7;
+    let group = || {
+        let (org, partition) = (Id::from_uuid(id).unwrap(), Id::from_uuid(id).unwrap());
+        let received_at = Timestamp::from_unix_millis(1_795_262_400_000);
+        let (kind, body_version, key_id, body) = (0x1000, 1, 0, Vec::new());
+        vec![Entry { kind, body_version, org, partition, received_at, key_id, body }]
+    };
+    appends.push(group());
+    let answer = appends.next().await;
+    assert!(matches!(answer, Err(AppendError::Full)), "{answer:?}");
+    appends.settle(answer);
+    for _ in 1..DECISIONS_IN_FLIGHT_MAX {
+        appends.push(group());
+    }
+    let most = u64::try_from(DECISIONS_IN_FLIGHT_MAX).unwrap();
+    assert_eq!((appends.waiting(), appends.dropped()), (most, 0), "at the limit");
+    appends.push(group());
+    assert_eq!((appends.waiting(), appends.dropped()), (most, 1), "one above");
+    assert!(!appends.is_settled());
 }

@@ -2,11 +2,14 @@
 
 use std::{io, time::Duration};
 
-use store::{DatabaseError, Journal, LogOffset, ReadError, Records, RecordsError, Series};
+use store::{
+    DatabaseError, Journal, LogOffset, Pushed, ReadError, Records, RecordsError, SealError, Series,
+};
 
-use super::writer;
+use super::{appends::entry, writer};
 use crate::{
     core::{Core, Out, Setup},
+    limits::TURNS_OF_A_GROUP_MAX,
     replay::Ahead,
 };
 
@@ -20,6 +23,8 @@ pub enum StartError {
     Records(#[source] RecordsError),
     #[error("the journal could not be read")]
     Journal(#[source] ReadError),
+    #[error("what was read of the past could not be sealed")]
+    Seal(#[source] SealError),
     #[error("{frames} frames of decisions cannot be read by this program; use a newer program")]
     Decisions { frames: u64 },
     #[error("a thread could not be started")]
@@ -41,6 +46,8 @@ pub(super) struct Past {
     pub(super) out: Out,
     pub(super) came_to: LogOffset,
     pub(super) checkpoint: LogOffset,
+    /// Samples found no room, and are only in the journal.
+    pub(super) is_lacking: bool,
 }
 
 /// Reads everything; blocks for as long as that takes.
@@ -52,7 +59,10 @@ pub(super) fn read_past(
 ) -> Result<Past, StartError> {
     let no_series = setup.cut == Some(crate::core::Cut::Series);
     let found = series.load_checkpoint().map_err(StartError::Series)?;
-    let checkpoint = found.as_ref().map_or(LogOffset::default(), |(offset, _)| *offset);
+    let mut checkpoint = found.as_ref().map_or(LogOffset::default(), |(offset, _)| *offset);
+    // Without its rows a checkpoint is half of the truth: the journal has them all.
+    let has_rows = records.applied().map_err(StartError::Records)? > LogOffset::default();
+    let found = found.filter(|_| has_rows);
     let (mut core, from) = match found {
         None => (Core::new(setup), LogOffset::default()),
         Some((offset, bytes)) => match Core::restore(setup.clone(), &bytes) {
@@ -84,12 +94,39 @@ pub(super) fn read_past(
         }
         taken += 1;
         if taken % RECORDS_AT_ONCE == 0 {
-            writer.write(&mut out).map_err(StartError::Records)?;
+            let pushed = writer.write(&mut out).map_err(StartError::Records)?;
             tracing::info!(records = taken, offset = came_to.bytes(), "reading_the_past");
+            let recorded = record_decisions(journal, &mut out);
+            // A checkpoint may know no decision that the journal does not.
+            let is_known = ahead.has_decided(came_to) || recorded.is_ok();
+            if pushed != Pushed::Kept && is_known && !writer.is_lacking() {
+                writer.seal(came_to, &core.checkpoint()).map_err(StartError::Seal)?;
+                checkpoint = came_to;
+            }
         }
     }
     ahead.finish(&mut core, &mut out);
-    writer.write(&mut out).map_err(StartError::Records)?;
+    let _ = writer.write(&mut out).map_err(StartError::Records)?;
     tracing::info!(records = taken, from = from.bytes(), to = came_to.bytes(), "past_read");
-    Ok(Past { core, out, came_to, checkpoint })
+    let is_lacking = writer.is_lacking();
+    Ok(Past { core, out, came_to, checkpoint, is_lacking })
+}
+
+/// What a journal did not take.
+#[derive(Debug)]
+struct NotRecorded;
+
+/// Journals what was decided about the undecided end, so that the state may be sealed. What
+/// the journal does not take now the loop hands in again.
+fn record_decisions(journal: &Journal, out: &mut Out) -> Result<(), NotRecorded> {
+    while !out.decided.is_empty() {
+        let count = out.decided.len().min(TURNS_OF_A_GROUP_MAX);
+        let group = out.decided.iter().take(count).cloned().map(entry).collect();
+        if let Err(error) = journal.append(group).wait() {
+            tracing::warn!(%error, "decisions_not_recorded");
+            return Err(NotRecorded);
+        }
+        out.decided.drain(..count);
+    }
+    Ok(())
 }

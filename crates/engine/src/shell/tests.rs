@@ -1,5 +1,7 @@
 //! The loop on a real journal, whose disk can be full, slow, or gone.
 
+mod unrecorded;
+
 use std::time::Duration;
 
 use ::record::{Actor, Body, Command, Readings, SampleAt, Wish};
@@ -43,6 +45,7 @@ struct House {
     disk: FaultyDisk,
     folder: TempDir,
     clock: Clock,
+    limits: store::SeriesLimits,
 }
 
 /// One run of the server.
@@ -64,7 +67,8 @@ fn setup() -> Setup {
 impl House {
     fn new() -> Self {
         let (disk, folder) = (FaultyDisk::new(), tempfile::tempdir().unwrap());
-        Self { disk, folder, clock: Clock::manual(at(0)) }
+        let limits = store::SeriesLimits::default();
+        Self { disk, folder, clock: Clock::manual(at(0)), limits }
     }
 
     async fn run(&self) -> Run {
@@ -74,7 +78,8 @@ impl House {
     async fn run_with(&self, setup: Setup) -> Run {
         let limits = JournalLimits { segment_len: 1 << 20, ..JournalLimits::default() };
         let (journal, _) = Journal::open(self.disk.clone(), self.clock.clone(), limits).unwrap();
-        let series = Series::open(self.folder.path().join("series.sqlite")).unwrap();
+        let series = self.folder.path().join("series.sqlite");
+        let series = Series::open_with(series, self.limits).unwrap();
         let records = Records::open(&self.folder.path().join("records.sqlite")).unwrap();
         let (engine, task) = Engine::start(EngineParts {
             clock: self.clock.clone(),
@@ -129,6 +134,7 @@ impl Run {
             role: Role::Nurse,
             staff: Some(id(PRIYA)),
             password_hash: None,
+            patient: None,
             disabled: false,
         }))
         .await;

@@ -5,6 +5,10 @@ use std::{
     collections::HashMap,
     io,
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -70,9 +74,19 @@ pub(super) struct WriterHandle {
     /// Answers that the writer could not be asked to give.
     unwritten: Vec<OutcomeOf>,
     thread: Option<JoinHandle<()>>,
+    trouble: Arc<Trouble>,
     given_up: bool,
     /// Nothing more will be told.
     has_ended: bool,
+}
+
+/// What the writer could not do, for the status.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Rows that wait for a disk that did not take them.
+    rows_waiting: AtomicU64,
+    /// Rows or samples were left to the next start.
+    is_lacking: AtomicBool,
 }
 
 /// Tells what became of a sealing, also if it ends by a panic.
@@ -94,7 +108,15 @@ impl Drop for Teller {
 }
 
 impl WriterHandle {
-    pub(super) fn start(series: Series, records: Records, no_series: bool) -> io::Result<Self> {
+    /// `is_lacking` if not everything of the past found its place.
+    pub(super) fn start(
+        series: Series,
+        records: Records,
+        no_series: bool,
+        is_lacking: bool,
+    ) -> io::Result<Self> {
+        let trouble = Arc::new(Trouble::default());
+        trouble.is_lacking.store(is_lacking, Ordering::Relaxed);
         let (jobs, queue) = sync_channel(BATCHES_BEHIND_MAX);
         let (tell, wrote) = mpsc::unbounded_channel();
         let writer = Writer {
@@ -104,14 +126,15 @@ impl WriterHandle {
             tell,
             ids: HashMap::new(),
             is_filling: false,
-            has_failed: false,
+            trouble: Arc::clone(&trouble),
             is_behind: false,
         };
         let thread = std::thread::Builder::new()
             .name("engine-writer".to_owned())
             .spawn(move || writer.run(&queue))?;
         let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(Self { jobs, wrote, unwritten: Vec::new(), thread, given_up: false, has_ended: false })
+        let (unwritten, given_up, has_ended) = (Vec::new(), false, false);
+        Ok(Self { jobs, wrote, unwritten, thread, trouble, given_up, has_ended })
     }
 
     /// Gives the writer a job; if it is hopelessly behind, everything from here on is
@@ -161,6 +184,14 @@ impl WriterHandle {
         self.given_up
     }
 
+    /// How many rows wait for their disk, and whether rows or samples are lacking until the
+    /// next start makes them from the journal.
+    pub(super) fn trouble(&self) -> (u64, bool) {
+        let Trouble { rows_waiting, is_lacking } = &*self.trouble;
+        let is_lacking = self.given_up || is_lacking.load(Ordering::Relaxed);
+        (rows_waiting.load(Ordering::Relaxed), is_lacking)
+    }
+
     /// Lets the writer finish what it has, and waits for its end.
     pub(super) fn end(&mut self) {
         self.jobs = None;
@@ -178,7 +209,7 @@ struct Writer {
     tell: mpsc::UnboundedSender<Wrote>,
     ids: HashMap<(DeviceId, Channel), (Option<Code>, Ucum, SeriesId)>,
     is_filling: bool,
-    has_failed: bool,
+    trouble: Arc<Trouble>,
     /// Whether rows wait for a disk that did not take them.
     is_behind: bool,
 }
@@ -186,7 +217,7 @@ struct Writer {
 /// Rows of so many batches go into one transaction at most.
 const BATCHES_AT_ONCE_MAX: usize = 256;
 /// Rows that wait for a full disk, before they are left to the next start.
-const ROWS_WAITING_MAX: usize = 65_536;
+pub(super) const ROWS_WAITING_MAX: usize = 65_536;
 /// How long after a failure rows are tried again, if nothing else comes.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -210,7 +241,7 @@ impl Writer {
             while let Some(job) = next.take() {
                 match job {
                     Job::Batch { points, waves, rows: more, outcomes: answers } => {
-                        self.push(points, waves);
+                        let _ = self.push(points, waves);
                         rows.extend(more);
                         outcomes.extend(answers);
                     }
@@ -247,18 +278,30 @@ impl Writer {
         if rows.len() > ROWS_WAITING_MAX {
             // The next start makes them from the journal; no checkpoint may pass them.
             tracing::error!("rows_left_to_the_next_start");
-            self.has_failed = true;
+            self.lacks();
             self.is_behind = false;
             rows.clear();
         }
+        let waiting = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        self.trouble.rows_waiting.store(waiting, Ordering::Relaxed);
         if !outcomes.is_empty() {
             let _ = self.tell.send(Wrote::Rows(std::mem::take(outcomes)));
         }
     }
 
-    fn push(&mut self, points: Vec<PointOf>, waves: Vec<WaveOf>) {
+    // RC-043
+    /// From here on no checkpoint may pass what is lacking.
+    fn lacks(&self) {
+        self.trouble.is_lacking.store(true, Ordering::Relaxed);
+    }
+
+    fn is_lacking(&self) -> bool {
+        self.trouble.is_lacking.load(Ordering::Relaxed)
+    }
+
+    fn push(&mut self, points: Vec<PointOf>, waves: Vec<WaveOf>) -> Pushed {
         if self.no_series {
-            return;
+            return Pushed::Kept;
         }
         let points: Vec<(SeriesId, Point)> =
             points.into_iter().filter_map(|point| self.point(point)).collect();
@@ -272,10 +315,11 @@ impl Writer {
             self.is_filling = true;
             let _ = self.tell.send(Wrote::SealSoon);
         }
-        if worst == Pushed::Refused && !self.has_failed {
+        if worst == Pushed::Refused && !self.is_lacking() {
             tracing::error!("points_not_kept");
-            self.has_failed = true;
+            self.lacks();
         }
+        worst
     }
 
     fn point(&mut self, of: PointOf) -> Option<(SeriesId, Point)> {
@@ -317,7 +361,7 @@ impl Writer {
     fn seal(&mut self, up_to: LogOffset, bytes: Vec<u8>, go: oneshot::Receiver<bool>) {
         self.is_filling = false;
         let tell = self.tell.clone();
-        if self.has_failed || self.is_behind {
+        if self.is_lacking() || self.is_behind {
             let _ = tell.send(Wrote::NotSealed);
             return;
         }
@@ -372,19 +416,32 @@ impl Replayed {
     pub(super) fn new(series: &Series, records: &Records, no_series: bool) -> Self {
         let (tell, _) = mpsc::unbounded_channel();
         let (series, records, ids) = (series.clone(), records.clone(), HashMap::new());
-        let (is_filling, has_failed) = (false, false);
-        let is_behind = false;
-        Self(Writer { series, records, no_series, tell, ids, is_filling, has_failed, is_behind })
+        let (is_filling, is_behind, trouble) = (false, false, Arc::default());
+        Self(Writer { series, records, no_series, tell, ids, is_filling, trouble, is_behind })
     }
 
-    /// Writes what can be made again, and forgets what only the living ask for.
-    pub(super) fn write(&mut self, out: &mut Out) -> Result<(), store::RecordsError> {
-        self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
+    /// Writes what can be made again, and forgets what only the living ask for. Says whether
+    /// memory is filling with samples.
+    pub(super) fn write(&mut self, out: &mut Out) -> Result<Pushed, store::RecordsError> {
+        let pushed = self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
         self.0.records.apply(&out.rows)?;
         out.rows.clear();
         out.outcomes.clear();
         out.traces.clear();
         out.beats.clear();
-        Ok(())
+        Ok(pushed)
+    }
+
+    /// Seals what is in memory with the state as it is at this place of the journal.
+    pub(super) fn seal(&mut self, up_to: LogOffset, state: &[u8]) -> Result<(), store::SealError> {
+        self.0.series.seal(up_to, state).map(|_| ())
+    }
+
+    /// Whether samples found no room: no checkpoint may pass them.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.0.is_lacking()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,10 @@
 //! What the door lets in, keeps as a dead letter, recognises, and never acknowledges.
 
+mod gateway;
+mod replay;
+
+mod said;
+
 use std::sync::Arc;
 
 use model::{Lifecycle, Timestamp};
@@ -13,6 +18,9 @@ const SITE: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000002";
 const DEVICE: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000003";
 const OTHER: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000004";
 
+/// Bound to `DEVICE`, which is its gateway.
+const CHILD: &str = "0192f0c1-2b3a-7c4d-8e5f-000000000005";
+
 struct Ward {
     disk: FaultyDisk,
     door: Door,
@@ -21,17 +29,29 @@ struct Ward {
 
 impl Ward {
     fn new() -> Self {
+        Self::with_profile(include_str!("../../../../profiles/bedside-monitor/profile.toml"))
+    }
+
+    fn with_profile(profile: &str) -> Self {
         let (disk, now) = (FaultyDisk::new(), Timestamp::from_unix_millis(1_767_258_000_000));
         let clock = Clock::manual(now);
         let (journal, _) = Journal::open(disk.clone(), clock, JournalLimits::default()).unwrap();
-        let profile = include_str!("../../../../profiles/bedside-monitor/profile.toml");
         let profile = Arc::new(Profile::parse(profile).unwrap());
         let lookup = move |device: DeviceId| {
             let site: SiteId = SITE.parse().unwrap();
             let (org, partition) = (ORG.parse().unwrap(), site.into());
             let (profile, lifecycle) = (Arc::clone(&profile), Lifecycle::InService);
-            let known = device.to_string() == DEVICE;
-            known.then_some(DeviceRef { id: device, org, site, partition, profile, lifecycle })
+            let known = [DEVICE, CHILD].contains(&&*device.to_string());
+            let gateway = (device.to_string() == CHILD).then(|| DEVICE.parse().unwrap());
+            known.then_some(DeviceRef {
+                id: device,
+                org,
+                site,
+                partition,
+                profile,
+                lifecycle,
+                gateway,
+            })
         };
         let fallback = (ORG.parse().unwrap(), SITE.parse().unwrap());
         let door = Door::new(journal.clone(), Registry::new(lookup), fallback);
@@ -71,12 +91,18 @@ impl Ward {
             Body::DeadLetter(_) => "letter",
             Body::Duplicate(_) => "duplicate",
             Body::Upward(_) => "upward",
+            Body::Event(_) => "event",
+            Body::State(_) => "state",
+            Body::Config(_) => "config",
+            Body::CommandResult(_) => "command_result",
             _ => "other",
         };
         let bodies = records.map(|record| {
             let frame = record.unwrap().frame;
             Body::decode(frame.kind, frame.body_version, &frame.body).unwrap()
         });
+        // Who was turned away is written beside, and counted elsewhere.
+        let bodies = bodies.filter(|body| !matches!(body, Body::TurnedAway(_)));
         bodies.map(|body| word(&body)).collect()
     }
 }
@@ -151,6 +177,54 @@ async fn nothing_is_acknowledged_that_is_not_on_disk_and_it_is_new_when_it_comes
     }
     assert_eq!(answer, "stored");
     assert_eq!(ward.journalled(), ["readings"]);
+}
+
+#[tokio::test]
+async fn whoever_gives_up_waiting_is_settled_all_the_same() {
+    // Whether the disk took it in the end, and what its repeat is then.
+    for (room, want) in [(None, "repeated"), (Some(0), "stored")] {
+        let ward = Ward::new();
+        ward.disk.set_room(room);
+        ward.disk.hold_syncs();
+        let payload = counted(1, "72");
+        let mut taken = Box::pin(ward.numerics(&payload));
+        let waker = std::task::Waker::noop();
+        assert!(taken.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+        // Its repeat proves nothing as long as the first copy is not on disk.
+        let mut again = Box::pin(ward.numerics(&payload));
+        assert!(again.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+        drop(taken);
+        ward.disk.release_syncs();
+        let again = again.await;
+        assert_ne!(again, "stored", "nobody has settled the first copy yet");
+        ward.disk.set_room(None);
+        let mut answer = String::new();
+        for _ in 0..1_000_000 {
+            answer = ward.numerics(&payload).await;
+            if answer == want {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(answer, want, "{again}");
+        assert!(ward.journalled().contains(&"readings"));
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_topic_is_kept_whole_for_whoever_is_granted_it() {
+    let ward = Ward::with_profile(include_str!("../../../../profiles/gateway/profile.toml"));
+    for (topic, want) in [
+        ("zigbee2mqtt/lamp", "stored"),
+        ("zigbee2mqtt/bridge/devices", "stored"),
+        ("vendor/lamp", "dead: topic"),
+        ("wl/2/x", "dead: topic"),
+    ] {
+        assert_eq!(ward.topic(topic, b"\0any bytes").await, want, "{topic}");
+    }
+    assert_eq!(ward.journalled(), ["upward", "upward", "letter", "letter"]);
+    let monitor = Ward::new();
+    assert_eq!(monitor.topic("zigbee2mqtt/lamp", b"x").await, "dead: topic");
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use serde::Deserialize;
 use super::{
     ChannelSpec, ClockKind, Example, Form, Grade, NumericSpec, Profile, ProfileError, WaveSpec,
 };
-use crate::{limits::CHANNELS_MAX, topic::is_word};
+use crate::{
+    limits::{CHANNELS_MAX, GRANTS_MAX, TOPIC_LEN_MAX},
+    topic::{is_filter, is_word},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +27,12 @@ struct File {
     battery_channel: Option<String>,
     channel: Vec<FileChannel>,
     #[serde(default)]
+    line_tags: Vec<String>,
+    #[serde(default)]
+    grants: Vec<super::Grant>,
+    #[serde(default)]
+    command: Vec<super::command::FileCommand>,
+    #[serde(default)]
     sample: Vec<Example>,
 }
 
@@ -37,6 +46,9 @@ struct FileChannel {
     ucum: String,
     #[serde(default)]
     units: BTreeMap<String, String>,
+    /// What line protocol calls it: `field` or `measurement.field`.
+    #[serde(default)]
+    line: Vec<String>,
     min: Option<i64>,
     max: Option<i64>,
     cadence_s: Option<u32>,
@@ -71,13 +83,26 @@ pub(super) fn parse(text: &str) -> Result<Profile, ProfileError> {
     if file.silence_after_s == 0 {
         return whole("`silence_after_s` is at least 1");
     }
+    if file.grants.len() > GRANTS_MAX || !file.grants.iter().all(is_sound) {
+        return whole(
+            "`grants` are at most 32, each a filter whose first level is a word, and not `wl`",
+        );
+    }
     if file.channel.is_empty() || file.channel.len() > CHANNELS_MAX {
         return whole("a profile has 1 to 256 channels");
     }
-    let mut by_name = BTreeMap::new();
+    let (mut by_name, mut by_line) = (BTreeMap::new(), BTreeMap::new());
     let mut channels = Vec::with_capacity(file.channel.len());
-    for (at, channel) in file.channel.into_iter().enumerate() {
+    for (at, mut channel) in file.channel.into_iter().enumerate() {
+        let lines = std::mem::take(&mut channel.line);
         let spec = spec(channel)?;
+        for line in lines {
+            if by_line.insert(line, at).is_some() {
+                let channel = spec.channel.to_string();
+                let what = "line protocol gives one name to two channels";
+                return Err(ProfileError::Channel { channel, what });
+            }
+        }
         if by_name.insert(spec.channel.0.clone(), at).is_some() {
             let channel = spec.channel.to_string();
             return Err(ProfileError::Channel { channel, what: "it stands twice" });
@@ -99,9 +124,20 @@ pub(super) fn parse(text: &str) -> Result<Profile, ProfileError> {
         silence_after: Duration::from_secs(file.silence_after_s.into()),
         battery,
         channels,
+        commands: super::command::read(file.command)?,
         examples: file.sample,
+        grants: file.grants,
+        line_tags: file.line_tags,
         by_name,
+        by_line,
     })
+}
+
+/// Whether a granted filter is a filter, and none of ours.
+fn is_sound(grant: &super::Grant) -> bool {
+    let first = grant.filter.split('/').next().unwrap_or_default();
+    let foreign = !first.is_empty() && first != "wl" && !first.starts_with(['$', '+', '#']);
+    foreign && grant.filter.len() <= TOPIC_LEN_MAX && is_filter(&grant.filter)
 }
 
 fn spec(file: FileChannel) -> Result<ChannelSpec, ProfileError> {

@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use model::{
-    Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code, Consciousness,
-    Date, Device, Encounter, EndReason, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure,
-    MissingReason, Org, Oxygen, OxygenDevice, Patient, Post, Priority, Redacted, Role, Room,
-    Sample, Sex, Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
+    AgeBand, Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code,
+    Consciousness, Date, Device, Encounter, EndReason, Feeling, HandOver, Id, Kind, Lifecycle,
+    LimitSet, LimitSide, Measure, MissingReason, Org, Oxygen, OxygenDevice, Patient, Post,
+    PostNote, Priority, Redacted, Role, Room, Sample, Sex, Site, SpO2Scale, Staff, Subject,
+    Timestamp, User, Vital,
 };
 use proptest::{collection::vec, option, prelude::*};
 
+use super::{mqtt_samples, report_samples};
 use crate::{
     Actor, AuditEntry, Body, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
-    Presence, PresenceChange, Readings, SampleAt, SegmentHead, Session, Upward, WaveBlock, Wish,
+    Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SegmentHead, Session,
+    TurnedAway, Upward, WaveBlock, Wish,
 };
 
 /// The id whose last digits are `number`.
@@ -20,7 +23,7 @@ pub(crate) fn id<K: Kind>(number: u128) -> Id<K> {
     Id::from_uuid(0x0192_f0c1_2b3a_7c4d_8e5f_0000_0000_0000 | number).unwrap()
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_unix_nanos((1_700_000_000 + second) * 1_000_000_000)
 }
 
@@ -122,6 +125,10 @@ fn inputs() -> Vec<(&'static str, Body)> {
         expiry_s: 604_800,
         subscriptions: vec![("wl/1/s/d/down/#".into(), 1)],
         ended: false,
+        site: None,
+        subscription_ids: None,
+        ends_at: None,
+        will: None,
     };
     let audit = AuditEntry {
         actor: Actor::Device(id(7)),
@@ -155,7 +162,34 @@ fn inputs() -> Vec<(&'static str, Body)> {
             "part",
             Body::Part(Part { kind: 2, body_version: 1, number: 1, of: 2, bytes: vec![1, 2] }),
         ),
+        ("turned-away", Body::TurnedAway(turned_away())),
+        ("replayed", Body::Replayed(replayed())),
     ]
+}
+
+fn turned_away() -> TurnedAway {
+    TurnedAway {
+        door: "mqtt".into(),
+        remote: "10.0.0.7:50000".into(),
+        device: Some(id(7)),
+        serial: Some(vec![1, 2, 3]),
+        fingerprint: Some([7; 32]),
+        reason: "tls:expired".into(),
+        words: "the certificate ended three days ago".into(),
+        count: 14,
+        first_at: at(-60),
+        last_at: at(0),
+    }
+}
+
+fn replayed() -> Replayed {
+    Replayed {
+        letter: id(11),
+        by: id(9),
+        mended: true,
+        outcome: "stored".into(),
+        words: "taken in".into(),
+    }
 }
 
 fn nouns() -> Vec<(&'static str, Wish)> {
@@ -179,6 +213,7 @@ fn nouns() -> Vec<(&'static str, Wish)> {
         staff: Some(id(10)),
         password_hash: Some(red("$argon2id$x")),
         disabled: false,
+        patient: None,
     };
     let device = Device {
         id: id(7),
@@ -208,7 +243,18 @@ fn nouns() -> Vec<(&'static str, Wish)> {
         ("staff", Wish::PutStaff(Staff { id: id(10), org: id(1), site: id(2), name: red("M") })),
         ("user", Wish::PutUser(user)),
         ("device", Wish::PutDevice(device)),
-        ("lifecycle", Wish::SetLifecycle { device: id(7), lifecycle: Lifecycle::Quarantined }),
+        (
+            "lifecycle",
+            Wish::SetLifecycle { device: id(7), lifecycle: Lifecycle::Quarantined, why: None },
+        ),
+        (
+            "lifecycle-2",
+            Wish::SetLifecycle {
+                device: id(7),
+                lifecycle: Lifecycle::Retired,
+                why: Some("worn out".into()),
+            },
+        ),
         ("certificate", Wish::PutCertificate(certificate)),
         ("revoke", Wish::RevokeCertificate(id(12))),
     ]
@@ -235,6 +281,7 @@ fn acts() -> Vec<(&'static str, Wish)> {
         oxygen: Some(oxygen),
         breaths_per_min: Some(18),
         note: red("restless"),
+        feeling: None,
     };
     let quiet_for = Duration::from_secs(120);
     let words = red("probe on the wrong finger");
@@ -266,25 +313,87 @@ fn acts() -> Vec<(&'static str, Wish)> {
     ]
 }
 
+/// What the screens of the house ask for.
+fn house() -> Vec<(&'static str, Wish)> {
+    let own = User {
+        role: Role::Patient,
+        staff: None,
+        patient: Some(id(8)),
+        password_hash: None,
+        id: id(9),
+        org: id(1),
+        login: "m.okafor".into(),
+        disabled: false,
+    };
+    let side = LimitSide {
+        limit_thousandths: 40_000,
+        clears_at_thousandths: 45_000,
+        delay: Duration::from_millis(10_500),
+        priority: Priority::High,
+    };
+    let limits = LimitSet { vital: Vital::HeartRate, low: Some(side), high: None };
+    let felt = Charting {
+        patient: id(8),
+        observed_at: at(0),
+        consciousness: None,
+        oxygen: None,
+        breaths_per_min: None,
+        note: red("restless"),
+        feeling: Some(Feeling::BitWorse),
+    };
+    let (care_unit, vital) = (id(3), Vital::HeartRate);
+    let band = Some(AgeBand::Older);
+    let note = PostNote { post: Post::Bed(id(5)), note: red("wants the window open") };
+    let hand_over = HandOver { id: id(15), care_unit, from: id(10), to: id(11), posts: vec![note] };
+    let pulse = Pulse {
+        messages_per_ks: 180_000,
+        readings_per_ks: 420_000,
+        durable_p99_us: 14_100,
+        decided_p99_us: 16_000,
+        journal_bytes: 76_400_000,
+        connections: 14,
+        started_at: at(0),
+    };
+    vec![
+        ("user-patient-2", Wish::PutUser(own)),
+        ("chart-feeling-2", Wish::Chart(felt)),
+        ("unit-limits", Wish::SetUnitLimits { care_unit, band, limits }),
+        ("unit-limits-any-age-2", Wish::SetUnitLimits { care_unit, band: None, limits }),
+        ("clear-unit-limits", Wish::ClearUnitLimits { care_unit, band, vital }),
+        ("clear-limits", Wish::ClearLimits { patient: id(8), vital }),
+        ("offer-hand-over", Wish::OfferHandOver(hand_over)),
+        ("accept-hand-over", Wish::AcceptHandOver(id(15))),
+        ("end-hand-over", Wish::EndHandOver(id(15))),
+        ("pulse", Wish::NotePulse(pulse)),
+    ]
+}
+
 /// One body of each shape, by the name of its golden line.
 pub(crate) fn golden_bodies() -> Vec<(String, Body)> {
-    let wishes = nouns().into_iter().chain(acts()).map(|(name, wish)| {
-        (format!("wish-{name}"), Body::Command(Command { actor: Actor::User(id(1)), wish }))
-    });
+    let wishes = nouns()
+        .into_iter()
+        .chain(acts())
+        .chain(house())
+        .chain(super::device_samples::wishes())
+        .map(|(name, wish)| {
+            (format!("wish-{name}"), Body::Command(Command { actor: Actor::User(id(1)), wish }))
+        });
     let by_system = Command { actor: Actor::System, wish: Wish::RevokeCertificate(id(12)) };
     let inputs = inputs().into_iter().map(|(name, body)| (name.to_owned(), body));
     inputs
+        .chain(report_samples::reports().into_iter().map(|(name, body)| (name.to_owned(), body)))
+        .chain(mqtt_samples::golden().into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(wishes)
         .chain([("wish-revoke-system-2".into(), Body::Command(by_system))])
         .collect()
 }
 
-fn any_id<K: Kind + std::fmt::Debug>() -> impl Strategy<Value = Id<K>> {
+pub(super) fn any_id<K: Kind + std::fmt::Debug>() -> impl Strategy<Value = Id<K>> {
     any::<(i64, u128)>()
         .prop_map(|(nanos, random)| Id::v7(Timestamp::from_unix_nanos(nanos), random))
 }
 
-fn any_at() -> impl Strategy<Value = Timestamp> {
+pub(super) fn any_at() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_unix_nanos)
 }
 
@@ -456,12 +565,9 @@ pub(crate) fn any_body() -> impl Strategy<Value = Body> {
                 Body::Audit(AuditEntry { actor, action, patient, resource, allowed, rule, remote })
             }
         ),
+        report_samples::any_report(),
         any::<i64>().prop_map(|jumped_ns| Body::ClockStep(ClockStep { jumped_ns })),
-        (any_id(), any::<(String, u32, Vec<(String, u8)>, bool)>()).prop_map(
-            |(device, (client_id, expiry_s, subscriptions, ended))| {
-                Body::MqttSession(MqttSession { device, client_id, expiry_s, subscriptions, ended })
-            }
-        ),
+        mqtt_samples::any_mqtt(),
         (any::<u64>(), vec((any_id(), any::<u64>()), 0..9))
             .prop_map(|(offset, next)| Body::SegmentHead(SegmentHead { offset, next })),
         any::<(u16, u8, u32, u32, Vec<u8>)>().prop_map(

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_763_000_000_000);
-const ROLES: [Role; 4] = [Role::Nurse, Role::ChargeNurse, Role::Physician, Role::It];
+const ROLES: [Role; 5] = [Role::Nurse, Role::ChargeNurse, Role::Physician, Role::It, Role::Patient];
 
 fn who(role: Role, unit: u128) -> Who {
     Who {
@@ -14,6 +14,7 @@ fn who(role: Role, unit: u128) -> Who {
         org: OrgId::v7(NOW, 1),
         role,
         staff: None,
+        patient: (role == Role::Patient).then(|| PatientId::v7(NOW, 7)),
         care_units: vec![CareUnitId::v7(NOW, unit)],
     }
 }
@@ -82,6 +83,34 @@ fn it_sees_no_patient_and_cares_for_none() {
 }
 
 #[test]
+fn a_patient_reaches_what_is_their_own_and_nothing_else() {
+    use Action::*;
+    let other = Resource { patient: Some(PatientId::v7(NOW, 8)), ..patient(1) };
+    let nobody = Resource { patient: None, ..patient(1) };
+    let me = who(Role::Patient, 1);
+    let nameless = Who { patient: None, ..me.clone() };
+    for action in Action::ALL {
+        let is_own = [ReadOwn, ReportFeeling].contains(action);
+        assert_eq!(permit(&me, *action, &patient(1)).is_allowed(), is_own, "{action:?}");
+        for refused in [
+            permit(&me, *action, &other),
+            permit(&me, *action, &nobody),
+            permit(&nameless, *action, &patient(1)),
+            permit(&nameless, *action, &nobody),
+        ] {
+            assert!(!refused.is_allowed(), "{action:?}");
+        }
+    }
+    check(Role::Patient, ReadOwn, 1, "+own data");
+    check(Role::Patient, ReadPatient, 1, "-role");
+    check(Role::Patient, ReadBoard, 1, "-role");
+    // The rest of the house does not look through a patient's eyes.
+    for role in [Role::Nurse, Role::ChargeNurse, Role::Physician, Role::It] {
+        check(role, ReadOwn, 1, "-role");
+    }
+}
+
+#[test]
 fn words_are_unique_and_every_action_is_for_somebody() {
     let words: std::collections::BTreeSet<_> = Action::ALL.iter().map(|a| a.word()).collect();
     assert_eq!(words.len(), Action::ALL.len());
@@ -113,7 +142,7 @@ fn nobody_reaches_another_organization() {
 }
 
 #[test]
-fn a_device_speaks_below_its_own_up_and_hears_its_own_down() {
+fn a_device_speaks_below_its_own_up_and_hears_all_that_is_its_own() {
     let (site, device) = (SiteId::v7(NOW, 3), DeviceId::v7(NOW, 4));
     let (serial, not_after) = (vec![1], NOW);
     let identity = DeviceIdentity { org: OrgId::v7(NOW, 1), device, serial, not_after };
@@ -133,12 +162,17 @@ fn a_device_speaks_below_its_own_up_and_hears_its_own_down() {
     let subscribe = [
         (format!("wl/1/{site}/{device}/down/#"), true),
         (format!("wl/1/{site}/{device}/down/cmd/+"), true),
-        (format!("wl/1/{site}/{device}/up/#"), false),
-        (format!("wl/1/{site}/{device}/#"), false),
+        (format!("wl/1/{site}/{device}/up/#"), true),
+        (format!("wl/1/{site}/{device}/#"), true),
+        (format!("wl/1/{site}/{device}/"), false),
+        (format!("wl/1/{site}/{device}"), false),
+        (format!("wl/1/{other_site}/{device}/#"), false),
         (format!("wl/1/{site}/+/down/#"), false),
         (format!("wl/1/{site}/{other}/down/#"), false),
         ("#".to_owned(), false),
-        (format!("$share/a/wl/1/{site}/{device}/down/#"), false),
+        (format!("$share/a/wl/1/{site}/{device}/down/#"), true),
+        (format!("$share/a/wl/1/{site}/{other}/down/#"), false),
+        ("$share/a/#".to_owned(), false),
     ];
     for (act, rows) in [(DeviceAct::Publish, &publish[..]), (DeviceAct::Subscribe, &subscribe[..])]
     {
@@ -149,6 +183,53 @@ fn a_device_speaks_below_its_own_up_and_hears_its_own_down() {
     assert!(topics.is_state(&format!("wl/1/{site}/{device}/up/state")));
     assert!(!topics.is_state(&format!("wl/1/{site}/{device}/up/state/x")));
     assert!(topics.down().ends_with("/down/"));
+}
+
+#[test]
+fn a_gateway_uses_the_foreign_topics_that_its_profile_grants_and_no_others() {
+    let (site, device) = (SiteId::v7(NOW, 3), DeviceId::v7(NOW, 4));
+    let (serial, not_after) = (vec![1], NOW);
+    let identity = DeviceIdentity { org: OrgId::v7(NOW, 1), device, serial, not_after };
+    let grant = |filter: &str, publish, subscribe| TopicGrant {
+        filter: filter.to_owned(),
+        publish,
+        subscribe,
+    };
+    let topics = DeviceTopics::new(&identity, site).granted(vec![
+        grant("z2m/#", true, true),
+        grant("vendor/+/state", true, false),
+        grant("vendor/+/set", false, true),
+        // None of ours can be granted, however it is spelled.
+        grant("wl/#", true, true),
+        grant("#", true, true),
+        grant("+/x", true, true),
+    ]);
+    let rows = [
+        (DeviceAct::Publish, "z2m/lamp", true),
+        (DeviceAct::Publish, "z2m", true),
+        (DeviceAct::Publish, "z2n/lamp", false),
+        (DeviceAct::Publish, "vendor/7/state", true),
+        (DeviceAct::Publish, "vendor/7/8/state", false),
+        (DeviceAct::Publish, "vendor/7/set", false),
+        (DeviceAct::Publish, "wl/1/x", false),
+        (DeviceAct::Publish, "y/x", false),
+        (DeviceAct::Publish, "$SYS/x", false),
+        (DeviceAct::Subscribe, "z2m/#", true),
+        (DeviceAct::Subscribe, "z2m/+/set", true),
+        (DeviceAct::Subscribe, "$share/g/z2m/#", true),
+        (DeviceAct::Subscribe, "$share/g/z2n/#", false),
+        (DeviceAct::Subscribe, "vendor/+/set", true),
+        (DeviceAct::Subscribe, "vendor/7/set", true),
+        (DeviceAct::Subscribe, "vendor/#", false),
+        (DeviceAct::Subscribe, "vendor/+/#", false),
+        (DeviceAct::Subscribe, "vendor/7/state", false),
+        (DeviceAct::Subscribe, "+/lamp", false),
+        (DeviceAct::Subscribe, "#", false),
+        (DeviceAct::Subscribe, "wl/#", false),
+    ];
+    for (act, topic, expected) in rows {
+        assert_eq!(permit_device(&topics, act, topic).is_allowed(), expected, "{act:?} {topic}");
+    }
 }
 
 proptest! {

@@ -191,6 +191,7 @@ impl Ring {
         self.wake();
     }
 
+    // RC-030
     /// Hands on late batches, until the ring is closed.
     pub(super) fn watch(&self, clock: &Clock) {
         let mut last_batch = None;

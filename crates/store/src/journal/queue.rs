@@ -149,6 +149,11 @@ impl Queue {
         self.drained.notify_waiters();
     }
 
+    /// Whether it takes nothing more.
+    pub(super) fn is_closed(&self) -> bool {
+        hold(&self.state).closed
+    }
+
     /// Drops what waits, so that every ticket is answered with `Closed`.
     pub(super) fn abandon(&self) {
         let mut state = hold(&self.state);

@@ -12,9 +12,12 @@
 
 use std::io;
 
+use model::Timestamp;
+
 use super::{
     LogOffset,
     segment::{Next, Walked, has_commit_after, len, walk},
+    status::unrecorded_since,
 };
 use crate::{
     Segment, Storage,
@@ -40,6 +43,10 @@ pub struct Recovery {
     pub end: LogOffset,
     /// The remains of a last write that was never acknowledged, now zeroed.
     pub torn: Option<Torn>,
+    /// The latest receipt in the newest segment; a clock that shows less has gone back.
+    pub last_at: Option<Timestamp>,
+    /// Since when nothing was recorded before the last end, if that was not told yet.
+    pub unrecorded_since: Option<Timestamp>,
 }
 
 /// The remains of a write that a crash interrupted.
@@ -74,20 +81,19 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<(Tail, Recovery), OpenErr
     let found = read_newest(storage)?;
     let Some(newest) = found.newest else {
         let tail = Tail { segment: None, used: 0, next: Next::new() };
-        return Ok((tail, Recovery { segments: 0, end: LogOffset::default(), torn: None }));
+        return Ok((tail, found.recovery(LogOffset::default())));
     };
     if let Some(torn) = found.torn {
         let zeros = vec![0; usize::try_from(torn.len).unwrap_or(usize::MAX)];
         let at = torn.offset.minus(newest.start);
         write_full(storage, newest.start, at, &zeros).map_err(OpenError::Io)?;
     }
-    let Walked { committed, next, last_commit, .. } = found.walked;
-    write_full(storage, newest.start, last_commit, &found.last_commit)
+    write_full(storage, newest.start, found.walked.last_commit, &found.last_commit)
         .and_then(|()| storage.sync(newest.start))
         .map_err(OpenError::Io)?;
-    let end = newest.start.plus(committed);
-    let tail = Tail { segment: Some(newest), used: committed, next };
-    Ok((tail, Recovery { segments: found.segments, end, torn: found.torn }))
+    let recovery = found.recovery(newest.start.plus(found.walked.committed));
+    let Walked { committed, next, .. } = found.walked;
+    Ok((Tail { segment: Some(newest), used: committed, next }, recovery))
 }
 
 /// Where the durable log ends and what is torn behind it, without changing anything.
@@ -103,29 +109,51 @@ struct Found {
     walked: Walked,
     last_commit: Vec<u8>,
     torn: Option<Torn>,
+    last_at: Option<Timestamp>,
+    unrecorded_since: Option<Timestamp>,
+}
+
+impl Found {
+    const fn recovery(&self, end: LogOffset) -> Recovery {
+        let Self { segments, torn, last_at, unrecorded_since, .. } = *self;
+        Recovery { segments, end, torn, last_at, unrecorded_since }
+    }
 }
 
 fn read_newest(storage: &dyn Storage) -> Result<Found, OpenError> {
     let segments = storage.segments().map_err(OpenError::Io)?;
     check_lengths(&segments)?;
+    let unrecorded_since = unrecorded_since(&storage.mark().map_err(OpenError::Io)?);
     let Some(newest) = segments.last().copied() else {
         let (walked, last_commit) = (Walked::default(), Vec::new());
-        return Ok(Found { segments: 0, newest: None, walked, last_commit, torn: None });
+        return Ok(Found {
+            segments: 0,
+            newest: None,
+            walked,
+            last_commit,
+            torn: None,
+            last_at: None,
+            unrecorded_since,
+        });
     };
     let bytes = read_whole(storage, newest)?;
-    let mut walked = walk(&bytes, newest.start, &Next::new(), |_, _| {});
+    let mut last_at = None;
+    let mut walked = walk(&bytes, newest.start, &Next::new(), |_, frame| {
+        last_at = last_at.max(Some(frame.envelope.received_at));
+    });
     let torn = judge(&bytes, newest.start, &walked)?;
     if walked.committed == 0 {
         // The crash came before its first commit: the one before knows the numbers.
-        walked.next = match segments.get(segments.len().saturating_sub(2)..) {
+        (walked.next, last_at) = match segments.get(segments.len().saturating_sub(2)..) {
             Some([before, _]) => numbers_after(storage, *before, newest.start)?,
-            Some(_) | None => Next::new(),
+            Some(_) | None => (Next::new(), None),
         };
     }
     let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
     let last_commit = bytes.get(place(walked.last_commit)..place(walked.committed));
     let last_commit = last_commit.unwrap_or_default().to_vec();
-    Ok(Found { segments: segments.len(), newest: Some(newest), walked, last_commit, torn })
+    let (segments, newest) = (segments.len(), Some(newest));
+    Ok(Found { segments, newest, walked, last_commit, torn, last_at, unrecorded_since })
 }
 
 /// All but the newest must at least be as long as the log says.
@@ -142,6 +170,7 @@ fn check_lengths(segments: &[Segment]) -> Result<(), OpenError> {
     Ok(())
 }
 
+// RC-029
 /// The torn tail, if there is one; damage is an error.
 fn judge(bytes: &[u8], start: LogOffset, walked: &Walked) -> Result<Option<Torn>, OpenError> {
     let bad_at = start.plus(walked.ended);
@@ -161,17 +190,20 @@ fn judge(bytes: &[u8], start: LogOffset, walked: &Walked) -> Result<Option<Torn>
     Ok(Some(torn))
 }
 
-/// The next numbers after a segment that ends exactly at `end`.
+/// The next numbers after a segment that ends exactly at `end`, and its latest receipt.
 fn numbers_after(
     storage: &dyn Storage,
     segment: Segment,
     end: LogOffset,
-) -> Result<Next, OpenError> {
+) -> Result<(Next, Option<Timestamp>), OpenError> {
     let mut bytes = read_whole(storage, segment)?;
     bytes.truncate(usize::try_from(end.minus(segment.start)).unwrap_or(usize::MAX));
-    let walked = walk(&bytes, segment.start, &Next::new(), |_, _| {});
+    let mut last_at = None;
+    let walked = walk(&bytes, segment.start, &Next::new(), |_, frame| {
+        last_at = last_at.max(Some(frame.envelope.received_at));
+    });
     if segment.start.plus(walked.committed) == end {
-        return Ok(walked.next);
+        return Ok((walked.next, last_at));
     }
     let offset = segment.start.plus(walked.ended);
     let what = walked.bad.unwrap_or_else(|| "frames are missing".to_owned());

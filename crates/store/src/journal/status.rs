@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Mutex, time::Duration};
 use model::Timestamp;
 
 use super::LogOffset;
-use crate::{hold::hold, limits::SYNC_SAMPLES};
+use crate::{hold::hold, limits::SYNC_SAMPLES, storage::Mark};
 
 /// Whether what comes in is made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,23 @@ pub struct JournalStatus {
     pub queue_groups: usize,
     /// Bytes that wait for the writer.
     pub queue_len: usize,
+}
+
+/// The mark that says since when nothing is recorded: the instant, and a check over it.
+pub(super) fn mark_of(since: Option<Timestamp>) -> Mark {
+    let mut mark = Mark::default();
+    if let (Some(since), [first, second]) = (since, mark.as_chunks_mut::<8>().0) {
+        *first = since.unix_nanos().to_be_bytes();
+        *second = u64::from(crc32c::crc32c(&*first)).to_be_bytes();
+    }
+    mark
+}
+
+/// What a mark says; one that was never put down, or only half, says nothing.
+pub(super) fn unrecorded_since(mark: &Mark) -> Option<Timestamp> {
+    let (first, _) = mark.split_first_chunk::<8>()?;
+    let since = Some(Timestamp::from_unix_nanos(i64::from_be_bytes(*first)));
+    since.filter(|_| mark_of(since) == *mark)
 }
 
 /// Counters and the latest syncs.
@@ -121,6 +138,20 @@ fn percentile(sorted: &[u64], percent: usize) -> u64 {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[test]
+fn a_mark_says_since_when_and_half_a_mark_says_nothing() {
+    assert_eq!(mark_of(None), Mark::default());
+    assert_eq!(unrecorded_since(&Mark::default()), None);
+    for nanos in [1, -5, i64::MAX, 1_700_000_000_000_000_000] {
+        let since = Some(Timestamp::from_unix_nanos(nanos));
+        let mark = mark_of(since);
+        assert_eq!(unrecorded_since(&mark), since);
+        let mut half = mark;
+        half[8..].fill(0);
+        assert_eq!(unrecorded_since(&half), None, "{nanos}");
+    }
 }
 
 #[test]

@@ -72,7 +72,8 @@ pub(super) fn numbers(records: &[Record]) -> Vec<u64> {
 fn what_was_appended_is_read_back_in_order_with_numbers_of_its_own() {
     let disk = FaultyDisk::new();
     let (journal, recovery) = open(&disk);
-    assert_eq!(recovery, Recovery { segments: 0, end: LogOffset::default(), torn: None });
+    let (end, torn, last_at, unrecorded_since) = (LogOffset::default(), None, None, None);
+    assert_eq!(recovery, Recovery { segments: 0, end, torn, last_at, unrecorded_since });
     for number in 0..200 {
         let durable = journal.append(vec![entry(number, number % 2, 300)]).wait().unwrap();
         let want = Position { partition: partition(number % 2), seq: number / 2 + 1 };
@@ -223,6 +224,52 @@ async fn whoever_asks_for_room_waits_until_the_queue_is_half_empty() {
     for ticket in [first, second, third] {
         ticket.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_room_waits_for_the_reader_that_decides() {
+    let (journal, _) = open(&FaultyDisk::new());
+    let len = 4_000;
+    let mut number = 0;
+    let mut fill = |journal: &Journal, until: u64| {
+        while journal.end().bytes() < until {
+            journal.append(vec![entry(number, 0, len)]).wait().unwrap();
+            number += 1;
+        }
+        journal.end().bytes()
+    };
+    // Nobody sets a pace: there is room however long the log is.
+    let end = tokio::task::block_in_place(|| fill(&journal, limits::BEHIND_LEN_MAX + 1));
+    journal.room().await;
+    let pacer = journal.pace(LogOffset::from_bytes(end - limits::BEHIND_LEN_MAX));
+    journal.room().await;
+    pacer.came_to(LogOffset::from_bytes(end - limits::BEHIND_LEN_MAX - 1));
+    let waits = |journal: &Journal| {
+        let room = std::pin::pin!(journal.room());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        room.poll(&mut context).is_pending()
+    };
+    let asks = |journal: &Journal| {
+        let asking = journal.clone();
+        tokio::spawn(async move { asking.room().await })
+    };
+    assert!(waits(&journal), "one byte beyond");
+    let room = asks(&journal);
+    // Decisions never wait.
+    drop(journal.append(vec![entry(9_999, 0, 8)]).await.unwrap());
+    assert!(waits(&journal) && !room.is_finished());
+    pacer.came_to(journal.end());
+    room.await.unwrap();
+    // A reader that is gone holds nobody up, nor does a journal that is closed.
+    pacer.came_to(LogOffset::default());
+    let room = asks(&journal);
+    drop(pacer);
+    room.await.unwrap();
+    let _pacer = journal.pace(LogOffset::default());
+    let room = asks(&journal);
+    tokio::task::yield_now().await;
+    tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
+    room.await.unwrap();
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::{
     recover::Tail,
     segment::{COMMIT_LEN_MAX, encode_commit, encode_head, len},
 };
-use crate::{Segment, Storage, storage::write_full};
+use crate::{Segment, Storage, hold::hold, storage::write_full};
 
 /// More than this is given back after a large commit.
 const BUFFER_KEPT_LEN_MAX: usize = 8 << 20;
@@ -72,6 +72,7 @@ struct LastWords(Arc<Shared>);
 impl Drop for LastWords {
     fn drop(&mut self) {
         self.0.queue.abandon();
+        self.0.pace.wake();
         self.0.ring.settle(Outcome::Lost);
         self.0.ring.close();
     }
@@ -111,6 +112,7 @@ impl Writer {
         let whole = staged.whole.clone().map_err(io::Error::other);
         let whole = whole.map_err(|error| Failure::Fault(Arc::new(error)));
         match room.and(whole).and_then(|()| self.write_and_sync()) {
+            // RC-028
             Ok(()) => {
                 let took = self.shared.clock.elapsed().saturating_sub(begun);
                 self.tail.used = self.tail.used.saturating_add(len(self.buffer.len()));
@@ -141,6 +143,7 @@ impl Writer {
                 self.set_condition(Some(WhyNot::Poisoned));
                 AppendError::Fault(Arc::clone(error))
             }
+            // RC-032
             Failure::Poisoned => AppendError::Poisoned,
         };
         self.shared.ring.settle(Outcome::Lost);
@@ -307,6 +310,14 @@ impl Writer {
             None => Condition::Recording,
             Some(why) => Condition::NotRecording { since, why },
         });
+        // RC-027
+        if why.is_some() {
+            // The first instant of a trouble that nobody has told yet is the one that counts.
+            let mut known = hold(&self.shared.unrecorded_since);
+            if known.is_none() {
+                self.shared.mark(&mut known, Some(since));
+            }
+        }
     }
 }
 

@@ -50,6 +50,27 @@ impl Records {
         })
     }
 
+    /// Every line about a bed, in the order in which we learned it.
+    pub fn bed_history(&self, org: OrgId, bed: BedId) -> Result<Vec<HistoryRow>, RecordsError> {
+        self.read(|reader| {
+            let mut statement = reader.prepare_cached(
+                "SELECT patient, valid_from, known_at FROM encounter \
+                 WHERE org = ? AND bed = ? ORDER BY log_offset, row_index",
+            )?;
+            let mut rows =
+                statement.query(params![org.uuid().to_be_bytes(), bed.uuid().to_be_bytes()])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(HistoryRow {
+                    patient: maybe_id(row.get(0)?)?,
+                    from: Timestamp::from_unix_nanos(row.get(1)?),
+                    known_at: Timestamp::from_unix_nanos(row.get(2)?),
+                });
+            }
+            Ok(found)
+        })
+    }
+
     /// Every patient whom a device measured, in the order in which we learned it.
     pub fn patients_of_device(
         &self,

@@ -1,16 +1,27 @@
 //! One accepted fact as a row of its table.
 
 use model::{
-    AlarmClass, Assignment, Association, Bed, CareUnit, Certificate, Charting, Consciousness, Date,
-    Device, Encounter, Id, Lifecycle, LimitSet, LimitSide, Org, OrgId, Oxygen, OxygenDevice,
-    Patient, PatientId, Post, Priority, Role, Room, Sex, Site, SpO2Scale, Staff, Subject,
-    Timestamp, User, Vital,
+    AgeBand, AlarmClass, Assignment, Association, Bed, CareUnit, CareUnitId, Certificate, Charting,
+    Consciousness, Date, Device, Encounter, Feeling, HandOver, HandOverId, Id, Lifecycle, LimitSet,
+    LimitSide, Org, OrgId, Oxygen, OxygenDevice, Patient, PatientId, Post, PostNote, Priority,
+    Role, Room, Sex, Site, Staff, Subject, Timestamp, User, Vital,
 };
-use record::{Actor, AuditEntry, DeadLetter};
+use record::{Actor, AuditEntry, DeadLetter, Pulse, Replayed};
 use rusqlite::{Transaction, params_from_iter, types::Value};
 
-use super::{AlarmRow, LifeRow, RecordsError, number};
+use super::{
+    AlarmRow, DeviceLifeRow, LifeRow, RecordsError, ScoreRow, number, statement::statement,
+};
 use crate::LogOffset;
+
+/// What happened to a hand-over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum HandOverStep {
+    Offered,
+    Accepted,
+    Ended,
+}
 
 /// A fact with its place in the log; the place and the index make it one of a kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +56,20 @@ pub enum Noun {
     Encounter(Encounter),
     Assignment(Assignment),
     Limits { patient: PatientId, limits: LimitSet, by: Actor },
+    LimitsCleared { patient: PatientId, vital: Vital, by: Actor },
+    UnitLimits { care_unit: CareUnitId, band: Option<AgeBand>, limits: LimitSet, by: Actor },
+    UnitLimitsCleared { care_unit: CareUnitId, band: Option<AgeBand>, vital: Vital, by: Actor },
+    HandOver { hand_over: HandOver, what: HandOverStep, by: Actor },
+    HandOverNote { hand_over: HandOverId, note: PostNote },
+    Pulse(Pulse),
     Charting { charting: Charting, by: Actor },
     Alarm(AlarmRow),
     AlarmLife(LifeRow),
     Audit(AuditEntry),
     DeadLetter(DeadLetter),
+    DeviceLife(DeviceLifeRow),
+    Replayed(Replayed),
+    Score(ScoreRow),
 }
 
 pub(super) fn blob<K>(id: Id<K>) -> Value
@@ -67,11 +87,11 @@ pub(super) fn time(at: Timestamp) -> Value {
     Value::Integer(at.unix_nanos())
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn int(value: impl Into<i64>) -> Value {
+pub(super) fn int(value: impl Into<i64>) -> Value {
     Value::Integer(value.into())
 }
 
@@ -82,10 +102,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<(), Rec
         Noun::Audit(entry) => (AUDIT, audit_values(row, entry)),
         Noun::DeadLetter(letter) => (DEAD_LETTER, letter_values(row, letter)),
         other => {
-            let (sql, own) = place(other)
-                .or_else(|| person(other))
-                .or_else(|| history(other))
-                .unwrap_or_default();
+            let (sql, own) = statement(other).unwrap_or_default();
             let mut values = vec![
                 blob(row.org),
                 int(number(row.offset.bytes())),
@@ -165,184 +182,7 @@ fn letter_values(row: &Row, it: &DeadLetter) -> Vec<Value> {
     ]
 }
 
-type Statement = (&'static str, Vec<Value>);
-
-fn place(noun: &Noun) -> Option<Statement> {
-    Some(match noun {
-        Noun::Org(it) => (
-            "INSERT OR IGNORE INTO organization VALUES (?,?,?,?,?,?)",
-            vec![blob(it.id), text(&it.name)],
-        ),
-        Noun::Site(it) => {
-            ("INSERT OR IGNORE INTO site VALUES (?,?,?,?,?,?)", vec![blob(it.id), text(&it.name)])
-        }
-        Noun::CareUnit(it) => (
-            "INSERT OR IGNORE INTO care_unit VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.site), text(&it.name)],
-        ),
-        Noun::Room(it) => (
-            "INSERT OR IGNORE INTO room VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.care_unit), text(&it.name)],
-        ),
-        Noun::Bed(it) => (
-            "INSERT OR IGNORE INTO bed VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.room), text(&it.name)],
-        ),
-        Noun::Patient(_)
-        | Noun::Staff(_)
-        | Noun::User(_)
-        | Noun::Device(_)
-        | Noun::Certificate(_)
-        | Noun::Association(_)
-        | Noun::Encounter(_)
-        | Noun::Assignment(_)
-        | Noun::Limits { .. }
-        | Noun::Charting { .. }
-        | Noun::Alarm(_)
-        | Noun::AlarmLife(_)
-        | Noun::Audit(_)
-        | Noun::DeadLetter(_) => return None,
-    })
-}
-
-fn person(noun: &Noun) -> Option<Statement> {
-    Some(match noun {
-        Noun::Patient(it) => (
-            "INSERT OR IGNORE INTO patient VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            vec![
-                blob(it.id),
-                text(&it.record_number.0),
-                text(&it.given_name.0),
-                text(&it.family_name.0),
-                it.birth_date.as_ref().map_or(Value::Null, |born| Value::Text(day(born.0))),
-                int(sex(it.sex)),
-                text(&it.here_for.0),
-                int(match it.spo2_scale {
-                    SpO2Scale::One => 1,
-                    SpO2Scale::Two => 2,
-                }),
-            ],
-        ),
-        Noun::Staff(it) => (
-            "INSERT OR IGNORE INTO staff VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.site), text(&it.name.0)],
-        ),
-        Noun::User(it) => (
-            "INSERT OR IGNORE INTO user_account VALUES (?,?,?,?,?,?,?,?,?,?)",
-            vec![
-                blob(it.id),
-                text(&it.login),
-                int(role(it.role)),
-                maybe(it.staff),
-                it.password_hash.as_ref().map_or(Value::Null, |hash| text(&hash.0)),
-                int(it.disabled),
-            ],
-        ),
-        Noun::Device(it) => (
-            "INSERT OR IGNORE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            vec![
-                blob(it.id),
-                blob(it.site),
-                maybe(it.care_unit),
-                text(&it.profile),
-                text(&it.serial),
-                text(&it.label),
-                int(lifecycle(it.lifecycle)),
-            ],
-        ),
-        Noun::Certificate(it) => (
-            "INSERT OR IGNORE INTO certificate VALUES (?,?,?,?,?,?,?,?,?,?)",
-            vec![
-                blob(it.id),
-                blob(it.device),
-                Value::Blob(it.serial.clone()),
-                time(it.not_before),
-                time(it.not_after),
-                it.revoked_at.map_or(Value::Null, time),
-            ],
-        ),
-        Noun::Org(_)
-        | Noun::Site(_)
-        | Noun::CareUnit(_)
-        | Noun::Room(_)
-        | Noun::Bed(_)
-        | Noun::Association(_)
-        | Noun::Encounter(_)
-        | Noun::Assignment(_)
-        | Noun::Limits { .. }
-        | Noun::Charting { .. }
-        | Noun::Alarm(_)
-        | Noun::AlarmLife(_)
-        | Noun::Audit(_)
-        | Noun::DeadLetter(_) => return None,
-    })
-}
-
-fn history(noun: &Noun) -> Option<Statement> {
-    Some(match noun {
-        Noun::Association(it) => {
-            let (kind, subject) = subject(it.value);
-            (
-                "INSERT OR IGNORE INTO association VALUES (?,?,?,?,?,?,?,?)",
-                vec![blob(it.key), int(kind), subject, time(it.from)],
-            )
-        }
-        Noun::Encounter(it) => (
-            "INSERT OR IGNORE INTO encounter VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.key), maybe(it.value), time(it.from)],
-        ),
-        Noun::Assignment(it) => {
-            let (kind, post) = post(it.key);
-            (
-                "INSERT OR IGNORE INTO assignment VALUES (?,?,?,?,?,?,?,?)",
-                vec![post, int(kind), maybe(it.value), time(it.from)],
-            )
-        }
-        Noun::Limits { patient, limits, by } => {
-            let mut values = vec![blob(*patient), int(vital(limits.vital))];
-            values.extend(side(limits.low));
-            values.extend(side(limits.high));
-            values.push(actor(*by).1);
-            ("INSERT OR IGNORE INTO patient_limit VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
-        }
-        Noun::Charting { charting: it, by } => {
-            let (oxygen, flow, device) = oxygen(it.oxygen);
-            (
-                "INSERT OR IGNORE INTO charting VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                vec![
-                    blob(it.patient),
-                    time(it.observed_at),
-                    it.consciousness.map_or(Value::Null, |it| int(consciousness(it))),
-                    oxygen,
-                    flow,
-                    device,
-                    it.breaths_per_min.map_or(Value::Null, int),
-                    text(&it.note.0),
-                    actor(*by).1,
-                ],
-            )
-        }
-        Noun::AlarmLife(it) => (
-            "INSERT OR IGNORE INTO alarm_life VALUES (?,?,?,?,?,?,?,?,?)",
-            vec![blob(it.alarm), time(it.at), text(&it.what), text(&it.detail), maybe(it.by)],
-        ),
-        Noun::Org(_)
-        | Noun::Site(_)
-        | Noun::CareUnit(_)
-        | Noun::Room(_)
-        | Noun::Bed(_)
-        | Noun::Patient(_)
-        | Noun::Staff(_)
-        | Noun::User(_)
-        | Noun::Device(_)
-        | Noun::Certificate(_)
-        | Noun::Alarm(_)
-        | Noun::Audit(_)
-        | Noun::DeadLetter(_) => return None,
-    })
-}
-
-fn side(side: Option<LimitSide>) -> [Value; 4] {
+pub(super) fn side(side: Option<LimitSide>) -> [Value; 4] {
     side.map_or([Value::Null, Value::Null, Value::Null, Value::Null], |side| {
         [
             Value::Integer(side.limit_thousandths),
@@ -353,11 +193,11 @@ fn side(side: Option<LimitSide>) -> [Value; 4] {
     })
 }
 
-fn day(date: Date) -> String {
+pub(super) fn day(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
 }
 
-fn subject(subject: Subject) -> (i64, Value) {
+pub(super) fn subject(subject: Subject) -> (i64, Value) {
     match subject {
         Subject::Nobody => (0, Value::Null),
         Subject::Patient(patient) => (1, blob(patient)),
@@ -365,14 +205,14 @@ fn subject(subject: Subject) -> (i64, Value) {
     }
 }
 
-fn post(post: Post) -> (i64, Value) {
+pub(super) fn post(post: Post) -> (i64, Value) {
     match post {
         Post::Bed(bed) => (0, blob(bed)),
         Post::Charge(unit) => (1, blob(unit)),
     }
 }
 
-fn oxygen(oxygen: Option<Oxygen>) -> (Value, Value, Value) {
+pub(super) fn oxygen(oxygen: Option<Oxygen>) -> (Value, Value, Value) {
     match oxygen {
         None => (Value::Null, Value::Null, Value::Null),
         Some(Oxygen::Air) => (int(0), Value::Null, Value::Null),
@@ -403,7 +243,10 @@ codes! {
     priority Priority { 1 Low, 2 Medium, 3 High }
     class AlarmClass { 1 Physiological, 2 Technical }
     sex Sex { 0 Unknown, 1 Female, 2 Male, 3 Other }
-    role Role { 1 Nurse, 2 ChargeNurse, 3 Physician, 4 It }
+    role Role { 1 Nurse, 2 ChargeNurse, 3 Physician, 4 It, 5 Patient }
+    feeling Feeling { 1 Better, 2 Same, 3 BitWorse, 4 MuchWorse }
+    age_band AgeBand { 1 Infant, 2 YoungChild, 3 Child, 4 Adolescent, 5 Adult, 6 Older }
+    hand_over_step HandOverStep { 1 Offered, 2 Accepted, 3 Ended }
     lifecycle Lifecycle { 1 Ordered, 2 Provisioned, 3 InService, 4 Quarantined, 5 Retired }
     consciousness Consciousness { 1 Alert, 2 NewConfusion, 3 Voice, 4 Pain, 5 Unresponsive }
     oxygen_device OxygenDevice {

@@ -8,7 +8,12 @@ use rusqlite::Connection;
 use super::RecordsError;
 
 /// Each migration makes the version of its place, counted from 1. None is ever edited.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_spine.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_spine.sql"),
+    include_str!("schema/0002_house.sql"),
+    include_str!("schema/0003_device_life.sql"),
+    include_str!("schema/0004_scores.sql"),
+];
 
 /// Brings the tables to the newest version.
 pub(super) fn migrate(writer: &mut Connection) -> Result<(), RecordsError> {

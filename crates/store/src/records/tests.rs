@@ -157,8 +157,217 @@ fn what_was_applied_survives_closing_and_a_newer_database_is_refused() {
     let newer = Connection::open(&path).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     let refused = Records::open(&path).unwrap_err().to_string();
+    let head = "the records are of version 99, and this program knows up to ";
+    assert!(refused.starts_with(head) && refused.ends_with("; use a newer program"), "{refused}");
+}
+
+#[test]
+fn the_scores_of_a_span_come_with_the_one_that_held_at_its_beginning() {
+    let (_dir, records) = records();
+    let at = |second: i64| Timestamp::from_unix_millis(1_700_000_000_000 + second * 1_000);
+    let (patient, other) = (named(100), named(101));
+    let score = |second, total: Option<u8>| ScoreRow {
+        patient,
+        at: at(second),
+        total,
+        single_red: total == Some(3),
+        missing: if total.is_none() { vec!["oxygen".into(), "pulse".into()] } else { vec![] },
+    };
+    let all = [(10, None), (20, Some(3)), (30, Some(7)), (40, Some(5))];
+    let all = all.map(|(second, total)| score(second, total));
+    let rows: Vec<_> =
+        (1..).zip(&all).map(|(place, it)| row(place, 0, Noun::Score(it.clone()))).collect();
+    records.apply(&rows).unwrap();
+    // Read again from the journal, they are not doubled.
+    records.apply(&rows).unwrap();
+    let theirs = ScoreRow { patient: other, ..score(25, Some(9)) };
+    records.apply(&[row(9, 0, Noun::Score(theirs.clone()))]).unwrap();
+    let ask = |patient, from, to, limit| {
+        records.scores(named(1), patient, (at(from), at(to)), limit).unwrap()
+    };
+    assert_eq!(ask(patient, 0, 100, 9), all);
+    assert_eq!(ask(patient, 25, 40, 9), all[1..3], "from the one that held, before the end");
+    assert_eq!(ask(patient, 20, 41, 9), all[1..4]);
+    assert_eq!(ask(patient, 0, 100, 2), all[2..4], "the newest, if there are too many");
+    assert_eq!(ask(patient, 50, 60, 9), all[3..4]);
+    assert_eq!(ask(patient, 0, 10, 9), []);
+    assert_eq!(ask(other, 0, 100, 9), [theirs]);
+    assert_eq!(records.scores(named(2), patient, (at(0), at(100)), 9).unwrap(), []);
+}
+
+#[test]
+fn rows_that_find_no_room_are_refused_together_and_come_later() {
+    let (_dir, records) = records();
+    let sites = |names: std::ops::Range<u64>| -> Vec<Row> {
+        let site =
+            |name: u64| Site { id: named(name.into()), org: named(1), name: "x".repeat(500) };
+        names.map(|name| row(name, 0, Noun::Site(site(name)))).collect()
+    };
+    records.apply(&sites(10..20)).unwrap();
+    records.set_room(Some(2)).unwrap();
+    let more = sites(20..400);
+    assert!(records.apply(&more).is_err());
+    assert_eq!(records.applied().unwrap(), LogOffset::from_bytes(19));
+    records.set_room(None).unwrap();
+    records.apply(&more).unwrap();
+    assert_eq!(records.applied().unwrap(), LogOffset::from_bytes(399));
+}
+
+#[test]
+fn the_life_of_a_device_is_told_from_its_newest_day() {
+    let (_dir, records) = records();
+    let happened = |offset, what: &str, by| {
+        let (what, detail) = (what.to_owned(), "a reason".to_owned());
+        let life = DeviceLifeRow { device: named(60), at: at(5), what, detail, by };
+        row(offset, 5, Noun::DeviceLife(life))
+    };
+    let rows = [
+        happened(10, "added", Actor::System),
+        happened(20, "in_service", Actor::User(named(9))),
+        happened(30, "quarantined", Actor::Device(named(60))),
+    ];
+    records.apply(&rows).unwrap();
+    records.apply(&rows).unwrap();
+    let life = records.device_life(named(1), named(60), 10).unwrap();
+    let told: Vec<_> = life.iter().map(|it| (it.what.as_str(), it.by)).collect();
     assert_eq!(
-        refused,
-        "the records are of version 99, and this program knows up to 1; use a newer program"
+        told,
+        [
+            ("quarantined", Actor::Device(named(60))),
+            ("in_service", Actor::User(named(9))),
+            ("added", Actor::System),
+        ]
     );
+    assert_eq!(records.device_life(named(1), named(60), 2).unwrap().len(), 2);
+    assert!(records.device_life(named(2), named(60), 9).unwrap().is_empty(), "another's device");
+}
+
+#[test]
+fn a_replay_is_found_by_its_letter() {
+    let (_dir, records) = records();
+    let replayed = |mended| record::Replayed {
+        letter: named(70),
+        by: named(9),
+        mended,
+        outcome: "stored".to_owned(),
+        words: "taken in".to_owned(),
+    };
+    let rows =
+        [row(10, 3, Noun::Replayed(replayed(false))), row(20, 4, Noun::Replayed(replayed(true)))];
+    records.apply(&rows).unwrap();
+    let found = records.replays(named(1), named(70)).unwrap();
+    let told: Vec<_> = found.iter().map(|it| (it.at, it.replayed.mended)).collect();
+    assert_eq!(told, [(at(4), true), (at(3), false)]);
+    assert!(records.replays(named(1), named(71)).unwrap().is_empty());
+}
+
+#[test]
+fn the_records_are_for_their_owner_only_old_files_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("records.sqlite");
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for before in [None, Some(0o644)] {
+        if let Some(before) = before {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(before)).unwrap();
+        }
+        let _records = Records::open(&path).unwrap();
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            let file = file.unwrap().path();
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+    }
+}
+
+fn look(offset: u64, user: u128, patient: Option<u128>, second: i64, allowed: bool) -> Row {
+    let entry = AuditEntry {
+        actor: Actor::User(named(user)),
+        action: if patient.is_some() { "patient.read" } else { "audit.read" }.to_owned(),
+        patient: patient.map(named),
+        resource: "GET /api/v1/x".to_owned(),
+        allowed,
+        rule: "role".to_owned(),
+        remote: "here".to_owned(),
+    };
+    row(offset, second, Noun::Audit(entry))
+}
+
+#[test]
+fn the_trail_answers_by_person_patient_deed_outcome_and_time() {
+    let (_dir, records) = records();
+    let rows = [
+        look(10, 1, Some(100), 10, true),
+        look(20, 2, Some(100), 20, false),
+        look(30, 1, Some(200), 30, true),
+        look(40, 1, None, 40, true),
+    ];
+    records.apply(&rows).unwrap();
+    let check = |filter: AuditFilter, want: &[u64]| {
+        let found = records.audit(named(1), &filter, 9).unwrap();
+        let offsets: Vec<_> = found.iter().map(|row| row.offset.bytes()).collect();
+        assert_eq!(offsets, want, "{filter:?}");
+    };
+    let all = AuditFilter::default;
+    check(all(), &[40, 30, 20, 10]);
+    check(AuditFilter { patient: Some(named(100)), ..all() }, &[20, 10]);
+    check(AuditFilter { user: Some(named(1)), ..all() }, &[40, 30, 10]);
+    check(AuditFilter { action: Some("audit.read".to_owned()), ..all() }, &[40]);
+    check(AuditFilter { allowed: Some(false), ..all() }, &[20]);
+    // From an instant on, and before another.
+    check(AuditFilter { from: Some(at(20)), to: Some(at(40)), ..all() }, &[30, 20]);
+    check(AuditFilter { before: Some(LogOffset::from_bytes(30)), ..all() }, &[20, 10]);
+}
+
+#[test]
+fn looks_of_one_minute_are_one_and_a_refused_one_is_none() {
+    let (_dir, records) = records();
+    let rows = [
+        look(10, 1, Some(100), 60, true),
+        look(20, 1, Some(100), 119, true),
+        look(30, 1, Some(100), 120, true),
+        look(40, 2, Some(100), 90, true),
+        look(50, 3, Some(100), 90, false),
+        look(60, 3, Some(200), 90, true),
+    ];
+    records.apply(&rows).unwrap();
+    let looks = records.looks_at(named(1), named(100), 9).unwrap();
+    let found: Vec<_> =
+        looks.iter().map(|it| (it.user, it.count, it.first_at, it.last_at)).collect();
+    assert_eq!(found, [(named(1), 2, at(60), at(120)), (named(2), 1, at(90), at(90))]);
+    assert_eq!(records.looks_at(named(9), named(100), 9).unwrap(), []);
+}
+
+#[test]
+fn a_bed_tells_every_line_in_the_order_in_which_it_was_learned() {
+    let (_dir, records) = records();
+    let rows = [occupied(10, Some(100), 5, 5), occupied(20, Some(200), 1, 8)];
+    records.apply(&rows).unwrap();
+    let lines = records.bed_history(named(1), named(7)).unwrap();
+    let found: Vec<_> = lines.iter().map(|it| (it.patient, it.from, it.known_at)).collect();
+    assert_eq!(found, [(Some(named(100)), at(5), at(5)), (Some(named(200)), at(1), at(8))]);
+    assert_eq!(records.bed_history(named(1), named(8)).unwrap(), []);
+}
+
+#[test]
+fn pulses_come_back_in_order_from_an_instant_on() {
+    let (_dir, records) = records();
+    let pulse = |second| record::Pulse {
+        messages_per_ks: 1_000,
+        readings_per_ks: 2_000,
+        durable_p99_us: 3,
+        decided_p99_us: 4,
+        journal_bytes: 5,
+        connections: 6,
+        started_at: at(second),
+    };
+    let rows = [1, 61, 121]
+        .map(|second: i64| row(u64::try_from(second).unwrap(), second, Noun::Pulse(pulse(second))));
+    records.apply(&rows).unwrap();
+    let ask = |from, to, limit| {
+        let found = records.pulses(named(1), at(from), at(to), limit).unwrap();
+        found.iter().map(|it| (it.at, it.pulse)).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(1, 121, 9), [(at(1), pulse(1)), (at(61), pulse(61))]);
+    assert_eq!(ask(2, 122, 1), [(at(61), pulse(61))]);
 }

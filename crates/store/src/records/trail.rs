@@ -22,12 +22,20 @@ pub struct AuditRow {
 }
 
 /// Which audit records are asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Only about this patient.
     pub patient: Option<PatientId>,
     /// Only by this user.
     pub user: Option<UserId>,
+    /// Only this word of the policy, such as `patient.read`.
+    pub action: Option<String>,
+    /// Only what was allowed, or only what was refused.
+    pub allowed: Option<bool>,
+    /// Only from this instant on.
+    pub from: Option<Timestamp>,
+    /// Only before this instant.
+    pub to: Option<Timestamp>,
     /// Only those before this place; the next page begins at the oldest of the page before.
     pub before: Option<LogOffset>,
 }
@@ -52,6 +60,22 @@ impl Records {
             sql.push_str(" AND actor = ?");
             values.push(blob(user));
         }
+        if let Some(action) = &filter.action {
+            sql.push_str(" AND action = ?");
+            values.push(Value::Text(action.clone()));
+        }
+        if let Some(allowed) = filter.allowed {
+            sql.push_str(" AND allowed = ?");
+            values.push(Value::Integer(i64::from(allowed)));
+        }
+        if let Some(from) = filter.from {
+            sql.push_str(" AND at >= ?");
+            values.push(Value::Integer(from.unix_nanos()));
+        }
+        if let Some(to) = filter.to {
+            sql.push_str(" AND at < ?");
+            values.push(Value::Integer(to.unix_nanos()));
+        }
         if let Some(before) = filter.before {
             sql.push_str(" AND log_offset < ?");
             values.push(Value::Integer(number(before.bytes())));
@@ -70,16 +94,60 @@ impl Records {
     }
 }
 
+/// Who it was, from the two columns that say it.
+pub(super) fn actor_of(kind: i64, actor: Option<Vec<u8>>) -> Result<Actor, RecordsError> {
+    match (kind, actor) {
+        (0, None) => Ok(Actor::System),
+        (1, Some(user)) => Ok(Actor::User(id(&user)?)),
+        (2, Some(device)) => Ok(Actor::Device(id(&device)?)),
+        (kind, _) => Err(RecordsError::Unreadable { what: format!("actor of kind {kind}") }),
+    }
+}
+
+/// Who looked at a patient, all their looks in one; those of one minute are one look, as a
+/// page asks for several things at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct LookRow {
+    pub user: UserId,
+    pub count: u64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
+impl Records {
+    /// Everybody who was let at a patient's data, the latest look first, at most `limit`.
+    pub fn looks_at(
+        &self,
+        org: OrgId,
+        patient: PatientId,
+        limit: usize,
+    ) -> Result<Vec<LookRow>, RecordsError> {
+        self.read(|reader| {
+            let mut statement = reader.prepare_cached(
+                "SELECT actor, count(DISTINCT at / 60000000000), min(at), max(at) FROM audit \
+                 WHERE org = ? AND patient = ? AND actor_kind = 1 AND allowed = 1 \
+                 GROUP BY actor ORDER BY max(at) DESC LIMIT ?",
+            )?;
+            let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
+            let key = [blob(org), blob(patient), limit];
+            let mut rows = statement.query(params_from_iter(key))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(LookRow {
+                    user: id(&row.get::<_, Vec<u8>>(0)?)?,
+                    count: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+                    first_at: Timestamp::from_unix_nanos(row.get(2)?),
+                    last_at: Timestamp::from_unix_nanos(row.get(3)?),
+                });
+            }
+            Ok(found)
+        })
+    }
+}
+
 fn read(row: &rusqlite::Row<'_>) -> Result<AuditRow, RecordsError> {
-    let actor: Option<Vec<u8>> = row.get(3)?;
-    let actor = match (row.get::<_, i64>(2)?, actor) {
-        (0, None) => Actor::System,
-        (1, Some(user)) => Actor::User(id(&user)?),
-        (2, Some(device)) => Actor::Device(id(&device)?),
-        (kind, _) => {
-            return Err(RecordsError::Unreadable { what: format!("actor of kind {kind}") });
-        }
-    };
+    let actor = actor_of(row.get(2)?, row.get(3)?)?;
     let entry = AuditEntry {
         actor,
         action: row.get(4)?,

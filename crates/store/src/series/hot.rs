@@ -23,15 +23,45 @@ pub enum Pushed {
     Refused,
 }
 
+/// Bounds that tests and small machines set otherwise; the default is [`limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described in `limits` under the same name")]
+pub struct SeriesLimits {
+    pub points_soon: usize,
+    pub points_max: usize,
+    pub samples_soon: usize,
+    pub samples_max: usize,
+    pub query_points_max: usize,
+    pub query_samples_max: usize,
+}
+
+impl Default for SeriesLimits {
+    fn default() -> Self {
+        Self {
+            points_soon: limits::HOT_POINTS_SOON,
+            points_max: limits::HOT_POINTS_MAX,
+            samples_soon: limits::HOT_SAMPLES_SOON,
+            samples_max: limits::HOT_SAMPLES_MAX,
+            query_points_max: limits::QUERY_POINTS_MAX,
+            query_samples_max: limits::QUERY_SAMPLES_MAX,
+        }
+    }
+}
+
 /// All series that were ever seen, and what of them is not sealed.
 #[derive(Debug, Default)]
 pub(super) struct Hot {
+    pub(super) limits: SeriesLimits,
     /// Order never leaks: it is only asked by key.
     by_key: HashMap<SeriesKey, SeriesId>,
     by_source: BTreeMap<(OrgId, DeviceId, Channel), Vec<SeriesId>>,
     series: Vec<HotSeries>,
+    /// In memory, with those that a sealing has and did not finish with.
     points: usize,
     samples: usize,
+    /// Of these, what the sealing has.
+    leaving_points: usize,
+    leaving_samples: usize,
 }
 
 #[derive(Debug)]
@@ -84,24 +114,27 @@ impl Hot {
     }
 
     pub(super) fn push(&mut self, id: SeriesId, point: Point) -> Pushed {
-        if self.points >= limits::HOT_POINTS_MAX {
+        if self.points >= self.limits.points_max {
             return Pushed::Refused;
         }
         let Some(series) = self.get(id) else { return Pushed::Refused };
         series.points.push(point);
         self.points = self.points.saturating_add(1);
-        if self.points < limits::HOT_POINTS_SOON { Pushed::Kept } else { Pushed::SealSoon }
+        // What is on its way to the disk needs no second sealing.
+        let staying = self.points.saturating_sub(self.leaving_points);
+        if staying < self.limits.points_soon { Pushed::Kept } else { Pushed::SealSoon }
     }
 
     pub(super) fn push_wave(&mut self, id: SeriesId, span: WaveSpan) -> Pushed {
         let samples = self.samples.saturating_add(span.samples.len());
-        if samples > limits::HOT_SAMPLES_MAX {
+        if samples > self.limits.samples_max {
             return Pushed::Refused;
         }
         let Some(series) = self.get(id) else { return Pushed::Refused };
         series.spans.push(span);
         self.samples = samples;
-        if samples < limits::HOT_SAMPLES_SOON { Pushed::Kept } else { Pushed::SealSoon }
+        let staying = samples.saturating_sub(self.leaving_samples);
+        if staying < self.limits.samples_soon { Pushed::Kept } else { Pushed::SealSoon }
     }
 
     pub(super) const fn unsealed(&self) -> (usize, usize) {
@@ -128,6 +161,7 @@ impl Hot {
 
     /// Hands everything to a sealing.
     pub(super) fn leave(&mut self) -> Vec<Leaving> {
+        (self.leaving_points, self.leaving_samples) = (self.points, self.samples);
         let mut leaving = Vec::new();
         for (number, series) in (0..).zip(&mut self.series) {
             if series.points.is_empty() && series.spans.is_empty() {
@@ -145,6 +179,7 @@ impl Hot {
 
     /// The sealing of these has been read back: memory lets go of them.
     pub(super) fn gone(&mut self, leaving: &[Leaving]) {
+        (self.leaving_points, self.leaving_samples) = (0, 0);
         for Leaving { id, batch, .. } in leaving {
             if let Some(series) = self.get(*id) {
                 series.leaving = None;
@@ -158,6 +193,7 @@ impl Hot {
 
     /// The sealing of these failed: they stay, before what came meanwhile.
     pub(super) fn stay(&mut self, leaving: &[Leaving]) {
+        (self.leaving_points, self.leaving_samples) = (0, 0);
         for Leaving { id, batch, .. } in leaving {
             let Some(series) = self.get(*id) else { continue };
             series.leaving = None;

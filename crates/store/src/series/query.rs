@@ -9,7 +9,6 @@ use rusqlite::{Connection, params};
 use super::{Point, Series, SeriesId, SeriesKey, Stretch, WaveSpan, hot::HotSeries, seal::Item};
 use crate::{
     hold::hold,
-    limits::{QUERY_POINTS_MAX, QUERY_SAMPLES_MAX},
     sqlite::{DatabaseError, Sql},
 };
 
@@ -32,7 +31,8 @@ impl Series {
             let points = leaving.chain(&series.points);
             points.filter(|point| overlaps(*point, question)).copied().collect()
         };
-        self.ask(question, hot, QUERY_POINTS_MAX, "points")
+        let max = hold(&self.0.hot).limits.query_points_max;
+        self.ask(question, hot, max, "points")
     }
 
     /// The stretches of a waveform that touch the span, ordered by their times; what lies
@@ -43,7 +43,8 @@ impl Series {
             let spans = leaving.chain(&series.spans);
             spans.filter(|span| overlaps(*span, question)).cloned().collect()
         };
-        self.ask(question, hot, QUERY_SAMPLES_MAX, "samples")
+        let max = hold(&self.0.hot).limits.query_samples_max;
+        self.ask(question, hot, max, "samples")
     }
 
     fn ask<T: Item>(

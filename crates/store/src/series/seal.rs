@@ -307,6 +307,7 @@ fn write_chunk<T: Item>(
         "SELECT bytes FROM chunk WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
     let key = params![Sql(leaving.key.org), leaving.id.0, T::CODEC, first];
     let read: Vec<u8> = tx.prepare_cached(back)?.query_row(key, |row| row.get(0))?;
+    // RC-044
     if T::decode(&read).ok().as_deref() != Some(items) {
         return Err(what());
     }

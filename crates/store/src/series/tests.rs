@@ -268,6 +268,20 @@ fn memory_is_bounded_and_says_so_before() {
         hot.count_points(count);
         assert_eq!(hot.push(id, point(1, 1)), want, "{count}");
     }
+    // What a sealing has already asks for no other, and still takes room.
+    hot.count_points(limits::HOT_POINTS_SOON);
+    assert_eq!(hot.push(id, point(1, 1)), Pushed::SealSoon);
+    let leaving = hot.leave();
+    assert_eq!(hot.push(id, point(1, 1)), Pushed::Kept);
+    hot.count_points(limits::HOT_POINTS_MAX);
+    assert_eq!(hot.push(id, point(1, 1)), Pushed::Refused);
+    hot.count_points(limits::HOT_POINTS_SOON);
+    hot.stay(&leaving);
+    assert_eq!(
+        hot.push(id, point(1, 1)),
+        Pushed::SealSoon,
+        "a sealing that failed is wanted again"
+    );
 }
 
 /// Chunks as version 1 wrote them. These texts never change.
@@ -382,4 +396,34 @@ fn a_wave_that_ends_in_the_middle_of_a_nanosecond_still_has_an_end() {
     let third = WaveSpan { rate_hz: (3, 1), ..span(0, 1) };
     assert_eq!(third.end(), at(0).after(Duration::from_nanos(333_333_333)));
     assert_eq!(WaveSpan { rate_hz: (0, 1), ..span(0, 1) }.end().unix_nanos(), i64::MAX);
+}
+
+#[test]
+fn a_question_for_more_than_the_limit_is_refused_and_for_so_much_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (query_points_max, query_samples_max) = (6, 30);
+    let limits = SeriesLimits { query_points_max, query_samples_max, ..SeriesLimits::default() };
+    let series = Series::open_with(dir.path().join("series.sqlite"), limits).unwrap();
+    let key = key("ecg", "mV");
+    let id = series.series(&key);
+    let (org, device, channel) = (key.org, key.device, key.channel);
+    let point = |second: i64| point(second * 1_000, 720);
+    let ask = |to: i64| Question {
+        org,
+        device,
+        channel: channel.clone(),
+        from: point(0).at,
+        to: point(to).at,
+    };
+    for second in 0..4 {
+        assert_eq!(series.push(id, point(second)), Pushed::Kept);
+    }
+    // Half of it is on disk, half in memory.
+    series.seal(LogOffset::from_bytes(1), &[]).unwrap();
+    for second in 4..7 {
+        assert_eq!(series.push(id, point(second)), Pushed::Kept);
+    }
+    assert_eq!(series.query(&ask(6)).unwrap()[0].items.len(), 6, "at the limit");
+    let error = series.query(&ask(7)).unwrap_err().to_string();
+    assert_eq!(error, "a question for more than 6 points at once; ask for a shorter span");
 }

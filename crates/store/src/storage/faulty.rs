@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
+use super::Mark;
 use crate::{LogOffset, Segment, Storage, hold::hold};
 
 const SECTOR: usize = 512;
@@ -48,6 +49,7 @@ struct Disk {
     room: Option<u64>,
     /// Draws how little a write takes.
     short_writes: Option<Draw>,
+    mark: Mark,
     syncs_held: bool,
     syncs_lie: bool,
 }
@@ -187,14 +189,17 @@ impl FaultyDisk {
     }
 
     fn survivor(&self, mut survive: impl FnMut(&mut Platter, &[usize])) -> Self {
-        let segments = hold(&self.0.disk).segments.clone();
+        let (segments, mark) = {
+            let disk = hold(&self.0.disk);
+            (disk.segments.clone(), disk.mark)
+        };
         let segments = segments.into_iter().map(|(start, mut platter)| {
             let sectors: Vec<_> = std::mem::take(&mut platter.unsynced).into_iter().collect();
             survive(&mut platter, &sectors);
             platter.seen.clone_from(&platter.kept);
             (start, platter)
         });
-        let disk = Disk { segments: segments.collect(), ..Disk::default() };
+        let disk = Disk { segments: segments.collect(), mark, ..Disk::default() };
         Self(Arc::new(Shared { disk: Mutex::new(disk), released: Condvar::new() }))
     }
 }
@@ -323,5 +328,18 @@ impl Storage for FaultyDisk {
             into.copy_from_slice(bytes);
         }
         Ok(bytes.len())
+    }
+
+    fn mark(&self) -> io::Result<Mark> {
+        Ok(hold(&self.0.disk).mark)
+    }
+
+    fn put_mark(&self, mark: &Mark) -> io::Result<()> {
+        let mut disk = hold(&self.0.disk);
+        if disk.is_dark() {
+            return Err(io::Error::other("the power is gone"));
+        }
+        disk.mark = *mark;
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use std::{
 
 use rustix::fs::{FallocateFlags, fallocate, fdatasync};
 
+use super::Mark;
 use crate::{DataDir, LogOffset, Segment, Storage, data_dir::sync_dir, hold::hold};
 
 /// The journal's folder of a data directory, which stays locked while this exists.
@@ -91,6 +92,7 @@ impl FileStorage {
 }
 
 const SPARE: &str = "spare";
+const MARK: &str = "mark";
 
 /// For file systems that cannot preallocate.
 fn write_zeros(file: &File, len: u64) -> io::Result<()> {
@@ -150,5 +152,27 @@ impl Storage for FileStorage {
 
     fn read(&self, start: LogOffset, at: u64, into: &mut [u8]) -> io::Result<usize> {
         self.reader(start)?.read_at(into, at)
+    }
+
+    fn mark(&self) -> io::Result<Mark> {
+        let mut mark = Mark::default();
+        match File::open(self.folder.join(MARK)) {
+            // A mark that was cut short was never put down.
+            Ok(file) => match file.read_exact_at(&mut mark, 0) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Mark::default()),
+                read => read.map(|()| mark),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(mark),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn put_mark(&self, mark: &Mark) -> io::Result<()> {
+        let path = self.folder.join(MARK);
+        let is_new = !path.try_exists()?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        file.write_all_at(mark, 0)?;
+        file.sync_all()?;
+        if is_new { sync_dir(&self.folder) } else { Ok(()) }
     }
 }

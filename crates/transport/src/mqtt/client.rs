@@ -1,11 +1,17 @@
 //! A small MQTT client for simulated devices, benchmarks and the watchdog.
 //!
-//! It speaks 3.1.1 and 5.0 over mutual TLS, QoS 0 and 1, and does nothing behind its
+//! It speaks 3.1.1 and 5.0 over mutual TLS, and does nothing behind its
 //! user's back but answer deliveries and keep the connection alive while
 //! [`Client::next`] is awaited. Many messages may be on their way at once: send
 //! them, then await the acknowledgements.
 
-use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::Timestamp;
@@ -135,6 +141,8 @@ pub struct Client {
     framer: Framer,
     out: Vec<u8>,
     ready: VecDeque<Incoming>,
+    /// Messages of QoS 2 that the server has not released.
+    received: BTreeSet<u16>,
     last_id: u16,
     keep_alive: Option<Duration>,
     wrote_at: Timestamp,
@@ -166,6 +174,8 @@ impl Client {
             qos: Qos::AtLeastOnce,
             retain: will.retain,
             delay_s: will.delay_s,
+            expiry_s: None,
+            extra: None,
         });
         let connect = Connect {
             version: options.version,
@@ -187,6 +197,7 @@ impl Client {
             framer: Framer::new(PACKET_LEN_MAX),
             out: Vec::new(),
             ready: VecDeque::new(),
+            received: BTreeSet::new(),
             last_id: 0,
             keep_alive: None,
             session_present: false,
@@ -247,7 +258,7 @@ impl Client {
         payload: impl Into<Bytes>,
         qos: Qos,
     ) -> Result<u16, ClientError> {
-        let id = if qos == Qos::AtLeastOnce { self.next_id() } else { 0 };
+        let id = if qos == Qos::AtMostOnce { 0 } else { self.next_id() };
         self.publish_as(id, false, topic, content_type, payload, qos)?;
         Ok(id)
     }
@@ -282,6 +293,8 @@ impl Client {
             retain: false,
             dup,
             expiry_s: None,
+            extra: None,
+            subscription_ids: Vec::new(),
         };
         write::publish(&mut self.out, self.version, &publish).map_err(|_| ClientError::Unwritable)
     }
@@ -379,15 +392,34 @@ impl Client {
     fn take(&mut self, packet: Packet) -> Result<(), ClientError> {
         let incoming = match packet {
             Packet::Puback { id, code, words } => Incoming::Acknowledged { id, code, words },
+            Packet::Pubrec { id, code, words } if code >= 0x80 => {
+                Incoming::Acknowledged { id, code, words }
+            }
+            Packet::Pubrec { id, .. } => {
+                write::pubrel(&mut self.out, self.version, id, true);
+                return Ok(());
+            }
+            Packet::Pubrel { id } => {
+                let known = self.received.remove(&id);
+                write::pubcomp(&mut self.out, self.version, id, known);
+                return Ok(());
+            }
+            Packet::Pubcomp { id } => Incoming::Acknowledged { id, code: 0, words: None },
             Packet::Suback { id, codes } => Incoming::Subscribed { id, codes },
             Packet::Unsuback { id } => Incoming::Unsubscribed { id },
             Packet::Pong => Incoming::Pong,
             Packet::Disconnect { code, words, .. } => Incoming::PutOut { code, words },
             Packet::Publish(publish) => {
-                if publish.qos == Qos::AtLeastOnce {
-                    let success = super::Reason::Success;
-                    write::puback(&mut self.out, self.version, publish.id, success, None)
-                        .map_err(|_| ClientError::Unwritable)?;
+                let success = super::Reason::Success;
+                let (out, version, id) = (&mut self.out, self.version, publish.id);
+                match publish.qos {
+                    Qos::AtMostOnce => Ok(()),
+                    Qos::AtLeastOnce => write::puback(out, version, id, success, None),
+                    Qos::ExactlyOnce => write::pubrec(out, version, id, success, None),
+                }
+                .map_err(|_| ClientError::Unwritable)?;
+                if publish.qos == Qos::ExactlyOnce && !self.received.insert(id) {
+                    return Ok(());
                 }
                 Incoming::Message {
                     topic: publish.topic,

@@ -16,7 +16,7 @@ use std::{
 };
 
 use model::{SiteId, Timestamp};
-use record::{MqttSession, PresenceChange};
+use record::PresenceChange;
 use security::{DeviceAct, DeviceIdentity, DeviceTopics, permit_device};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -24,14 +24,17 @@ use tokio::{
 };
 
 use super::{
-    listener::Shared,
+    listener::{House, Shared},
+    outbox::{Letter, Outbox},
     peer::{Event, Peer, Publication, Subscribing},
-    proto::{Fault, Publish, Reason, Version, write::Granted},
+    proto::{Fault, Publish, Qos, Reason, Version, write::Granted},
     sessions::{Key, Leave, Live, SharedOutbox, lock},
 };
 use crate::{
-    Arrival, Message, RefusedWhy, Unacked, Unanswered,
-    desk::{Answer, Desk, Order},
+    Arrival, Message, Note, RefusedWhy, Unacked, Unanswered,
+    arrival::Held,
+    desk::{Answer, Desk, Order, Reply},
+    note::What,
 };
 
 /// What one poll reads at most, on its stack.
@@ -47,7 +50,9 @@ pub(crate) struct Connection<S> {
     number: u64,
     peer: Peer,
     desk: Arc<Desk>,
-    answers: Vec<(u16, Answer)>,
+    answers: Vec<(Reply, Answer)>,
+    /// Packet ids whose delivery is over, and was not said yet.
+    done: Vec<u16>,
     out: Vec<u8>,
     written: usize,
     /// Messages of any QoS that are with somebody.
@@ -69,8 +74,11 @@ struct Open {
     key: Key,
     site: SiteId,
     topics: DeviceTopics,
+    client_id: Arc<str>,
     outbox: SharedOutbox,
     silence_max: Duration,
+    /// Whether the session outlives its connection, and so the program.
+    is_kept: bool,
 }
 
 /// Why a poll returned.
@@ -117,6 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             peer,
             desk: Arc::default(),
             answers: Vec::new(),
+            done: Vec::new(),
             out: Vec::new(),
             written: 0,
             unanswered: 0,
@@ -206,13 +215,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let found = self.desk.look(cx.waker(), &mut self.answers);
         self.unanswered = found.unanswered;
         self.has_mail |= found.mail;
-        for (id, answer) in std::mem::take(&mut self.answers) {
-            let counter = match answer {
-                Answer::Taken => &self.shared.tally.acknowledged,
-                Answer::Refused(_) => &self.shared.tally.refused_messages,
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
-            if let Err(fault) = self.peer.answer(id, &answer, &mut self.out) {
+        for (reply, answer) in std::mem::take(&mut self.answers) {
+            match (&reply, &answer) {
+                (Reply::Puback(_) | Reply::Pubrec(_), Answer::Taken) => {
+                    self.shared.tally.acknowledged.fetch_add(1, Ordering::Relaxed);
+                }
+                (_, Answer::Refused(_)) => {
+                    self.shared.tally.refused_messages.fetch_add(1, Ordering::Relaxed);
+                }
+                (_, Answer::Taken) => self.has_mail = true,
+            }
+            if let Err(fault) = self.peer.answer(&reply, &answer, &mut self.out) {
                 return Some(Woken::Fault(fault));
             }
         }
@@ -254,27 +267,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let receive_max = self.peer.their_receive_max().min(self.shared.limits.receive_max);
         while self.out.len().saturating_sub(self.written) < self.shared.limits.out_bytes_max {
             let mut outbox = lock(&open.outbox);
-            let Some(letter) = outbox.next(now, receive_max) else {
-                self.has_mail = false;
-                return;
+            let (mail, again) = match outbox.next(now, receive_max) {
+                Some(Letter::Message { mail, again }) => (mail, again),
+                Some(Letter::Release { id }) => {
+                    self.peer.release(id, true, &mut self.out);
+                    continue;
+                }
+                None => {
+                    self.has_mail = false;
+                    return;
+                }
             };
-            let mail = letter.mail;
-            let expiry = mail.expires_at.map(|at| at.since(now).as_secs().max(1));
+            let expiry = mail.said.expires_at.map(|at| at.since(now).as_secs().max(1));
             let publish = Publish {
-                topic: mail.topic.to_string(),
+                topic: mail.said.topic.as_ref().to_owned(),
                 alias: None,
-                content_type: mail.content_type.as_deref().map(str::to_owned),
-                payload: mail.payload,
+                content_type: mail.said.content_type.clone(),
+                payload: mail.said.payload.clone(),
                 qos: mail.qos,
-                id: letter.id,
+                id: mail.id,
                 retain: mail.retain,
-                dup: letter.dup,
+                dup: again && mail.qos != Qos::AtMostOnce,
                 expiry_s: expiry.and_then(|seconds| u32::try_from(seconds).ok()),
+                extra: mail.said.extra.clone(),
+                subscription_ids: mail.subscription_ids,
             };
             if self.peer.deliver(publish, &mut self.out) {
                 self.shared.tally.sent.fetch_add(1, Ordering::Relaxed);
             } else {
-                outbox.give_up(letter.id);
+                outbox.give_up(mail.id);
             }
         }
     }
@@ -339,7 +360,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.heard_at = now;
             }
             match event {
-                Ok(None) => return None,
+                Ok(None) if self.done.is_empty() => return None,
+                Ok(None) => return Box::pin(self.say_done()).await,
                 Ok(Some(event)) => {
                     if let Some(end) = self.handle(event, now).await {
                         return Some(end);
@@ -352,58 +374,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn handle(&mut self, event: Event, now: Timestamp) -> Option<End> {
         match event {
-            Event::Publish(publication) => self.publish(publication, now).await,
-            Event::Delivered { id } => {
-                if let Some(open) = &self.open {
-                    // An id that is nobody's is a late answer to an earlier connection.
-                    lock(&open.outbox).delivered(id);
-                }
-                self.has_mail = true;
-                None
+            Event::Publish(publication) => match self.publish(publication, now) {
+                Some(message) => self.send(message).await,
+                None => None,
+            },
+            Event::Delivered { id } => self.delivered(id, Outbox::acknowledged),
+            Event::Completed { id } => self.delivered(id, Outbox::completed),
+            Event::Received { id, refused: true } => {
+                self.delivered(id, |outbox, id| outbox.taken(id, true))
             }
+            Event::Received { id, refused: false } => Box::pin(self.received(id)).await,
+            Event::Released { id } => Box::pin(self.released(id)).await,
             Event::Connect(connecting) => Box::pin(self.connect(connecting.0, now)).await,
-            Event::Subscribe(subscribing) => {
-                let change = self.subscribe(subscribing, now);
-                Box::pin(self.send_all(change.map(Arrival::Session))).await
-            }
-            Event::Unsubscribe { id, filters } => {
-                let open = self.open.as_ref()?;
-                let (codes, change) = self.shared.sessions().unsubscribe(&open.key, &filters);
-                self.peer.unsubscribed(id, &codes, &mut self.out);
-                Box::pin(self.send_all(change.map(Arrival::Session))).await
-            }
+            Event::Subscribe(subscribing) => Box::pin(self.subscribe(subscribing)).await,
+            Event::Unsubscribe { id, filters } => Box::pin(self.unsubscribe(id, &filters)).await,
             Event::Goodbye { will, expiry_s } => Some(End::Goodbye { will, expiry_s }),
         }
     }
 
-    /// Subscribes to what the device may hear; the answer is what changed in the session.
-    fn subscribe(&mut self, subscribing: Subscribing, now: Timestamp) -> Option<MqttSession> {
+    /// What is to be taken in of a message; nothing if it is a repeat of QoS 2.
+    fn publish(&mut self, publication: Publication, now: Timestamp) -> Option<Arrival> {
         let open = self.open.as_ref()?;
-        let judged = subscribing.filters.into_iter().map(|filter| {
-            let filter = filter?;
-            let may = permit_device(&open.topics, DeviceAct::Subscribe, &filter.text);
-            if may.is_allowed() { Ok(filter) } else { Err(Reason::NotAuthorized) }
-        });
-        let judged = judged.collect();
-        let (codes, retained, change) = self.shared.sessions().subscribe(&open.key, judged, now);
-        for mail in retained {
-            // Without room the retained message is only late: the engine publishes again.
-            let _ = lock(&open.outbox).push(&self.shared.limits, mail);
-            self.has_mail = true;
-        }
-        self.peer.subscribed(subscribing.id, &codes, &mut self.out);
-        change
-    }
-
-    async fn publish(&mut self, publication: Publication, now: Timestamp) -> Option<End> {
-        let open = self.open.as_ref()?;
-        let id = publication.packet_id();
         let publish = publication.0;
+        let reply = match publish.qos {
+            Qos::AtMostOnce => None,
+            Qos::AtLeastOnce => Some(Reply::Puback(publish.id)),
+            Qos::ExactlyOnce => Some(Reply::Pubrec(publish.id)),
+        };
+        let ticket = self.desk.open(reply);
+        let is_exact = publish.qos == Qos::ExactlyOnce;
+        if is_exact && !lock(&open.outbox).receive(publish.id) {
+            // It is stored, or its answer stands before this one.
+            ticket.answer(Answer::Taken);
+            return None;
+        }
+        let held = is_exact.then(|| Held {
+            outbox: open.outbox.clone(),
+            id: publish.id,
+            version: self.peer.version().unwrap_or(Version::V5),
+            is_kept: open.is_kept,
+        });
         let may = permit_device(&open.topics, DeviceAct::Publish, &publish.topic);
         let message = Message {
             identity: self.identity.clone(),
             site: open.site,
             remote: self.remote,
+            client_id: open.client_id.clone(),
             topic: publish.topic,
             content_type: publish.content_type,
             payload: publish.payload,
@@ -413,11 +429,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             dup: publish.dup,
             is_will: false,
             authorised: may.is_allowed(),
+            expiry_s: publish.expiry_s,
+            extra: publish.extra,
         };
         self.shared.tally.messages.fetch_add(1, Ordering::Relaxed);
         self.unanswered = self.unanswered.saturating_add(1);
-        let unacked = Unacked::new(message, Some(self.desk.open(id)));
-        self.send(Arrival::Message(unacked)).await
+        let unacked = Unacked::new(message, Some(ticket), House::new(&self.shared));
+        Some(Arrival::Message(match held {
+            Some(held) => unacked.holding(held),
+            None => unacked,
+        }))
     }
 
     async fn send(&mut self, arrival: Arrival) -> Option<End> {
@@ -438,6 +459,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 mod door;
+mod letters;
 
 fn sleep(shared: &Shared, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let clock = shared.clock.clone();

@@ -9,7 +9,7 @@ mod accept;
 mod handle;
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,10 +17,10 @@ use std::{
     },
 };
 
-use model::SiteId;
-use record::MqttSession;
+use model::{DeviceId, SiteId, Timestamp};
+use record::Body;
 use rustls::ServerConfig;
-use security::DeviceIdentity;
+use security::{DeviceIdentity, TopicGrant};
 use store::Clock;
 use tokio::{
     net::TcpListener,
@@ -28,15 +28,24 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Limits, sessions::Sessions};
-use crate::{Arrival, RefusedWhy};
+use super::{Limits, Recalled, sessions::Sessions};
+use crate::{Arrival, Presented, RefusedWhy};
 
 pub use handle::{ConnectionInfo, MqttHandle, PublishError, Published};
 
-/// Says at which site a device that proved itself may connect, or why it may not.
+/// What a device that proved itself may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The site at which its topics live.
+    pub site: SiteId,
+    /// Topics beside its own, by its profile.
+    pub grants: Vec<TopicGrant>,
+}
+
+/// Says what a device that proved itself may do, or why it may not connect.
 ///
 /// It is asked at each CONNECT and must answer from memory.
-pub type MayConnect = Arc<dyn Fn(&DeviceIdentity) -> Result<SiteId, RefusedWhy> + Send + Sync>;
+pub type MayConnect = Arc<dyn Fn(&DeviceIdentity) -> Result<Admitted, RefusedWhy> + Send + Sync>;
 
 /// What a listener needs.
 pub struct MqttConfig {
@@ -49,7 +58,7 @@ pub struct MqttConfig {
     /// The one clock.
     pub clock: Clock,
     /// The sessions that were kept.
-    pub restored: Vec<MqttSession>,
+    pub restored: Recalled,
     /// Who may come in.
     pub may_connect: MayConnect,
 }
@@ -83,6 +92,14 @@ pub struct Counters {
     pub waiting: usize,
     /// Messages to devices of present sessions that expired, were too long or were pushed out.
     pub dropped: u64,
+    /// Sessions that there are now, those without a connection included.
+    pub sessions: usize,
+    /// Retained messages that there are now.
+    pub retained: usize,
+    /// Retained messages that were not kept, as their device has as many as it may.
+    pub not_retained: u64,
+    /// Sessions that were lost, as their client was too slow for its queue.
+    pub sessions_lost: u64,
 }
 
 /// The running counts.
@@ -109,6 +126,8 @@ pub(crate) struct Shared {
     pub tally: Tally,
     /// The newest connection's number.
     pub newest: AtomicU64,
+    /// Where arrivals go; weak, as the door is closed once the last connection has gone.
+    pub arrivals: mpsc::WeakSender<Arrival>,
     sessions: Mutex<Sessions>,
     stop: watch::Sender<bool>,
 }
@@ -129,14 +148,55 @@ impl Shared {
         why: RefusedWhy,
     ) {
         self.tally.refused.fetch_add(1, Ordering::Relaxed);
-        if arrivals.try_send(Arrival::Refused { remote, identity, why }).is_err() {
+        self.tell(arrivals, Arrival::Refused { remote, identity, presented: None, why });
+    }
+
+    /// The same for a handshake that failed, with the certificate that was shown.
+    pub(crate) fn refused_handshake(
+        &self,
+        arrivals: &mpsc::Sender<Arrival>,
+        remote: SocketAddr,
+        presented: Option<Box<Presented>>,
+        why: RefusedWhy,
+    ) {
+        self.tally.refused.fetch_add(1, Ordering::Relaxed);
+        self.tell(arrivals, Arrival::Refused { remote, identity: None, presented, why });
+    }
+
+    /// Hands a refusal on that did not end the connection.
+    pub(crate) fn tell(&self, arrivals: &mpsc::Sender<Arrival>, refusal: Arrival) {
+        if arrivals.try_send(refusal).is_err() {
             self.tally.refusals_unseen.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         // The sender lives in `self`, so this ends by the value.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+/// What all connections share, for a message that is on its way.
+#[derive(Clone)]
+pub(crate) struct House(Arc<Shared>);
+
+impl House {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(shared.clone())
+    }
+
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.0.sessions()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+}
+
+impl fmt::Debug for House {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("House")
     }
 }
 
@@ -161,6 +221,7 @@ pub async fn listen(config: MqttConfig) -> io::Result<(Listener, MqttHandle)> {
         may_connect: config.may_connect,
         tally: Tally::default(),
         newest: AtomicU64::new(0),
+        arrivals: sender.downgrade(),
         sessions: Mutex::new(sessions),
         stop: watch::Sender::new(false),
     });
@@ -183,6 +244,14 @@ impl Listener {
     /// door is closed and all was drawn.
     pub async fn next_many(&mut self, into: &mut Vec<Arrival>, limit: usize) -> usize {
         self.arrivals.recv_many(into, limit).await
+    }
+
+    /// All that is to outlive the program, to be written once more so that a restart need
+    /// not read what came before; each with the device that it is about.
+    ///
+    /// To be called when everything that was drawn before is settled.
+    pub fn snapshot(&self) -> Vec<(DeviceId, Body)> {
+        self.shared.sessions().snapshot()
     }
 
     /// Where it listens.

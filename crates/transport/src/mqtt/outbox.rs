@@ -1,49 +1,43 @@
-//! Messages that wait for one client, or for its acknowledgement.
+//! Messages that wait for one client or for its answers, and the packet ids that stand
+//! between the two sides.
 //!
+//! ```text
+//!   to the client      waiting ─▶ written ─ PUBACK ─────────────────────────▶ over
+//!                                    └ PUBREC ─▶ released ─ PUBCOMP ────────▶ over
+//!   from the client    PUBLISH ─▶ received ─ PUBREL ────────────────────────▶ over
+//! ```
 //! They outlive a connection with their session. A new connection first gets again
-//! what the last one did not acknowledge, in the same order and with DUP.
+//! what the last one did not answer, in the same order. A packet id is given when a
+//! message is queued, as it is stored with it: after a restart it means the same.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use bytes::Bytes;
 use model::Timestamp;
 
-use super::{Limits, proto::Qos};
+use super::{Limits, mail::Mail, proto::Qos};
 
-/// A message to a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mail {
-    pub topic: Arc<str>,
-    pub content_type: Option<Arc<str>>,
-    pub payload: Bytes,
-    pub qos: Qos,
-    pub retain: bool,
-    pub expires_at: Option<Timestamp>,
-}
-
-impl Mail {
-    fn len(&self) -> usize {
-        self.payload.len().saturating_add(self.topic.len())
-    }
-
-    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|at| now >= at)
-    }
-}
-
-/// A message that is to be written now.
+/// What is to be written now.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Letter {
-    /// 0 with QoS 0.
-    pub id: u16,
-    pub dup: bool,
-    pub mail: Mail,
+pub(crate) enum Letter {
+    /// A message, for the first time or again.
+    Message { mail: Mail, again: bool },
+    /// «Released», again.
+    Release { id: u16 },
+}
+
+/// Whether a message found room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    Taken,
+    /// Not without dropping what was acknowledged: the session is to end.
+    Full,
 }
 
 #[derive(Debug)]
 struct Sent {
     id: u16,
-    mail: Mail,
+    /// Absent once the client has it.
+    mail: Option<Mail>,
     /// Whether this connection has written it.
     on_wire: bool,
 }
@@ -53,85 +47,201 @@ struct Sent {
 pub(crate) struct Outbox {
     waiting: VecDeque<Mail>,
     sent: VecDeque<Sent>,
+    /// How many of `sent` this connection has written; they come first.
+    on_wire: usize,
     bytes: usize,
+    /// The ids that are given away.
+    ids: HashSet<u16>,
     last_id: u16,
     dropped: u64,
+    /// Messages of QoS 2 from the client that it has not released.
+    received: BTreeSet<u16>,
 }
 
 impl Outbox {
-    /// Takes a message; a full queue drops its oldest of QoS 0, and refuses QoS 1 after that.
-    pub(crate) fn push(&mut self, limits: &Limits, mail: Mail) -> Result<(), Mail> {
+    /// A packet id for one more message; it is free again when its delivery is over.
+    pub(crate) fn give_id(&mut self, qos: Qos) -> u16 {
+        if qos == Qos::AtMostOnce || self.ids.len() >= usize::from(u16::MAX) {
+            return 0;
+        }
+        loop {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+            if self.ids.insert(self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+
+    /// Takes back an id whose message was not queued after all.
+    pub(crate) fn take_back(&mut self, id: u16) {
+        self.ids.remove(&id);
+    }
+
+    /// Takes a message with its id; a full queue drops its oldest of QoS 0, and nothing else.
+    pub(crate) fn push(&mut self, limits: &Limits, mail: Mail) -> Pushed {
         while self.is_full(limits, mail.len()) {
             let oldest = self.waiting.iter().position(|mail| mail.qos == Qos::AtMostOnce);
             let Some(dropped) = oldest.and_then(|at| self.waiting.remove(at)) else {
-                return Err(mail);
+                self.dropped = self.dropped.saturating_add(1);
+                self.take_back(mail.id);
+                // A message of QoS 0 is dropped before a session is.
+                return if mail.qos == Qos::AtMostOnce { Pushed::Taken } else { Pushed::Full };
             };
             self.bytes = self.bytes.saturating_sub(dropped.len());
             self.dropped = self.dropped.saturating_add(1);
         }
         self.bytes = self.bytes.saturating_add(mail.len());
         self.waiting.push_back(mail);
-        Ok(())
+        Pushed::Taken
     }
 
     fn is_full(&self, limits: &Limits, len: usize) -> bool {
-        let count = self.waiting.len().saturating_add(self.sent.len());
-        count >= limits.queue_len_max || self.bytes.saturating_add(len) > limits.queue_bytes_max
+        self.len() >= limits.queue_len_max
+            || self.bytes.saturating_add(len) > limits.queue_bytes_max
     }
 
-    /// A new connection has begun: what was not acknowledged goes out again.
+    /// A new connection has begun: what was not answered goes out again.
     pub(crate) fn begin(&mut self) {
+        self.on_wire = 0;
         self.sent.iter_mut().for_each(|sent| sent.on_wire = false);
     }
 
-    /// The next message to write, with at most `receive_max` of QoS 1 unacknowledged.
+    /// What to write next, with at most `receive_max` of QoS 1 and 2 unfinished.
     pub(crate) fn next(&mut self, now: Timestamp, receive_max: u16) -> Option<Letter> {
-        let on_wire = self.sent.iter().filter(|sent| sent.on_wire).count();
-        let has_room = on_wire < usize::from(receive_max);
-        if let Some(again) = self.sent.iter_mut().find(|sent| !sent.on_wire) {
-            if !has_room {
+        let has_room = self.on_wire < usize::from(receive_max);
+        if let Some(again) = self.sent.get_mut(self.on_wire) {
+            // «Released» is no message, and needs no room.
+            if !has_room && again.mail.is_some() {
                 return None;
             }
             again.on_wire = true;
-            return Some(Letter { id: again.id, dup: true, mail: again.mail.clone() });
+            self.on_wire = self.on_wire.saturating_add(1);
+            return Some(match &again.mail {
+                Some(mail) => Letter::Message { mail: mail.clone(), again: true },
+                None => Letter::Release { id: again.id },
+            });
         }
         loop {
             let mail = self.waiting.front()?;
-            if mail.is_expired(now) {
-                self.bytes = self.bytes.saturating_sub(mail.len());
-                self.dropped = self.dropped.saturating_add(1);
-                self.waiting.pop_front();
+            if mail.said.is_expired(now) {
+                self.drop_first();
                 continue;
             }
-            if mail.qos == Qos::AtLeastOnce && !has_room {
+            if mail.qos != Qos::AtMostOnce && !has_room {
                 return None;
             }
             let mail = self.waiting.pop_front()?;
             if mail.qos == Qos::AtMostOnce {
                 self.bytes = self.bytes.saturating_sub(mail.len());
-                return Some(Letter { id: 0, dup: false, mail });
+                return Some(Letter::Message { mail, again: false });
             }
-            let id = self.free_id();
-            self.sent.push_back(Sent { id, mail: mail.clone(), on_wire: true });
-            return Some(Letter { id, dup: false, mail });
+            self.sent.push_back(Sent { id: mail.id, mail: Some(mail.clone()), on_wire: true });
+            self.on_wire = self.on_wire.saturating_add(1);
+            return Some(Letter::Message { mail, again: false });
         }
     }
 
-    /// The client has the message, or can never have it; `false` if none has this id.
-    pub(crate) fn delivered(&mut self, id: u16) -> bool {
-        let Some(at) = self.sent.iter().position(|sent| sent.id == id && sent.on_wire) else {
-            return false;
-        };
-        if let Some(sent) = self.sent.remove(at) {
-            self.bytes = self.bytes.saturating_sub(sent.mail.len());
+    fn drop_first(&mut self) {
+        if let Some(mail) = self.waiting.pop_front() {
+            self.bytes = self.bytes.saturating_sub(mail.len());
+            self.ids.remove(&mail.id);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    fn sent(&self, id: u16) -> Option<(usize, &Sent)> {
+        self.sent.iter().enumerate().find(|(_, sent)| sent.id == id && sent.on_wire)
+    }
+
+    /// The client has a message of QoS 1; `false` if none with this id waits for that.
+    pub(crate) fn acknowledged(&mut self, id: u16) -> bool {
+        let at = self.sent(id).filter(|(_, sent)| is_qos(sent, Qos::AtLeastOnce));
+        at.map(|(at, _)| at).is_some_and(|at| self.remove(at))
+    }
+
+    /// The client has a message of QoS 2, or refuses it; `false` if none with this id is there.
+    pub(crate) fn taken(&mut self, id: u16, refused: bool) -> bool {
+        let at = self.sent(id).filter(|(_, sent)| !is_qos(sent, Qos::AtLeastOnce));
+        let Some(at) = at.map(|(at, _)| at) else { return false };
+        if refused {
+            return self.remove(at);
+        }
+        if let Some(mail) = self.sent.get_mut(at).and_then(|sent| sent.mail.take()) {
+            self.bytes = self.bytes.saturating_sub(mail.len());
         }
         true
     }
 
-    /// Counts a message that could not be sent to this client.
+    /// The client has forgotten the id of a message of QoS 2.
+    pub(crate) fn completed(&mut self, id: u16) -> bool {
+        let at = self.sent(id).filter(|(_, sent)| sent.mail.is_none());
+        at.map(|(at, _)| at).is_some_and(|at| self.remove(at))
+    }
+
+    /// A message could not be sent to this client: it is counted, and its delivery over.
     pub(crate) fn give_up(&mut self, id: u16) {
         self.dropped = self.dropped.saturating_add(1);
-        self.delivered(id);
+        if let Some((at, _)) = self.sent(id) {
+            self.remove(at);
+        }
+    }
+
+    fn remove(&mut self, at: usize) -> bool {
+        let Some(sent) = self.sent.remove(at) else { return false };
+        self.on_wire = self.on_wire.saturating_sub(usize::from(sent.on_wire));
+        self.bytes = self.bytes.saturating_sub(sent.mail.as_ref().map_or(0, Mail::len));
+        self.ids.remove(&sent.id);
+        true
+    }
+
+    /// Remembers a message of QoS 2 from the client; `false` if it was remembered.
+    pub(crate) fn receive(&mut self, id: u16) -> bool {
+        self.received.insert(id)
+    }
+
+    /// Forgets a message of QoS 2 from the client; `false` if it was not remembered.
+    pub(crate) fn release(&mut self, id: u16) -> bool {
+        self.received.remove(&id)
+    }
+
+    /// Puts back what a restart found: a message that waits, perhaps for an answer.
+    pub(crate) fn recall(&mut self, mail: Mail, was_sent: bool) {
+        self.ids.insert(mail.id);
+        self.last_id = self.last_id.max(mail.id);
+        self.bytes = self.bytes.saturating_add(mail.len());
+        if was_sent {
+            self.sent.push_back(Sent { id: mail.id, mail: Some(mail), on_wire: false });
+        } else {
+            self.waiting.push_back(mail);
+        }
+    }
+
+    /// Puts back what a restart found: a message that the client has and did not complete.
+    pub(crate) fn recall_taken(&mut self, id: u16) {
+        self.ids.insert(id);
+        self.last_id = self.last_id.max(id);
+        self.sent.push_back(Sent { id, mail: None, on_wire: false });
+    }
+
+    /// What a snapshot keeps: messages of QoS 1 and 2 in their order and whether each was
+    /// sent, the ids that the client has, and the ids that it has not released.
+    pub(crate) fn kept(&self) -> (Vec<(&Mail, bool)>, Vec<u16>, Vec<u16>) {
+        let sent = self.sent.iter().filter_map(|sent| sent.mail.as_ref().zip(Some(true)));
+        let waiting = self.waiting.iter().filter(|mail| mail.qos != Qos::AtMostOnce);
+        let waiting = waiting.map(|mail| (mail, false));
+        let taken = self.sent.iter().filter(|sent| sent.mail.is_none()).map(|sent| sent.id);
+        (sent.chain(waiting).collect(), taken.collect(), self.received.iter().copied().collect())
+    }
+
+    /// Empties the queue of a session that ended; answers with what a shared subscription may
+    /// give to another member: all that waits, and what was sent with QoS 1.
+    pub(crate) fn clear(&mut self) -> Vec<Mail> {
+        let sent = std::mem::take(&mut self.sent).into_iter().filter_map(|sent| sent.mail);
+        let again = sent.filter(|mail| mail.qos == Qos::AtLeastOnce);
+        let waiting = std::mem::take(&mut self.waiting);
+        let left = again.chain(waiting).filter(|mail| mail.shared.is_some()).collect();
+        *self = Self { dropped: self.dropped, ..Self::default() };
+        left
     }
 
     /// Messages that were dropped: expired, too long, or pushed out.
@@ -139,112 +249,15 @@ impl Outbox {
         self.dropped
     }
 
-    /// Messages that wait or are unacknowledged.
+    /// Messages that wait or are unanswered.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len().saturating_add(self.sent.len())
     }
+}
 
-    fn free_id(&mut self) -> u16 {
-        loop {
-            // There are more ids than a queue is long, so one is free.
-            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            let id = self.last_id;
-            if id != 0 && self.sent.iter().all(|sent| sent.id != id) {
-                return id;
-            }
-        }
-    }
+fn is_qos(sent: &Sent, qos: Qos) -> bool {
+    sent.mail.as_ref().is_some_and(|mail| mail.qos == qos)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mail(text: &str, qos: Qos, expires_at: Option<i64>) -> Mail {
-        Mail {
-            topic: "t".into(),
-            content_type: None,
-            payload: Bytes::copy_from_slice(text.as_bytes()),
-            qos,
-            retain: false,
-            expires_at: expires_at.map(Timestamp::from_unix_millis),
-        }
-    }
-
-    fn outbox(limits: &Limits, texts: &[(&str, Qos)]) -> Outbox {
-        let mut outbox = Outbox::default();
-        for (text, qos) in texts {
-            outbox.push(limits, mail(text, *qos, None)).unwrap();
-        }
-        outbox
-    }
-
-    /// What goes out now: `+` before what was sent before, the id after QoS 1.
-    fn drain(outbox: &mut Outbox, receive_max: u16) -> String {
-        let mut out = Vec::new();
-        while let Some(letter) = outbox.next(Timestamp::from_unix_millis(100), receive_max) {
-            let text = String::from_utf8(letter.mail.payload.to_vec()).unwrap();
-            let again = if letter.dup { "+" } else { "" };
-            out.push(format!("{again}{text}{}", letter.id));
-        }
-        out.join(" ")
-    }
-
-    use Qos::{AtLeastOnce as One, AtMostOnce as Zero};
-
-    #[test]
-    fn the_clients_receive_maximum_holds_and_order_is_kept() {
-        let limits = Limits::default();
-        let mut outbox = outbox(&limits, &[("a", One), ("b", One), ("c", Zero), ("d", One)]);
-        assert_eq!(drain(&mut outbox, 1), "a1");
-        assert!(outbox.delivered(1));
-        assert_eq!(drain(&mut outbox, 1), "b2 c0");
-        assert!(!outbox.delivered(1));
-        assert!(outbox.delivered(2));
-        assert_eq!(drain(&mut outbox, 1), "d3");
-    }
-
-    #[test]
-    fn a_new_connection_gets_again_what_was_not_acknowledged() {
-        let limits = Limits::default();
-        let mut outbox = outbox(&limits, &[("a", One), ("b", One), ("c", One)]);
-        assert_eq!(drain(&mut outbox, 2), "a1 b2");
-        outbox.begin();
-        // An id of the last connection that this one did not write is nobody's.
-        assert!(!outbox.delivered(1));
-        assert_eq!(drain(&mut outbox, 8), "+a1 +b2 c3");
-    }
-
-    #[test]
-    fn a_message_is_not_sent_after_its_time() {
-        let limits = Limits::default();
-        let mut outbox = Outbox::default();
-        for (text, at) in [("late", 100), ("early", 101)] {
-            outbox.push(&limits, mail(text, One, Some(at))).unwrap();
-        }
-        assert_eq!((drain(&mut outbox, 8), outbox.dropped()), ("early1".to_owned(), 1));
-    }
-
-    #[test]
-    fn a_full_queue_drops_its_oldest_of_qos_0_and_then_refuses() {
-        let limits = Limits { queue_len_max: 3, ..Limits::default() };
-        let mut outbox = outbox(&limits, &[("a", One), ("b", Zero), ("c", Zero)]);
-        outbox.push(&limits, mail("d", One, None)).unwrap();
-        outbox.push(&limits, mail("e", One, None)).unwrap();
-        let refused = outbox.push(&limits, mail("f", One, None));
-        assert!(refused.is_err());
-        assert_eq!((outbox.len(), outbox.dropped()), (3, 2));
-        assert_eq!(drain(&mut outbox, 8), "a1 d2 e3");
-    }
-
-    #[test]
-    fn a_queue_is_bounded_in_bytes_too() {
-        // A topic of one byte and a payload of one.
-        let limits = Limits { queue_bytes_max: 4, ..Limits::default() };
-        let mut outbox = outbox(&limits, &[("a", One), ("b", One)]);
-        assert!(outbox.push(&limits, mail("c", One, None)).is_err());
-        assert_eq!(drain(&mut outbox, 8), "a1 b2");
-        assert!(outbox.delivered(1));
-        assert!(outbox.push(&limits, mail("c", One, None)).is_ok());
-    }
-}
+mod tests;

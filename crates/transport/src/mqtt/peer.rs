@@ -8,25 +8,28 @@
 //! topic aliases, the longest packet. Whoever drives it decides who may come in and
 //! what is done with a message. It never waits, and no bytes make it panic.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Limits,
     proto::{
         Connect, Fault, Filter, Framer, Packet, Publish, Qos, Reason, Version,
         read::{self, First},
-        write::{self, Granted},
+        write::{self, Granted, Unwritable},
     },
     topic,
 };
-use crate::{NackReason, desk::Answer};
+use crate::{
+    NackReason,
+    desk::{Answer, Reply},
+};
 
 /// What a client did.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// It wants to come in; [`Peer::accept_plainly`] or [`Peer::refuse`] answers.
     Connect(Box<Connecting>),
-    /// It sent a message; with QoS 1 it waits for an answer.
+    /// It sent a message; with QoS 1 and 2 it waits for an answer.
     Publish(Publication),
     /// It wants to hear, and waits for an answer.
     Subscribe(Subscribing),
@@ -40,6 +43,23 @@ pub enum Event {
     /// It has a message that we sent with QoS 1.
     Delivered {
         /// The packet id that it was sent with.
+        id: u16,
+    },
+    /// It has a message that we sent with QoS 2, or refuses it.
+    Received {
+        /// The packet id that it was sent with.
+        id: u16,
+        /// Whether it refuses it.
+        refused: bool,
+    },
+    /// It has forgotten the packet id of a message that we sent with QoS 2.
+    Completed {
+        /// The packet id.
+        id: u16,
+    },
+    /// It releases the packet id of a message that it sent with QoS 2.
+    Released {
+        /// The packet id.
         id: u16,
     },
     /// It goes.
@@ -60,9 +80,9 @@ pub struct Connecting(pub(crate) Connect);
 pub struct Publication(pub(crate) Publish);
 
 impl Publication {
-    /// The packet id, if the message is of QoS 1.
+    /// The packet id, if the message is of QoS 1 or 2.
     pub fn packet_id(&self) -> Option<u16> {
-        (self.0.qos == Qos::AtLeastOnce).then_some(self.0.id)
+        (self.0.qos != Qos::AtMostOnce).then_some(self.0.id)
     }
 }
 
@@ -71,6 +91,7 @@ impl Publication {
 pub struct Subscribing {
     pub(crate) id: u16,
     pub(crate) filters: Vec<Result<Filter, Reason>>,
+    pub(crate) subscription_id: u32,
 }
 
 /// Where a connection stands.
@@ -92,6 +113,10 @@ pub struct Peer {
     packets: u64,
     /// Messages of QoS 1 that were not answered.
     window: usize,
+    /// Messages of QoS 2 that were not answered.
+    unanswered: usize,
+    /// Messages of QoS 2 that are not complete, by their packet ids.
+    unfinished: BTreeSet<u16>,
     /// Topics by alias, from the client.
     aliases_in: Vec<(u16, String)>,
     /// Topics that the client knows by their place in the list, counted from 1.
@@ -127,6 +152,8 @@ impl Peer {
             phase: Phase::First,
             packets: 0,
             window: 0,
+            unanswered: 0,
+            unfinished: BTreeSet::new(),
             aliases_in,
             aliases_out,
             their,
@@ -202,6 +229,11 @@ impl Peer {
         match packet {
             Packet::Publish(publish) => self.publication(version, publish).map(Some),
             Packet::Puback { id, .. } => Ok(Some(Event::Delivered { id })),
+            Packet::Pubrec { id, code, .. } => {
+                Ok(Some(Event::Received { id, refused: code >= 0x80 }))
+            }
+            Packet::Pubrel { id } => Ok(Some(Event::Released { id })),
+            Packet::Pubcomp { id } => Ok(Some(Event::Completed { id })),
             Packet::Subscribe(subscribe) => {
                 let limits = self.limits.clone();
                 let judge = |filter: Filter| match topic::check_filter(&limits, &filter.text) {
@@ -209,7 +241,8 @@ impl Peer {
                     Err(reason) => Err(reason),
                 };
                 let filters = subscribe.filters.into_iter().map(judge).collect();
-                Ok(Some(Event::Subscribe(Subscribing { id: subscribe.id, filters })))
+                let (id, subscription_id) = (subscribe.id, subscribe.subscription_id);
+                Ok(Some(Event::Subscribe(Subscribing { id, filters, subscription_id })))
             }
             Packet::Unsubscribe { id, filters } => Ok(Some(Event::Unsubscribe { id, filters })),
             Packet::Ping => {
@@ -231,12 +264,24 @@ impl Peer {
     }
 
     fn publication(&mut self, version: Version, mut publish: Publish) -> Result<Event, Fault> {
-        if publish.qos == Qos::AtLeastOnce {
-            if self.window >= usize::from(self.limits.receive_max) && version == Version::V5 {
-                let words = "more unacknowledged messages than the receive maximum";
-                return Err(Fault::new(Reason::ReceiveMaximumExceeded, words));
+        if !publish.subscription_ids.is_empty() {
+            let words = "a subscription identifier, which only a server sends";
+            return Err(Fault::new(Reason::ProtocolError, words));
+        }
+        let again = self.unfinished.contains(&publish.id);
+        let is_full = self.window() >= usize::from(self.limits.receive_max);
+        let counts = publish.qos != Qos::AtMostOnce && !again;
+        if counts && is_full && version == Version::V5 {
+            let words = "more unfinished messages than the receive maximum";
+            return Err(Fault::new(Reason::ReceiveMaximumExceeded, words));
+        }
+        match publish.qos {
+            Qos::AtMostOnce => {}
+            Qos::AtLeastOnce => self.window = self.window.saturating_add(1),
+            Qos::ExactlyOnce => {
+                self.unanswered = self.unanswered.saturating_add(1);
+                self.unfinished.insert(publish.id);
             }
-            self.window = self.window.saturating_add(1);
         }
         if let Some(alias) = publish.alias {
             self.alias(alias, &mut publish.topic)?;
@@ -260,6 +305,13 @@ impl Peer {
             (None, false) => self.aliases_in.push((alias, topic.clone())),
         }
         Ok(())
+    }
+
+    /// Whether the client takes a packet as long as the answer that lets it in.
+    pub(crate) fn takes(&self, granted: &Granted) -> bool {
+        let Phase::Deciding(version) = self.phase else { return false };
+        let mut out = Vec::new();
+        write::connack(&mut out, version, granted).is_ok() && out.len() <= self.their.packet_len_max
     }
 
     /// Lets the client in.
@@ -288,25 +340,86 @@ impl Peer {
     pub fn refuse(&mut self, reason: Reason, words: &str, out: &mut Vec<u8>) {
         if let Phase::Deciding(version) = self.phase {
             self.phase = Phase::Over;
-            let _ = write::refusal(out, version, reason, Some(words));
+            let start = out.len();
+            let words = Some(words).filter(|_| self.their.wants_words);
+            let written = write::refusal(out, version, reason, words);
+            if written.is_err() || out.len().saturating_sub(start) > self.their.packet_len_max {
+                out.truncate(start);
+                let _ = write::refusal(out, version, reason, None);
+            }
         }
     }
 
-    /// Answers a message of QoS 1; MQTT 3.1.1 has no word for some refusals and is closed.
+    /// Writes an answer; MQTT 3.1.1 has no word for some refusals and is closed.
     pub(crate) fn answer(
         &mut self,
-        id: u16,
+        reply: &Reply,
         answer: &Answer,
         out: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         let Phase::Open(version) = self.phase else { return Ok(()) };
-        self.window = self.window.saturating_sub(1);
+        match reply {
+            Reply::Puback(id) => {
+                self.window = self.window.saturating_sub(1);
+                self.judge(version, *id, answer, write::puback, out)
+            }
+            Reply::Pubrec(id) => {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                if matches!(answer, Answer::Refused(_)) && version == Version::V5 {
+                    self.unfinished.remove(id);
+                }
+                self.judge(version, *id, answer, write::pubrec, out)
+            }
+            Reply::Pubrel(id) => {
+                self.release(*id, true, out);
+                Ok(())
+            }
+            Reply::Pubcomp(id) => {
+                self.complete(*id, true, out);
+                Ok(())
+            }
+            Reply::Suback(id, codes) => {
+                let _ = write::suback(out, version, *id, codes);
+                Ok(())
+            }
+            Reply::Unsuback(id, codes) => {
+                let _ = write::unsuback(out, version, *id, codes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says «released»; `known` is whether we have the packet id.
+    pub(crate) fn release(&mut self, id: u16, known: bool, out: &mut Vec<u8>) {
+        if let Phase::Open(version) = self.phase {
+            write::pubrel(out, version, id, known);
+        }
+    }
+
+    /// Says «complete»; `known` is whether we had the packet id.
+    pub(crate) fn complete(&mut self, id: u16, known: bool, out: &mut Vec<u8>) {
+        if let Phase::Open(version) = self.phase {
+            self.unfinished.remove(&id);
+            write::pubcomp(out, version, id, known);
+        }
+    }
+
+    /// Answers a message of QoS 1 or 2 with the packet that `write` writes.
+    fn judge(
+        &mut self,
+        version: Version,
+        id: u16,
+        answer: &Answer,
+        write: impl Fn(&mut Vec<u8>, Version, u16, Reason, Option<&str>) -> Result<(), Unwritable>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
         let (reason, words) = match answer {
             Answer::Taken => (Reason::Success, None),
             Answer::Refused(NackReason::PayloadFormat(words)) => {
                 (Reason::PayloadFormatInvalid, Some(words))
             }
             Answer::Refused(NackReason::Topic(words)) => (Reason::TopicNameInvalid, Some(words)),
+            Answer::Refused(NackReason::Quota) => (Reason::QuotaExceeded, None),
             Answer::Refused(NackReason::Refused(words)) => {
                 (Reason::ImplementationSpecific, Some(words))
             }
@@ -319,11 +432,11 @@ impl Peer {
         };
         let words = words.filter(|_| self.their.wants_words).map(String::as_str);
         let start = out.len();
-        let written = write::puback(out, version, id, reason, words);
+        let written = write(out, version, id, reason, words);
         if written.is_err() || out.len().saturating_sub(start) > self.their.packet_len_max {
             // The words are what can be left out.
             out.truncate(start);
-            let _ = write::puback(out, version, id, reason, None);
+            let _ = write(out, version, id, reason, None);
         }
         Ok(())
     }
@@ -331,21 +444,7 @@ impl Peer {
     /// Acknowledges a message of QoS 1 without any proof; for fuzzing the state machine,
     /// as no message leaves a [`Peer`] that is driven by a connection in this way.
     pub fn acknowledge_for_fuzzing(&mut self, id: u16, out: &mut Vec<u8>) {
-        let _ = self.answer(id, &Answer::Taken, out);
-    }
-
-    /// Answers a SUBSCRIBE with one code per filter.
-    pub(crate) fn subscribed(&mut self, id: u16, codes: &[Reason], out: &mut Vec<u8>) {
-        if let Phase::Open(version) = self.phase {
-            let _ = write::suback(out, version, id, codes);
-        }
-    }
-
-    /// Answers an UNSUBSCRIBE with one code per filter.
-    pub(crate) fn unsubscribed(&mut self, id: u16, codes: &[Reason], out: &mut Vec<u8>) {
-        if let Phase::Open(version) = self.phase {
-            let _ = write::unsuback(out, version, id, codes);
-        }
+        let _ = self.answer(&Reply::Puback(id), &Answer::Taken, out);
     }
 
     /// Sends a message; `false` if it is longer than the client takes, and was not sent.
@@ -378,7 +477,12 @@ impl Peer {
     pub fn leave(&mut self, reason: Reason, words: Option<&str>, out: &mut Vec<u8>) {
         if let Phase::Open(version) = self.phase {
             let words = words.filter(|_| self.their.wants_words);
-            let _ = write::disconnect(out, version, reason, words);
+            let start = out.len();
+            let written = write::disconnect(out, version, reason, words);
+            if written.is_err() || out.len().saturating_sub(start) > self.their.packet_len_max {
+                out.truncate(start);
+                let _ = write::disconnect(out, version, reason, None);
+            }
         }
         self.phase = Phase::Over;
     }
@@ -391,15 +495,17 @@ impl Peer {
         }
     }
 
-    /// Messages of QoS 1 that were not answered.
+    /// Messages of QoS 1 and 2 that are not finished.
     pub fn window(&self) -> usize {
-        self.window
+        self.window.saturating_add(self.unfinished.len())
     }
 
     /// Whether nothing more is read for now: a client of 3.1.1 was never told the receive
     /// maximum, so it waits instead of being closed.
     pub(crate) fn is_full(&self) -> bool {
-        self.version() == Some(Version::V311) && self.window >= usize::from(self.limits.receive_max)
+        // What waits for the client's PUBREL must not keep that from being read.
+        let unanswered = self.window.saturating_add(self.unanswered);
+        self.version() == Some(Version::V311) && unanswered >= usize::from(self.limits.receive_max)
     }
 
     /// Whole packets that came so far.

@@ -22,21 +22,33 @@ pub enum Version {
     V5,
 }
 
-/// How hard a message is to lose; QoS 2 is refused at the door.
+/// How hard a message is to lose or to double.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Qos {
     /// At most once.
     AtMostOnce,
     /// At least once.
     AtLeastOnce,
+    /// Exactly once.
+    ExactlyOnce,
 }
 
 impl Qos {
-    /// 0 or 1, as stored forms spell it.
+    /// 0, 1 or 2, as the wire and stored forms spell it.
     pub const fn number(self) -> u8 {
         match self {
             Self::AtMostOnce => 0,
             Self::AtLeastOnce => 1,
+            Self::ExactlyOnce => 2,
+        }
+    }
+
+    /// The QoS of this number; what is above 2 is no QoS and means the highest.
+    pub(crate) const fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::AtMostOnce,
+            1 => Self::AtLeastOnce,
+            _ => Self::ExactlyOnce,
         }
     }
 }
@@ -48,6 +60,7 @@ impl Qos {
 pub enum Reason {
     Success = 0x00,
     GrantedQos1 = 0x01,
+    GrantedQos2 = 0x02,
     DisconnectWithWill = 0x04,
     NoMatchingSubscribers = 0x10,
     NoSubscriptionExisted = 0x11,
@@ -67,16 +80,13 @@ pub enum Reason {
     SessionTakenOver = 0x8e,
     TopicFilterInvalid = 0x8f,
     TopicNameInvalid = 0x90,
+    PacketIdNotFound = 0x92,
     ReceiveMaximumExceeded = 0x93,
     TopicAliasInvalid = 0x94,
     PacketTooLarge = 0x95,
     QuotaExceeded = 0x97,
     AdministrativeAction = 0x98,
     PayloadFormatInvalid = 0x99,
-    RetainNotSupported = 0x9a,
-    QosNotSupported = 0x9b,
-    SharedSubscriptionsNotSupported = 0x9e,
-    SubscriptionIdsNotSupported = 0xa1,
 }
 
 impl Reason {
@@ -183,6 +193,9 @@ pub(crate) enum Packet {
     Connack(Connack),
     Publish(Publish),
     Puback { id: u16, code: u8, words: Option<String> },
+    Pubrec { id: u16, code: u8, words: Option<String> },
+    Pubrel { id: u16 },
+    Pubcomp { id: u16 },
     Subscribe(Subscribe),
     Suback { id: u16, codes: Vec<u8> },
     Unsubscribe { id: u16, filters: Vec<String> },
@@ -218,6 +231,17 @@ pub(crate) struct Will {
     pub qos: Qos,
     pub retain: bool,
     pub delay_s: u32,
+    pub expiry_s: Option<u32>,
+    pub extra: Option<Box<Extra>>,
+}
+
+/// The properties of a message that few messages have; they are passed on as they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub payload_format: Option<u8>,
+    pub response_topic: Option<String>,
+    pub correlation: Option<Bytes>,
+    pub user: Vec<(String, String)>,
 }
 
 /// The server's answer to CONNECT, as a client reads it.
@@ -245,6 +269,9 @@ pub(crate) struct Publish {
     pub retain: bool,
     pub dup: bool,
     pub expiry_s: Option<u32>,
+    pub extra: Option<Box<Extra>>,
+    /// Those of the subscriptions that heard it; only a server sends them.
+    pub subscription_ids: Vec<u32>,
 }
 
 /// A wish to hear.
@@ -252,6 +279,8 @@ pub(crate) struct Publish {
 pub(crate) struct Subscribe {
     pub id: u16,
     pub filters: Vec<Filter>,
+    /// Comes with each message that one of the filters hears; 0 is none.
+    pub subscription_id: u32,
 }
 
 /// One filter of a SUBSCRIBE.
@@ -262,6 +291,7 @@ pub(crate) struct Filter {
     /// 0 sends retained messages, 1 only for a new subscription, 2 never.
     pub retain_handling: u8,
     pub no_local: bool,
+    pub retain_as_published: bool,
 }
 
 #[cfg(test)]

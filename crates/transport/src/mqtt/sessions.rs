@@ -1,29 +1,43 @@
-//! What outlives a connection: subscriptions, waiting messages, delayed wills.
+//! What outlives a connection: subscriptions, waiting messages, wills, packet ids.
 //!
-//! A session belongs to a device and one of its client ids. A second connection of
-//! the same client takes the session over: it also speaks for the end of the first,
-//! so that the old will and the old goodbye never come after the new beginning.
+//! A session belongs to a device and one of its client ids, so that no client takes over
+//! the session of another identity. A second connection of the same client takes the
+//! session over: it also speaks for the end of the first, so that the old will and the
+//! old goodbye never come after the new beginning.
+//!
+//! What is to survive a restart is written by [`Sessions::record`] as it is at the moment
+//! of writing; a snapshot of all of it bounds how far back a restart has to read.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use model::{DeviceId, Timestamp};
-use record::MqttSession;
+use model::{DeviceId, SiteId, Timestamp};
+use record::{Body, MqttSession};
 use security::DeviceIdentity;
 
 use super::{
     Limits,
-    outbox::{Mail, Outbox},
+    outbox::Outbox,
     proto::{Filter, Qos, Reason, Version},
+    retained::RetainedMessages,
     topic,
+    tree::Tree,
 };
 use crate::{
     Message,
     desk::{Desk, Order},
 };
+
+mod recall;
+mod route;
+
+pub use recall::Recalled;
+pub(crate) use recall::progress;
+pub(crate) use route::{Addressed, Outgoing, Route};
 
 /// Names a session: whose, and which of its own.
 pub(crate) type Key = (DeviceId, String);
@@ -36,23 +50,111 @@ pub(crate) type SharedOutbox = Arc<Mutex<Outbox>>;
 pub(crate) struct Sessions {
     limits: Arc<Limits>,
     sessions: BTreeMap<Key, Session>,
-    retained: BTreeMap<(DeviceId, Arc<str>), Mail>,
+    /// Who hears what at each site.
+    trees: HashMap<SiteId, Tree<Hearer>>,
+    retained: RetainedMessages,
     /// When a session without a connection ends, or its will is due.
     due: BTreeSet<(Timestamp, Key)>,
     /// Devices that were put out: the newest connection that this holds for, and when.
     put_out: BTreeMap<DeviceId, (u64, Timestamp)>,
+    /// The number of the newest session.
+    newest: u64,
+    /// Whose turn it is among the members of a shared subscription.
+    turn: usize,
+    /// The sessions that the journal knows.
+    known: BTreeSet<Key>,
+    /// What has to be said soon, and was not caused by anybody who could say it.
+    chores: Vec<Chore>,
+    counts: Counts,
+}
+
+/// What happened to messages and sessions since the listener began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Sessions that were lost to a full queue.
+    pub lost: u64,
+    /// Messages that were lost with their session.
+    pub dropped: u64,
+    /// Retained messages that were not kept, as their device has as many as it may.
+    pub not_retained: u64,
+}
+
+/// Something that is to be said soon.
+#[derive(Debug)]
+pub(crate) enum Chore {
+    /// A session changed or ended.
+    Session(Key),
+    /// A message of a shared subscription whose member is gone.
+    Again(Addressed),
+}
+
+/// A subscription in the tree.
+#[derive(Clone, Debug)]
+struct Hearer {
+    key: Arc<Key>,
+    session: u64,
+    /// `name/filter` of a shared subscription.
+    group: Option<Arc<str>>,
+    options: Options,
+}
+
+/// How a filter was subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub qos: Qos,
+    pub no_local: bool,
+    pub retain_as_published: bool,
+    pub retain_handling: u8,
+    /// 0 is none.
+    pub id: u32,
+}
+
+impl Options {
+    fn of(filter: &Filter, id: u32) -> Self {
+        Self {
+            qos: filter.qos,
+            no_local: filter.no_local,
+            retain_as_published: filter.retain_as_published,
+            retain_handling: filter.retain_handling,
+            id,
+        }
+    }
+
+    /// The byte of MQTT 5 [§3.8.3.1].
+    fn byte(self) -> u8 {
+        let flag = |flag, bit: u8| u8::from(flag) << bit;
+        let handling = (self.retain_handling & 0b11) << 4;
+        self.qos.number() | flag(self.no_local, 2) | flag(self.retain_as_published, 3) | handling
+    }
+
+    fn from_byte(byte: u8, id: u32) -> Self {
+        Self {
+            qos: Qos::from_number(byte & 0b11),
+            no_local: byte & 0b100 != 0,
+            retain_as_published: byte & 0b1000 != 0,
+            retain_handling: byte >> 4 & 0b11,
+            id,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Session {
+    key: Arc<Key>,
+    /// Tells it from earlier sessions of the same client.
+    number: u64,
+    site: Option<SiteId>,
     expiry_s: u32,
-    subscriptions: Vec<(String, Qos)>,
+    /// Filters as they were spelled, a shared one with its `$share/…`.
+    subscriptions: Vec<(String, Options)>,
     outbox: SharedOutbox,
-    /// Whether it was said to be kept.
-    kept: bool,
     live: Option<Live>,
     ends_at: Option<Timestamp>,
-    will: Option<(Timestamp, Message)>,
+    will: Option<(Timestamp, Will)>,
+    /// Whether the journal may hold an earlier session of this client.
+    is_new: bool,
+    /// Whether the journal has its queue; it has none while the session ends with its connection.
+    is_queue_written: bool,
 }
 
 /// A session's connection.
@@ -64,8 +166,15 @@ pub(crate) struct Live {
     pub remote: SocketAddr,
     pub version: Version,
     pub since: Timestamp,
-    /// What is published if it is lost, and after how many seconds.
-    pub will: Option<(u32, Message)>,
+    /// What is published if it is lost.
+    pub will: Option<Will>,
+}
+
+/// A message that a lost connection leaves behind.
+#[derive(Debug)]
+pub(crate) struct Will {
+    pub delay_s: u32,
+    pub message: Message,
 }
 
 /// What a connection found when it came.
@@ -78,9 +187,8 @@ pub(crate) struct Attached {
     pub displaced: Option<(Live, Option<Message>)>,
     /// The will of an earlier connection that the new beginning makes due.
     pub will: Option<Message>,
-    pub change: Option<MqttSession>,
     /// Another session of the device, which ended to make room.
-    pub ended: Option<MqttSession>,
+    pub ended: Option<Key>,
 }
 
 /// Why a client gets no session.
@@ -103,26 +211,37 @@ pub(crate) struct Departed {
     /// Whether another connection has not already spoken for its end.
     pub is_last: bool,
     pub will: Option<Message>,
-    pub change: Option<MqttSession>,
 }
 
 /// What the passing of time brought.
 #[derive(Debug, Default)]
 pub(crate) struct Due {
-    pub wills: Vec<Message>,
-    pub changes: Vec<MqttSession>,
+    pub wills: Vec<(Key, Message)>,
+    pub chores: Vec<Chore>,
+}
+
+/// How a SUBSCRIBE went.
+#[derive(Debug, Default)]
+pub(crate) struct Subscribed {
+    pub codes: Vec<Reason>,
+    /// Filters that want the retained messages.
+    pub wanted: Vec<(String, Options)>,
 }
 
 impl Session {
-    fn new(expiry_s: u32) -> Self {
+    fn new(key: Key, number: u64, expiry_s: u32) -> Self {
         Self {
+            key: Arc::new(key),
+            number,
+            site: None,
             expiry_s,
             subscriptions: Vec::new(),
             outbox: SharedOutbox::default(),
-            kept: false,
             live: None,
             ends_at: None,
             will: None,
+            is_new: true,
+            is_queue_written: false,
         }
     }
 
@@ -130,55 +249,50 @@ impl Session {
         self.live.is_none() && self.ends_at.is_none_or(|at| now >= at)
     }
 
-    /// The stored form, if this session is kept at all.
-    fn record(&mut self, key: &Key, ended: bool) -> Option<MqttSession> {
-        let was_kept = std::mem::replace(&mut self.kept, self.expiry_s > 0 && !ended);
-        let subscriptions = self.subscriptions.iter();
-        let subscriptions = subscriptions.map(|(filter, qos)| (filter.clone(), qos.number()));
-        (was_kept || self.kept).then(|| MqttSession {
-            device: key.0,
-            client_id: key.1.clone(),
-            expiry_s: self.expiry_s,
-            subscriptions: if self.kept { subscriptions.collect() } else { Vec::new() },
-            ended: !self.kept,
-        })
+    /// Whether a restart is to find it, be it only for its will.
+    fn is_kept(&self) -> bool {
+        let live = self.live.as_ref();
+        self.expiry_s > 0 || self.will.is_some() || live.is_some_and(|live| live.will.is_some())
+    }
+
+    fn hearer(&self, filter: &str, options: Options) -> (String, Hearer) {
+        let (group, filter) = match topic::shared(filter) {
+            Some((name, filter)) => (Some(format!("{name}/{filter}").into()), filter),
+            None => (None, filter),
+        };
+        let hearer = Hearer { key: self.key.clone(), session: self.number, group, options };
+        (filter.to_owned(), hearer)
     }
 }
 
 impl Sessions {
-    /// The sessions that were kept; those without a connection end as if it ended `now`.
-    pub(crate) fn restore(limits: Arc<Limits>, restored: Vec<MqttSession>, now: Timestamp) -> Self {
-        let mut all = Self {
+    /// No sessions.
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        Self {
             limits,
             sessions: BTreeMap::new(),
-            retained: BTreeMap::new(),
+            trees: HashMap::new(),
+            retained: RetainedMessages::default(),
             due: BTreeSet::new(),
             put_out: BTreeMap::new(),
-        };
-        for kept in restored {
-            let key = (kept.device, kept.client_id);
-            if kept.ended {
-                all.sessions.remove(&key);
-                continue;
-            }
-            let mut session = Session::new(kept.expiry_s.min(all.limits.session_expiry_max_s));
-            session.kept = true;
-            let qos = |qos| if qos == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce };
-            session.subscriptions = kept
-                .subscriptions
-                .into_iter()
-                .map(|(filter, found)| (filter, qos(found)))
-                .collect();
-            all.sessions.insert(key.clone(), session);
-            all.plan_end(&key, now);
+            newest: 0,
+            turn: 0,
+            known: BTreeSet::new(),
+            chores: Vec::new(),
+            counts: Counts::default(),
         }
-        all
+    }
+
+    fn number(&mut self) -> u64 {
+        self.newest = self.newest.saturating_add(1);
+        self.newest
     }
 
     /// A client comes, if its device was not put out since its connection began.
     pub(crate) fn attach(
         &mut self,
         key: &Key,
+        site: SiteId,
         clean: bool,
         expiry_s: u32,
         live: Live,
@@ -188,44 +302,98 @@ impl Sessions {
             return Err(NoSession::PutOut);
         }
         let ended = self.make_room(key)?;
-        let (mut displaced, mut will, mut was_kept) = (None, None, false);
-        let mut found = self.sessions.remove(key);
-        if let Some(session) = &mut found {
-            was_kept = session.kept;
+        let (mut displaced, mut will, mut present) = (None, None, false);
+        if let Some(session) = self.sessions.get_mut(key) {
+            // Its time may be over before anybody has looked.
+            let over = clean || session.is_over(live.since);
             if let Some(at) = session.ends_at.take() {
                 self.due.remove(&(at, key.clone()));
             }
-            let over = clean || (session.live.is_none() && session.expiry_s == 0);
-            if let Some((at, message)) = session.will.take() {
+            // One that is not kept ends with its connection, also where another takes it over.
+            let over = over || session.expiry_s == 0;
+            if let Some((at, parting)) = session.will.take() {
                 self.due.remove(&(at, key.clone()));
                 // Coming back in time takes a delayed will away; starting anew does not.
-                will = over.then_some(message);
+                will = over.then_some(parting.message);
             }
             if let Some(mut old) = session.live.take() {
                 old.desk.order(Order::TakenOver);
-                let old_will = old.will.take();
-                let due = old_will.filter(|(delay_s, _)| *delay_s == 0 || over);
-                displaced = Some((old, due.map(|(_, message)| message)));
+                let due = old.will.take().filter(|parting| parting.delay_s == 0 || over);
+                displaced = Some((old, due.map(|parting| parting.message)));
             }
-            if over {
-                found = None;
-            }
+            present = !over;
         }
-        let present = found.is_some();
-        let mut session = found.unwrap_or_else(|| Session::new(expiry_s));
+        if !present {
+            self.take_away(key);
+            let number = self.number();
+            self.sessions.insert(key.clone(), Session::new(key.clone(), number, expiry_s));
+        }
+        self.settle_at(key, site);
+        let Some(session) = self.sessions.get_mut(key) else { return Err(NoSession::TooMany) };
         session.expiry_s = expiry_s;
-        session.kept = was_kept;
         session.live = Some(live);
-        // What was written to the last connection and not acknowledged goes out again.
+        // What was written to the last connection and not answered goes out again.
         lock(&session.outbox).begin();
         let outbox = session.outbox.clone();
-        let change = session.record(key, false);
-        self.sessions.insert(key.clone(), session);
-        Ok(Attached { present, outbox, displaced, will, change, ended })
+        Ok(Attached { present, outbox, displaced, will, ended })
+    }
+
+    /// Moves a session's subscriptions to the site at which its device is now.
+    fn settle_at(&mut self, key: &Key, site: SiteId) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.site == Some(site) {
+            return;
+        }
+        let before = session.site.replace(site);
+        let hearers: Vec<_> = session
+            .subscriptions
+            .iter()
+            .map(|(filter, options)| session.hearer(filter, *options))
+            .collect();
+        let number = session.number;
+        for (filter, hearer) in hearers {
+            if let Some(tree) = before.and_then(|before| self.trees.get_mut(&before)) {
+                tree.remove(&filter, |found| found.session == number);
+            }
+            self.trees.entry(site).or_default().insert(&filter, hearer);
+        }
+    }
+
+    /// Ends a session; what a shared subscription gave it goes to other members.
+    fn take_away(&mut self, key: &Key) {
+        let Some(session) = self.sessions.remove(key) else { return };
+        if let Some(at) = session.ends_at {
+            self.due.remove(&(at, key.clone()));
+        }
+        if let Some((at, _)) = session.will {
+            self.due.remove(&(at, key.clone()));
+        }
+        let left = lock(&session.outbox).clear();
+        let Some(site) = session.site else { return };
+        for (filter, options) in &session.subscriptions {
+            let (filter, hearer) = session.hearer(filter, *options);
+            self.unhear(site, &filter, &hearer);
+        }
+        for mail in left {
+            let Some(group) = mail.shared else { continue };
+            let again = Addressed { site, device: key.0, said: mail.said, group: Some(group) };
+            self.chores.push(Chore::Again(again));
+        }
+    }
+
+    fn unhear(&mut self, site: SiteId, filter: &str, hearer: &Hearer) {
+        if let Some(tree) = self.trees.get_mut(&site) {
+            tree.remove(filter, |found| {
+                found.session == hearer.session && found.group == hearer.group
+            });
+            if tree.is_empty() {
+                self.trees.remove(&site);
+            }
+        }
     }
 
     /// Ends the device's session that is longest without a connection, if it has too many.
-    fn make_room(&mut self, key: &Key) -> Result<Option<MqttSession>, NoSession> {
+    fn make_room(&mut self, key: &Key) -> Result<Option<Key>, NoSession> {
         let own = self.of_device(key.0);
         let is_new = !self.sessions.contains_key(key);
         if !is_new || own.count() < self.limits.sessions_per_device_max {
@@ -236,9 +404,10 @@ impl Sessions {
             .filter_map(|(key, session)| session.ends_at.map(|at| (at, key.clone())))
             .min()
             .ok_or(NoSession::TooMany)?;
-        let gone = self.sessions.remove(&oldest.1);
-        self.due.remove(&oldest);
-        Ok(gone.and_then(|mut session| session.record(&oldest.1, true)))
+        let waiting = self.sessions.get(&oldest.1).map_or(0, |gone| lock(&gone.outbox).len());
+        self.counts.dropped = self.counts.dropped.saturating_add(waiting as u64);
+        self.take_away(&oldest.1);
+        Ok(Some(oldest.1))
     }
 
     /// Puts a device out: its connections leave, and those up to `newest` that are still
@@ -278,29 +447,30 @@ impl Sessions {
         }
         let mut departed = Departed { is_last: true, ..Departed::default() };
         if session.expiry_s == 0 {
-            departed.will = will.map(|(_, message)| message);
-            departed.change = session.record(key, true);
-            self.sessions.remove(key);
+            departed.will = will.map(|parting| parting.message);
+            self.take_away(key);
             return departed;
         }
         match will {
-            Some((0, message)) => departed.will = Some(message),
-            Some((delay_s, message)) => {
-                let delay_s = delay_s.min(session.expiry_s);
-                let at = now.after(std::time::Duration::from_secs(delay_s.into()));
-                session.will = Some((at, message));
-                self.due.insert((at, key.clone()));
-            }
+            Some(parting) if parting.delay_s == 0 => departed.will = Some(parting.message),
+            Some(parting) => self.plan_will(key, parting, now),
             None => {}
         }
-        departed.change = leave.expiry_s.and_then(|_| session.record(key, false));
         self.plan_end(key, now);
         departed
     }
 
+    fn plan_will(&mut self, key: &Key, will: Will, lost_at: Timestamp) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let delay_s = will.delay_s.min(session.expiry_s);
+        let at = lost_at.after(Duration::from_secs(delay_s.into()));
+        session.will = Some((at, will));
+        self.due.insert((at, key.clone()));
+    }
+
     fn plan_end(&mut self, key: &Key, now: Timestamp) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let at = now.after(std::time::Duration::from_secs(session.expiry_s.into()));
+        let at = now.after(Duration::from_secs(session.expiry_s.into()));
         session.ends_at = Some(at);
         self.due.insert((at, key.clone()));
     }
@@ -318,123 +488,108 @@ impl Sessions {
             let Some(session) = self.sessions.get_mut(&key) else { continue };
             let is_over = session.is_over(now);
             if session.will.as_ref().is_some_and(|(at, _)| *at <= now || is_over) {
-                due.wills.extend(session.will.take().map(|(_, message)| message));
+                let will = session.will.take().map(|(_, parting)| parting.message);
+                due.wills.extend(will.map(|will| (key.clone(), will)));
             }
             if is_over {
-                due.changes.extend(session.record(&key, true));
-                self.sessions.remove(&key);
+                self.take_away(&key);
+                due.chores.push(Chore::Session(key));
             }
         }
+        due.chores.append(&mut self.chores);
         due
     }
 
-    /// Subscribes; answers with one code per filter and the retained messages to send.
+    /// Forgets retained messages that have expired.
+    pub(crate) fn expire_retained(&mut self, now: Timestamp) {
+        self.retained.expire(now);
+    }
+
+    /// Subscribes; a filter that was judged «no» before keeps its reason.
     pub(crate) fn subscribe(
         &mut self,
         key: &Key,
         filters: Vec<Result<Filter, Reason>>,
-        now: Timestamp,
-    ) -> (Vec<Reason>, Vec<Mail>, Option<MqttSession>) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return (vec![Reason::Unspecified; filters.len()], Vec::new(), None);
-        };
-        let (mut codes, mut retained) = (Vec::new(), Vec::new());
+        id: u32,
+    ) -> Subscribed {
+        let mut subscribed = Subscribed::default();
         for filter in filters {
-            let filter = match filter {
-                Ok(filter) => filter,
-                Err(reason) => {
-                    codes.push(reason);
-                    continue;
-                }
+            let code = match filter {
+                Ok(filter) => self.subscribe_one(key, filter, id, &mut subscribed.wanted),
+                Err(reason) => reason,
             };
-            let before = session.subscriptions.len();
-            session.subscriptions.retain(|(text, _)| *text != filter.text);
-            let is_new = session.subscriptions.len() == before;
-            if session.subscriptions.len() >= self.limits.filters_max {
-                codes.push(Reason::QuotaExceeded);
-                continue;
+            subscribed.codes.push(code);
+        }
+        subscribed
+    }
+
+    fn subscribe_one(
+        &mut self,
+        key: &Key,
+        filter: Filter,
+        id: u32,
+        wanted: &mut Vec<(String, Options)>,
+    ) -> Reason {
+        let Some(session) = self.sessions.get_mut(key) else { return Reason::Unspecified };
+        let options = Options::of(&filter, id);
+        let known = session.subscriptions.iter().position(|(text, _)| *text == filter.text);
+        if known.is_none() && session.subscriptions.len() >= self.limits.filters_max {
+            return Reason::QuotaExceeded;
+        }
+        let (bare, hearer) = session.hearer(&filter.text, options);
+        match known.and_then(|at| session.subscriptions.get_mut(at)) {
+            Some(known) => known.1 = options,
+            None => session.subscriptions.push((filter.text.clone(), options)),
+        }
+        if let Some(site) = session.site {
+            if known.is_some() {
+                self.unhear(site, &bare, &hearer);
             }
-            session.subscriptions.push((filter.text.clone(), filter.qos));
-            codes.push(match filter.qos {
-                Qos::AtMostOnce => Reason::Success,
-                Qos::AtLeastOnce => Reason::GrantedQos1,
-            });
-            if filter.retain_handling == 0 || (filter.retain_handling == 1 && is_new) {
-                let of_device = self.retained.iter().filter(|((device, topic), mail)| {
-                    *device == key.0 && topic::hears(&filter.text, topic) && !mail.is_expired(now)
-                });
-                retained.extend(
-                    of_device
-                        .map(|(_, mail)| Mail { qos: mail.qos.min(filter.qos), ..mail.clone() }),
-                );
+            let is_shared = hearer.group.is_some();
+            self.trees.entry(site).or_default().insert(&bare, hearer);
+            let asks =
+                options.retain_handling == 0 || (options.retain_handling == 1 && known.is_none());
+            if asks && !is_shared {
+                wanted.push((filter.text, options));
             }
         }
-        let change = if session.expiry_s > 0 { session.record(key, false) } else { None };
-        (codes, retained, change)
+        match filter.qos {
+            Qos::AtMostOnce => Reason::Success,
+            Qos::AtLeastOnce => Reason::GrantedQos1,
+            Qos::ExactlyOnce => Reason::GrantedQos2,
+        }
     }
 
     /// Unsubscribes; answers with one code per filter.
-    pub(crate) fn unsubscribe(
-        &mut self,
-        key: &Key,
-        filters: &[String],
-    ) -> (Vec<Reason>, Option<MqttSession>) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return (vec![Reason::NoSubscriptionExisted; filters.len()], None);
-        };
-        let codes = filters.iter().map(|filter| {
-            let before = session.subscriptions.len();
-            session.subscriptions.retain(|(text, _)| text != filter);
-            if session.subscriptions.len() < before {
-                Reason::Success
-            } else {
-                Reason::NoSubscriptionExisted
-            }
-        });
-        let codes = codes.collect();
-        let change = if session.expiry_s > 0 { session.record(key, false) } else { None };
-        (codes, change)
+    pub(crate) fn unsubscribe(&mut self, key: &Key, filters: &[String]) -> Vec<Reason> {
+        let mut codes = Vec::with_capacity(filters.len());
+        for filter in filters {
+            let found = self.drop_subscription(key, filter);
+            codes.push(if found { Reason::Success } else { Reason::NoSubscriptionExisted });
+        }
+        codes
     }
 
-    /// Puts a message into every session of the device that hears its topic; answers with
-    /// how many have it and how many had no room.
-    pub(crate) fn publish(&mut self, device: DeviceId, mail: &Mail) -> (usize, usize) {
-        let (mut taken, mut full) = (0_usize, 0_usize);
-        for (_, session) in self.of_device(device) {
-            let heard = session.subscriptions.iter().filter(|(f, _)| topic::hears(f, &mail.topic));
-            let Some(granted) = heard.map(|(_, qos)| *qos).max() else { continue };
-            let qos = mail.qos.min(granted);
-            if session.live.is_none() && qos == Qos::AtMostOnce {
-                continue;
-            }
-            // Once per client, with the highest QoS that was granted.
-            let mail = Mail { qos, retain: false, ..mail.clone() };
-            match lock(&session.outbox).push(&self.limits, mail) {
-                Ok(()) => taken = taken.saturating_add(1),
-                Err(_) => full = full.saturating_add(1),
-            }
-            if let Some(live) = &session.live {
-                live.desk.mail();
-            }
+    fn drop_subscription(&mut self, key: &Key, filter: &str) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else { return false };
+        let known = session.subscriptions.iter().position(|(text, _)| text == filter);
+        let Some(at) = known else { return false };
+        let (_, options) = session.subscriptions.remove(at);
+        let (bare, hearer) = session.hearer(filter, options);
+        if let Some(site) = session.site {
+            self.unhear(site, &bare, &hearer);
         }
-        (taken, full)
-    }
-
-    /// Keeps the newest message of a topic for later subscriptions; an empty one ends that.
-    /// `false` if the device has as many as it may.
-    pub(crate) fn retain(&mut self, device: DeviceId, mail: &Mail) -> bool {
-        let key = (device, mail.topic.clone());
-        if mail.payload.is_empty() {
-            self.retained.remove(&key);
-            return true;
-        }
-        let own = self.retained.keys().filter(|(owner, _)| *owner == device).count();
-        let has_room = own < self.limits.retained_per_device_max;
-        if !has_room && !self.retained.contains_key(&key) {
-            return false;
-        }
-        self.retained.insert(key, Mail { retain: true, ..mail.clone() });
         true
+    }
+
+    /// Ends the subscriptions of a session that are not permitted any more.
+    pub(crate) fn revise(&mut self, key: &Key, is_permitted: impl Fn(&str) -> bool) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let filters = session.subscriptions.iter().map(|(filter, _)| filter);
+        let gone: Vec<String> = filters.filter(|filter| !is_permitted(filter)).cloned().collect();
+        for filter in gone {
+            self.drop_subscription(key, &filter);
+        }
     }
 
     /// The connections that there are, or those of one device.
@@ -447,10 +602,20 @@ impl Sessions {
 
     /// Messages that wait for clients, and those that were dropped so far, of all sessions.
     pub(crate) fn waiting(&self) -> (usize, u64) {
-        self.sessions.values().fold((0, 0), |(waiting, dropped), session| {
+        self.sessions.values().fold((0, self.counts.dropped), |(waiting, dropped), session| {
             let outbox = lock(&session.outbox);
             (waiting.saturating_add(outbox.len()), dropped.saturating_add(outbox.dropped()))
         })
+    }
+
+    /// What happened so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Sessions, those without a connection included, and retained messages.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.sessions.len(), self.retained.len())
     }
 }
 

@@ -2,9 +2,11 @@
 //! obeys the test; the clock stands until a test moves it.
 
 mod acks;
+mod broker;
 mod hostile;
 mod identity;
 mod lives;
+mod restarts;
 mod ward;
 
 use ward::{Ward, until, within};

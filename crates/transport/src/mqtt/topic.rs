@@ -1,5 +1,7 @@
 //! Topic names and filters: what is well-formed, and which filter hears which topic.
 
+use model::SiteId;
+
 use super::{
     Limits,
     proto::{Fault, Reason},
@@ -22,9 +24,13 @@ pub(crate) fn check_name(limits: &Limits, topic: &str) -> Result<(), Fault> {
 
 /// Whether a filter may be subscribed to, by its form; the answer is the SUBACK's code.
 pub(crate) fn check_filter(limits: &Limits, filter: &str) -> Result<(), Reason> {
-    if filter.starts_with("$share/") {
-        return Err(Reason::SharedSubscriptionsNotSupported);
-    }
+    let filter = match filter.strip_prefix("$share/") {
+        None => filter,
+        Some(_) => match shared(filter) {
+            Some((name, filter)) if !name.is_empty() && !name.contains(['+', '#']) => filter,
+            Some(_) | None => return Err(Reason::TopicFilterInvalid),
+        },
+    };
     let bounded = filter.len() <= limits.topic_len_max && levels(filter) <= limits.topic_levels_max;
     if filter.is_empty() || !bounded {
         return Err(Reason::TopicFilterInvalid);
@@ -42,6 +48,17 @@ pub(crate) fn check_filter(limits: &Limits, filter: &str) -> Result<(), Reason> 
         }
     }
     Ok(())
+}
+
+/// The name and the filter of a shared subscription [§4.8.2].
+pub(crate) fn shared(filter: &str) -> Option<(&str, &str)> {
+    filter.strip_prefix("$share/")?.split_once('/')
+}
+
+/// The site that a topic or filter of ours is about.
+pub(crate) fn site_of(topic: &str) -> Option<SiteId> {
+    let topic = shared(topic).map_or(topic, |(_, filter)| filter);
+    topic.strip_prefix("wl/1/")?.split('/').next()?.parse().ok()
 }
 
 fn levels(topic: &str) -> usize {
@@ -117,7 +134,14 @@ mod tests {
             ("a/#/b", invalid),
             ("a#", invalid),
             ("a/b+", invalid),
-            ("$share/group/a", Err(Reason::SharedSubscriptionsNotSupported)),
+            ("$share/group/a", Ok(())),
+            ("$share/group/a/#", Ok(())),
+            ("$share/group/a/#/b", invalid),
+            ("$share/group/", invalid),
+            ("$share/group", invalid),
+            ("$share//a", invalid),
+            ("$share/g+/a", invalid),
+            ("$shared/a", Ok(())),
         ];
         for (filter, expected) in rows {
             assert_eq!(check_filter(&limits, filter), expected, "{filter}");

@@ -42,6 +42,7 @@ pub(super) async fn measure(asked: &Ingest, sheet: &mut Sheet) -> anyhow::Result
     let subscriber = Subscriber::connect(Arc::clone(first), addr, &clock).await?;
     let seat = |number: usize, tls: &Arc<ClientConfig>| Seat {
         tls: Arc::clone(tls),
+        server_name: "localhost".to_owned(),
         client_id: format!("bench-{number}"),
         topic: format!("bench/{number:05}/up/num"),
     };

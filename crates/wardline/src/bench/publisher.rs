@@ -28,6 +28,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 pub(super) struct Seat {
     /// Its certificate and whom it trusts.
     pub(super) tls: Arc<ClientConfig>,
+    /// The name that the server's certificate must carry.
+    pub(super) server_name: String,
     /// The client's name.
     pub(super) client_id: String,
     /// The topic of its numerics.
@@ -40,7 +42,12 @@ impl Seat {
         let own = (device.certificate_pem.as_str(), device.key_pem.as_str());
         let tls = client_config(&device.ca_pem, Some(own), clock)?;
         let topic = format!("wl/1/{site}/{}/up/num", device.id);
-        Ok(Self { tls, client_id: device.id.clone(), topic })
+        Ok(Self { tls, server_name: "localhost".to_owned(), client_id: device.id.clone(), topic })
+    }
+
+    /// The same at a server of another name.
+    pub(super) fn at(self, server_name: &str) -> Self {
+        Self { server_name: server_name.to_owned(), ..self }
     }
 }
 
@@ -102,7 +109,7 @@ impl Publisher {
     ) -> anyhow::Result<Self> {
         let options = ClientOptions {
             addr,
-            server_name: "localhost".to_owned(),
+            server_name: seat.server_name,
             tls: seat.tls,
             version: Version::V5,
             client_id: seat.client_id,

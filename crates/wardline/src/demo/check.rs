@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use model::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sim::{Intent, Kind, Ward, demo_courses, demo_devices, demo_script};
+use sim::{Fidelity, Hospital, Intent, Kind};
 use store::Clock;
 use tokio::sync::mpsc;
 
@@ -20,7 +20,8 @@ use super::{
     stage::{self, Stage},
 };
 use crate::{
-    percentile::percentile, recordings::recordings, rest::Rest, server_process::ServerProcess,
+    percentile::percentile, recordings::recordings, rest::Rest, scenarios,
+    server_process::ServerProcess,
 };
 
 /// How long the ward lives.
@@ -77,30 +78,24 @@ fn tempdir() -> anyhow::Result<std::path::PathBuf> {
 async fn watch(seed: u64, server: &ServerProcess) -> anyhow::Result<Figures> {
     let clock = Clock::system();
     let admin = Rest::new(&server.ready.people)?.sign_in_by_click("admin").await?;
-    let stage = stage::build(&admin, &demo_courses(), &demo_devices()).await?;
+    let script = scenarios::shipped("ward")?;
+    let stage = stage::build(&admin, &script).await?;
+    let care_unit = stage.care_units.first().context("the script has no care unit")?;
     let charge = admin.sign_in_by_click("tom").await?;
-    let screen = Screen::open(&charge, &stage.care_unit, &clock).await?;
+    let screen = Screen::open(&charge, care_unit, &clock).await?;
     let (answers, answered) = mpsc::channel(65_536);
-    let players = Players::connect(&stage, &server.ready.mqtt, &clock, Some(answers)).await?;
+    let players = Players::connect(&stage, &server.ready.mqtt, &clock, Some(answers), &[]).await?;
     let mut figures = Figures {
         beds: stage.patients.len(),
         devices_connected: players.connected,
         ..Figures::default()
     };
     let collecting = tokio::spawn(collect(answered));
-    let nurse = tokio::spawn(answer_one(
-        Screen::open(&charge, &stage.care_unit, &clock).await?,
-        charge.clone(),
-    ));
+    let nurse =
+        tokio::spawn(answer_one(Screen::open(&charge, care_unit, &clock).await?, charge.clone()));
     let started_at = clock.now();
-    let mut ward = Ward::new(
-        seed,
-        started_at,
-        demo_courses(),
-        enrolled(&stage)?,
-        &recordings()?,
-        demo_script(),
-    );
+    let (devices, fidelity) = (enrolled(&stage)?, Fidelity::default());
+    let mut ward = Hospital::new(seed, started_at, script, devices, &recordings()?, &fidelity);
     players.play(&mut ward, &clock, started_at.after(FIRST_ANSWERS)).await?;
     ensure!(
         screen_or_answers(&screen, &charge).await?,
@@ -180,9 +175,13 @@ fn is_stored(one: &Answered) -> bool {
 /// One vital that each message of this kind of device carries.
 const fn witness(kind: Kind) -> &'static str {
     match kind {
-        Kind::BedsideMonitor | Kind::Oximeter => "saturation",
+        Kind::BedsideMonitor | Kind::IcuMonitor | Kind::Oximeter | Kind::HomeOximeter => {
+            "saturation"
+        }
         Kind::EcgPatch => "respiratory_rate",
         Kind::Cuff => "systolic_pressure",
+        Kind::GlucoseSensor | Kind::GlucoseMeter => "glucose",
+        Kind::WeightScale => "weight",
     }
 }
 

@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use model::Timestamp;
-use sim::{Act, Enrolled, Sent, Ward};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use security::Authority;
+use sim::{Act, Deed, Enrolled, Hospital, Sent};
 use store::Clock;
 use tokio::{net::lookup_host, sync::mpsc, task::JoinHandle};
 use transport::{
@@ -49,12 +54,20 @@ impl Players {
         mqtt: &str,
         clock: &Clock,
         answers: Option<mpsc::Sender<Answered>>,
+        expired: &[Paper],
     ) -> anyhow::Result<Self> {
         let address =
             lookup_host(mqtt).await?.next().with_context(|| format!("no address for {mqtt}"))?;
         let mut players = Self { acts: Vec::new(), tasks: Vec::new(), connected: 0 };
         for (device_index, device) in stage.devices.iter().enumerate() {
             let options = options(device, address, clock)?;
+            let expired = match expired.get(device_index) {
+                Some(paper) => {
+                    let own = (paper.certificate_pem.as_str(), paper.key_pem.as_str());
+                    Some(client_config(&device.ca_pem, Some(own), clock)?)
+                }
+                None => None,
+            };
             let client = Client::connect(options.clone())
                 .await
                 .with_context(|| format!("{} could not connect", device.serial))?;
@@ -64,6 +77,7 @@ impl Players {
             let player = Player {
                 device_index,
                 options,
+                expired,
                 topic_prefix,
                 clock: clock.clone(),
                 client: Some(client),
@@ -80,19 +94,23 @@ impl Players {
     /// Lets the ward live until `until`, by the one clock.
     pub(crate) async fn play(
         &self,
-        ward: &mut Ward,
+        ward: &mut Hospital,
         clock: &Clock,
         until: Timestamp,
     ) -> anyhow::Result<()> {
         while ward.next_at() <= until {
             clock.sleep_until(ward.next_at()).await;
             for deed in ward.step() {
-                let acts =
-                    self.acts.get(deed.device_index).context("a deed of an unknown device")?;
-                acts.send(deed.act).await.context("a device ended")?;
+                self.act(deed).await?;
             }
         }
         Ok(())
+    }
+
+    /// Lets one device do something.
+    pub(crate) async fn act(&self, deed: Deed) -> anyhow::Result<()> {
+        let acts = self.acts.get(deed.device_index).context("a deed of an unknown device")?;
+        acts.send(deed.act).await.context("a device ended")
     }
 
     /// Waits for the last answers and says goodbye.
@@ -103,6 +121,26 @@ impl Players {
         }
         Ok(())
     }
+}
+
+/// A certificate with its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Paper {
+    certificate_pem: String,
+    key_pem: String,
+}
+
+/// What a device would show whose certificate ran out a day after `issued_at`.
+pub(crate) fn expired_paper(
+    authority: &Authority,
+    device: &StagedDevice,
+    issued_at: Timestamp,
+) -> anyhow::Result<Paper> {
+    let der = CertificateDer::from_pem_slice(device.certificate_pem.as_bytes())?;
+    let identity = security::from_certificate(&der)?;
+    let day = Duration::from_secs(86_400);
+    let issued = authority.issue_device(identity.org, identity.device, issued_at, day)?;
+    Ok(Paper { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem.0 })
 }
 
 /// The virtual devices as the ward knows them.
@@ -142,6 +180,8 @@ fn options(
 struct Player {
     device_index: usize,
     options: ClientOptions,
+    /// Who it is with a certificate that has expired.
+    expired: Option<Arc<ClientConfig>>,
     topic_prefix: String,
     clock: Clock,
     client: Option<Client>,
@@ -208,6 +248,14 @@ impl Player {
     async fn act(&mut self, act: Act) {
         match act {
             Act::Cut => (self.client, self.is_cut) = (None, true),
+            Act::Expire => {
+                (self.client, self.is_cut) = (None, true);
+                if let Some(tls) = self.expired.clone() {
+                    // It is refused, which is the point.
+                    let options = ClientOptions { tls, ..self.options.clone() };
+                    let _ = Client::connect(options).await;
+                }
+            }
             Act::Restore => {
                 self.is_cut = false;
                 self.connect().await;

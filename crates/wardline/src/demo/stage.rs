@@ -1,59 +1,26 @@
-//! The demo's hospital, built through the public interface as an administrator would.
+//! The demo's hospital, built from a script through the public interface, as an
+//! administrator and a nurse in charge would.
+
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use sim::{Course, Kind};
+use sim::{Bedded, Kind, OwnLimit, Script};
 
 use crate::rest::{Rest, text};
 
-/// A patient of the demo ward.
-struct Person {
-    given: &'static str,
-    family: &'static str,
-    born: &'static str,
-    sex: &'static str,
-    nurse: usize,
-}
-
-const fn person(
-    given: &'static str,
-    family: &'static str,
-    born: &'static str,
-    sex: &'static str,
-    nurse: usize,
-) -> Person {
-    Person { given, family, born, sex, nurse }
-}
-
-/// Made-up people; the nurse is a place in [`STAFF`].
-const PEOPLE: [Person; 8] = [
-    person("Harold", "Nwosu", "1960-02-11", "male", 0),
-    person("Marta", "Lindqvist", "1972-07-30", "female", 0),
-    person("Leonard", "Osei", "1953-05-04", "male", 0),
-    person("Ilse", "Brandt", "1955-03-03", "female", 0),
-    person("Grace", "Adeyemi", "1946-09-21", "female", 1),
-    person("Tomasz", "Zielinski", "1967-01-17", "male", 1),
-    person("Ana", "Ferreira", "1988-11-08", "female", 1),
-    person("Paul", "Everett", "1979-06-25", "male", 1),
-];
-
-/// The staff of the demo ward: login, name, role.
-const STAFF: [(&str, &str, &str); 5] = [
-    ("priya", "Priya Nair", "nurse"),
-    ("amara", "Amara Okoye", "nurse"),
-    ("tom", "Tom Rourke", "charge_nurse"),
-    ("mara", "Dr Mara Vance", "physician"),
-    ("ines", "Ines Koch", "it"),
-];
-
 /// What was built.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stage {
-    /// The care unit's id.
-    pub(crate) care_unit: String,
-    /// Patients by bed.
+    /// The care units' ids, in the order of the script.
+    pub(crate) care_units: Vec<String>,
+    /// Staff ids by login.
+    pub(crate) staff: BTreeMap<String, String>,
+    /// Beds' ids, in the order of the patients.
+    pub(crate) beds: Vec<String>,
+    /// Patients' ids, in the order of the script.
     pub(crate) patients: Vec<String>,
-    /// Devices in the order of [`sim::demo_devices`].
+    /// Devices in the order of [`Script::devices`].
     pub(crate) devices: Vec<StagedDevice>,
 }
 
@@ -70,34 +37,76 @@ pub(crate) struct StagedDevice {
     pub(crate) ca_pem: String,
 }
 
-/// Builds a site, a ward with eight beds and patients, its staff and its devices.
-pub(crate) async fn build(
-    admin: &Rest,
-    courses: &[Course],
-    devices: &[(usize, Kind)],
-) -> anyhow::Result<Stage> {
-    let site = add(admin, "/api/v1/sites", json!({ "name": "North Hospital" })).await?;
-    let unit = json!({ "site_id": site, "name": "4B Respiratory" });
-    let care_unit = add(admin, "/api/v1/care-units", unit).await?;
-    let staff = hire(admin, &site).await?;
-    // The administrator runs the machines; patients are admitted by the charge nurse.
-    let charge = admin.sign_in_by_click("tom").await?;
-    charge
-        .post(&format!("/api/v1/posts/charge/{care_unit}"), &json!({ "staff": staff.get(2) }))
-        .await?;
-    let mut patients = Vec::new();
-    for (bed, course) in courses.iter().enumerate().take(PEOPLE.len()) {
-        patients.push(admit(admin, &charge, &care_unit, bed, course, &staff).await?);
+/// Somebody who may do what is asked for in a care unit: whoever is in charge of it.
+fn charge_of(script: &Script, unit_index: usize) -> anyhow::Result<&str> {
+    let in_charge = |it: &&sim::Member| it.charge_of.contains(&unit_index);
+    let unit = script.units.get(unit_index).map_or("", |unit| unit.name.as_str());
+    let member = script.staff.iter().find(in_charge);
+    member.map(|it| it.login.as_str()).with_context(|| {
+        format!("nobody is in charge of {unit}; say `charge_of = [\"{unit}\"]` of a charge nurse")
+    })
+}
+
+/// The patient, by their place in the script, who can be signed in as with one click.
+const WITH_A_LOGIN: usize = 0;
+
+/// Builds a site with its care units, beds, patients, staff and devices.
+pub(crate) async fn build(admin: &Rest, script: &Script) -> anyhow::Result<Stage> {
+    let site = add(admin, "/api/v1/sites", json!({ "name": script.site })).await?;
+    let mut care_units = Vec::new();
+    for unit in &script.units {
+        let body = json!({ "site_id": site, "name": unit.name });
+        care_units.push(add(admin, "/api/v1/care-units", body).await?);
     }
-    let mut staged = Vec::new();
-    for (index, (bed, kind)) in devices.iter().enumerate() {
-        let patient = patients.get(*bed).context("a device stands at a bed without a patient")?;
-        let device = enrol(admin, (&site, &care_unit), index, (*bed, *kind)).await?;
-        let on = json!({ "patient": patient });
+    let staff = hire(admin, &site, script).await?;
+    // The administrator runs the machines; patients are admitted by whoever is in charge.
+    let mut charges = Vec::new();
+    for (index, care_unit) in care_units.iter().enumerate() {
+        let login = charge_of(script, index)?;
+        let charge = admin.sign_in_by_click(login).await?;
+        let post = format!("/api/v1/posts/charge/{care_unit}");
+        charge.post(&post, &json!({ "staff": staff.get(login) })).await?;
+        charges.push(charge);
+    }
+    let mut rooms = BTreeMap::new();
+    let (mut beds, mut patients) = (Vec::new(), Vec::new());
+    for (index, bedded) in script.patients.iter().enumerate() {
+        let charge = charges.get(bedded.unit_index).context("a patient without a care unit")?;
+        let care_unit = care_units.get(bedded.unit_index).context("no care unit")?;
+        let room = match rooms.get(&(bedded.unit_index, bedded.room.as_str())) {
+            Some(room) => String::clone(room),
+            None => {
+                let body = json!({ "care_unit_id": care_unit, "name": bedded.room });
+                let room = add(admin, "/api/v1/rooms", body).await?;
+                rooms.insert((bedded.unit_index, bedded.room.as_str()), room.clone());
+                room
+            }
+        };
+        let bed = json!({ "room_id": room, "name": bedded.bed });
+        let bed = add(admin, "/api/v1/beds", bed).await?;
+        let patient = admit(charge, &bed, index, bedded, &staff).await?;
+        if index == WITH_A_LOGIN {
+            let login = json!({ "login": bedded.given_name.to_lowercase() });
+            charge.post(&format!("/api/v1/patients/{patient}/login"), &login).await?;
+        }
+        patients.push(patient);
+        beds.push(bed);
+    }
+    let mut devices = Vec::new();
+    for (index, (bed, kind)) in script.devices().into_iter().enumerate() {
+        let bedded = script.patients.get(bed).context("a device without a patient")?;
+        let care_unit = care_units.get(bedded.unit_index).context("no care unit")?;
+        devices.push(enrol(admin, (&site, care_unit), index, (bed, &bedded.bed, kind)).await?);
+    }
+    // Put on last, and quickly: a device that is on somebody and says nothing is an alarm.
+    for device in &devices {
+        let bedded = script.patients.get(device.bed);
+        let charge = bedded.and_then(|bedded| charges.get(bedded.unit_index));
+        let charge = charge.context("a device without a care unit")?;
+        let on = json!({ "patient": patients.get(device.bed) });
         charge.post(&format!("/api/v1/devices/{}/association", device.id), &on).await?;
-        staged.push(device);
     }
-    Ok(Stage { care_unit, patients, devices: staged })
+    Ok(Stage { care_units, staff, beds, patients, devices })
 }
 
 async fn add(who: &Rest, path: &str, body: Value) -> anyhow::Result<String> {
@@ -105,69 +114,70 @@ async fn add(who: &Rest, path: &str, body: Value) -> anyhow::Result<String> {
     Ok(text(&answer, &["id"])?.to_owned())
 }
 
-async fn hire(admin: &Rest, site: &str) -> anyhow::Result<Vec<String>> {
-    let mut staff = Vec::new();
-    for (login, name, role) in STAFF {
+async fn hire(
+    admin: &Rest,
+    site: &str,
+    script: &Script,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut staff = BTreeMap::new();
+    for sim::Member { login, name, role, .. } in &script.staff {
         let id = add(admin, "/api/v1/staff", json!({ "site_id": site, "name": name })).await?;
         let user = json!({ "login": login, "name": name, "role": role, "staff_id": id });
         admin.post("/api/v1/users", &user).await?;
-        staff.push(id);
+        staff.insert(login.clone(), id);
     }
     Ok(staff)
 }
 
 async fn admit(
-    admin: &Rest,
     charge: &Rest,
-    care_unit: &str,
-    bed: usize,
-    course: &Course,
-    staff: &[String],
+    bed: &str,
+    index: usize,
+    bedded: &Bedded,
+    staff: &BTreeMap<String, String>,
 ) -> anyhow::Result<String> {
-    let Some(person) = PEOPLE.get(bed) else {
-        anyhow::bail!("the demo has {} people", PEOPLE.len())
-    };
-    // Two beds share a room.
-    let room = json!({ "care_unit_id": care_unit, "name": format!("Room {}", bed / 2 + 1) });
-    let room = match bed % 2 {
-        0 => add(admin, "/api/v1/rooms", room).await?,
-        _ => last_room(admin, care_unit).await?,
-    };
-    let bed_body = json!({ "room_id": room, "name": format!("{:02}", bed + 1) });
-    let bed_id = add(admin, "/api/v1/beds", bed_body).await?;
     let patient = json!({
-        "record_number": format!("BR {:03} {:03}", 204 + bed, 118 + 37 * bed),
-        "given_name": person.given,
-        "family_name": person.family,
-        "birth_date": person.born,
-        "sex": person.sex,
-        "here_for": course.here_for,
+        "record_number": format!("BR {:03} {:03}", 204 + index, (118 + 37 * index) % 1_000),
+        "given_name": bedded.given_name,
+        "family_name": bedded.family_name,
+        "birth_date": bedded.born,
+        "sex": bedded.sex,
+        "here_for": bedded.here_for,
     });
     let patient = add(charge, "/api/v1/patients", patient).await?;
-    charge.post(&format!("/api/v1/beds/{bed_id}/patient"), &json!({ "patient": patient })).await?;
-    let nurse = json!({ "staff": staff.get(person.nurse) });
-    charge.post(&format!("/api/v1/posts/bed/{bed_id}"), &nurse).await?;
+    charge.post(&format!("/api/v1/beds/{bed}/patient"), &json!({ "patient": patient })).await?;
+    if let Some(nurse) = bedded.nurse.as_ref().and_then(|login| staff.get(login)) {
+        charge.post(&format!("/api/v1/posts/bed/{bed}"), &json!({ "staff": nurse })).await?;
+    }
+    for limit in &bedded.limits {
+        let path = format!("/api/v1/patients/{patient}/limits/{}", limit.vital);
+        charge.put(&path, &limits(limit)).await?;
+    }
     Ok(patient)
 }
 
-async fn last_room(admin: &Rest, care_unit: &str) -> anyhow::Result<String> {
-    let rooms = admin.get(&format!("/api/v1/rooms?care_unit={care_unit}&limit=200")).await?;
-    let rooms = rooms.get("items").and_then(Value::as_array).context("no list of rooms")?;
-    let newest = rooms.iter().filter_map(|room| room.get("id")?.as_str()).max();
-    Ok(newest.context("the ward has no room")?.to_owned())
+/// A limit with a way back of a twentieth, raised at once.
+fn limits(limit: &OwnLimit) -> Value {
+    let side = |level: Option<f64>, back: f64| {
+        level.map(|level| {
+            let clears_at = (level * back).round();
+            json!({ "limit": level, "clears_at": clears_at, "delay_s": 0, "priority": limit.priority })
+        })
+    };
+    json!({ "low": side(limit.low, 1.05), "high": side(limit.high, 0.95) })
 }
 
 async fn enrol(
     admin: &Rest,
     (site, care_unit): (&str, &str),
     index: usize,
-    (bed, kind): (usize, Kind),
+    (bed, bed_name, kind): (usize, &str, Kind),
 ) -> anyhow::Result<StagedDevice> {
     let serial = format!("{}-{:05}", kind.profile().to_uppercase(), 20_400 + index);
     let body = json!({
         "profile": kind.profile(),
         "serial": serial,
-        "label": format!("{} {:02}", kind.title(), bed + 1),
+        "label": format!("{} {bed_name}", kind.title()),
         "care_unit": care_unit,
         "site": site,
     });

@@ -8,12 +8,15 @@ use engine::record::{DECISIONS, Decision, Decisions};
 use model::{Clock, Sample, Timestamp};
 use record::{
     Actor, AuditEntry, Body, BodyError, Command, Counted, DECISIONS_FROM, DeadLetter, Kinds,
-    MqttSession, Readings, SampleAt, Upward, WaveBlock, Wish,
+    Readings, SampleAt, Upward, WaveBlock, Wish,
 };
 use serde_json::{Value, json};
 use store::Record;
 
 use super::base64::base64;
+
+mod mqtt;
+mod reports;
 
 /// Whether a dump names patients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,12 @@ pub(super) fn name_of(kind: u16) -> String {
         Kinds::MQTT_SESSION => "mqtt_session",
         Kinds::SEGMENT_HEAD => "segment_head",
         Kinds::PART => "part",
+        Kinds::TURNED_AWAY => "turned_away",
+        Kinds::REPLAYED => "replayed",
+        Kinds::EVENT => "event",
+        Kinds::STATE => "state",
+        Kinds::CONFIG => "config",
+        Kinds::COMMAND_RESULT => "command_result",
         DECISIONS => "decisions",
         other => return format!("kind_{other}"),
     };
@@ -110,11 +119,27 @@ fn shown(body: &Body, privacy: Privacy) -> Value {
             })
         }
         Body::Upward(upward) => of_upward(upward),
+        Body::Event(event) => reports::of_event(event),
+        Body::State(state) => reports::of_state(state),
+        Body::Config(config) => reports::of_config(config),
+        Body::CommandResult(result) => reports::of_result(result),
         Body::Command(command) => of_command(command, privacy),
         Body::Audit(entry) => of_audit(entry),
         Body::ClockStep(step) => json!({ "jumped_ns": step.jumped_ns }),
-        Body::MqttSession(session) => of_session(session),
+        Body::MqttSession(session) => mqtt::of_session(session),
+        Body::MqttRetained(retained) => mqtt::of_retained(retained),
+        Body::MqttQueued(queued) => mqtt::of_queued(queued),
+        Body::MqttNote(note) => mqtt::of_note(note),
         Body::SegmentHead(head) => json!({ "offset": head.offset }),
+        Body::TurnedAway(away) => json!({
+            "door": away.door, "remote": away.remote,
+            "device": away.device.map(|id| id.to_string()),
+            "reason": away.reason, "words": away.words, "count": away.count,
+        }),
+        Body::Replayed(replayed) => json!({
+            "letter": replayed.letter.to_string(), "by": replayed.by.to_string(),
+            "mended": replayed.mended, "outcome": replayed.outcome, "words": replayed.words,
+        }),
         Body::Part(part) => {
             json!({ "of_kind": part.kind, "number": part.number, "of": part.of })
         }
@@ -185,14 +210,6 @@ fn of_audit(entry: &AuditEntry) -> Value {
     })
 }
 
-fn of_session(session: &MqttSession) -> Value {
-    json!({
-        "device": session.device.to_string(), "client_id": session.client_id,
-        "expiry_s": session.expiry_s, "subscriptions": session.subscriptions,
-        "ended": session.ended,
-    })
-}
-
 fn of_command(command: &Command, privacy: Privacy) -> Value {
     let mut body = json!({
         "actor": actor(command.actor),
@@ -242,6 +259,20 @@ fn patient_data(wish: &Wish) -> Value {
         | Wish::Invite { .. }
         | Wish::SetPassword { .. }
         | Wish::OpenSession(_)
+        | Wish::SetUnitLimits { .. }
+        | Wish::ClearUnitLimits { .. }
+        | Wish::ClearLimits { .. }
+        | Wish::OfferHandOver(_)
+        | Wish::AcceptHandOver(_)
+        | Wish::EndHandOver(_)
+        | Wish::NotePulse(_)
+        | Wish::SendCommand(_)
+        | Wish::SecondCommand(_)
+        | Wish::WithdrawCommand(_)
+        | Wish::Configure(_)
+        | Wish::Bind(_)
+        | Wish::OfferClaim { .. }
+        | Wish::Claim { .. }
         | Wish::CloseSession(_) => Value::Null,
     }
 }

@@ -28,6 +28,7 @@ use super::{
     RestoreError,
 };
 use crate::{
+    directory::{HandOverState, Setting},
     record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
@@ -183,6 +184,8 @@ coded! {
     }
     struct FlatOpen { 0 id, 1 raised, 2 told, 3 nobody, 4 changed_by }
     struct Told { 0 staff, 1 told_as, 2 at, 3 step }
+    struct Setting { 0 limits, 1 by, 2 at }
+    struct HandOverState { 0 hand_over, 1 offered_at, 2 ended }
     enum Grade { 0 Wellness, 1 Medical }
     enum Trend { 0 Up, 1 Down, 2 Same }
 }

@@ -26,6 +26,7 @@ fn user(number: u128, login: &str) -> User {
         role: Role::It,
         staff: None,
         password_hash: None,
+        patient: None,
         disabled: false,
     }
 }
@@ -78,7 +79,11 @@ fn references_exist_and_belong_to_the_same_organization() {
 
 #[test]
 fn a_device_goes_through_its_life_in_order_and_only_one_in_service_is_put_on_a_patient() {
-    let to = |lifecycle| Wish::SetLifecycle { device: id(MONITOR), lifecycle };
+    let to = |lifecycle| Wish::SetLifecycle {
+        device: id(MONITOR),
+        lifecycle,
+        why: Some("a test".to_owned()),
+    };
     check(|_| to(Lifecycle::Quarantined), Ok(()));
     check(|_| to(Lifecycle::Ordered), Err(Reason::IllegalMove));
     check(|_| to(Lifecycle::Retired), Err(Reason::IllegalMove)); // It is on Ilse.
@@ -147,6 +152,7 @@ fn limits_are_sane_and_charting_says_something() {
             oxygen: None,
             breaths_per_min,
             note: Redacted("restless".into()),
+            feeling: None,
         })
     };
     check(|_| charting(at(9.0), Some(16)), Ok(()));

@@ -27,6 +27,7 @@ fn chart(ward: &mut Ward, consciousness: Consciousness) {
         oxygen: Some(Oxygen::Air),
         breaths_per_min: None,
         note: Redacted(String::new()),
+        feeling: None,
     };
     assert_eq!(ward.asks(Actor::User(id(PRIYA)), Wish::Chart(charting)), Ok(None));
 }

@@ -15,6 +15,9 @@ enum Step {
     Acknowledge(u8),
     End,
     Limits(i64),
+    UnitLimits(i64, bool),
+    Unlimited(bool),
+    HandOver(bool),
     TakeOff,
     PutOn,
     Leave,
@@ -38,6 +41,9 @@ fn steps() -> impl Strategy<Value = Vec<(u16, Step)>> {
         3 => (1..90_u8).prop_map(Step::Acknowledge),
         1 => Just(Step::End),
         1 => (75..95_i64).prop_map(Step::Limits),
+        1 => (75..95_i64, any::<bool>()).prop_map(|(low, old)| Step::UnitLimits(low, old)),
+        1 => any::<bool>().prop_map(Step::Unlimited),
+        1 => any::<bool>().prop_map(Step::HandOver),
         1 => Just(Step::TakeOff),
         1 => Just(Step::PutOn),
         1 => Just(Step::Leave),
@@ -108,7 +114,10 @@ impl Ward {
             | Step::Back
             | Step::Scale(_)
             | Step::Nurse(_)
-            | Step::Limits(_) => self.arranges(step),
+            | Step::Limits(_)
+            | Step::UnitLimits(..)
+            | Step::Unlimited(_)
+            | Step::HandOver(_) => self.arranges(step),
             Step::Record(on) => {
                 let recording = if on { view::Recording::Yes } else { view::Recording::DiskFull };
                 self.core.notice(Notice::Recording { recording, at: self.now }, &mut self.out);
@@ -126,6 +135,7 @@ impl Ward {
             oxygen: Some(Oxygen::Air),
             breaths_per_min: None,
             note: Redacted(String::new()),
+            feeling: None,
         };
         let _ = self.asks(Actor::User(id(PRIYA)), Wish::Chart(charting));
     }
@@ -159,6 +169,26 @@ impl Ward {
                     side.clears_at_thousandths = low * 1_000 + 1_000;
                 }
                 let _ = self.asks(Actor::System, Wish::SetLimits { patient: id(ILSE), limits });
+            }
+            Step::UnitLimits(low, old) => {
+                let limits = house::low_saturation(low);
+                let band = old.then_some(AgeBand::Older);
+                self.grant(Wish::SetUnitLimits { care_unit: id(UNIT), band, limits });
+            }
+            Step::Unlimited(own) => {
+                let vital = Vital::Saturation;
+                self.grant(if own {
+                    Wish::ClearLimits { patient: id(ILSE), vital }
+                } else {
+                    Wish::ClearUnitLimits { care_unit: id(UNIT), band: None, vital }
+                });
+            }
+            Step::HandOver(back) => {
+                let (from, to) = if back { (JONAS, PRIYA) } else { (PRIYA, JONAS) };
+                let hand_over = house::hand_over(0x900 + u128::from(self.seq), from, to);
+                let number = hand_over.id;
+                let _ = self.asks(Actor::User(id(from)), Wish::OfferHandOver(hand_over));
+                let _ = self.asks(Actor::User(id(to)), Wish::AcceptHandOver(number));
             }
             Step::TakeOff => self.put_on(MONITOR, None),
             Step::PutOn => self.put_on(MONITOR, Some(ILSE)),

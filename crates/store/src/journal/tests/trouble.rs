@@ -139,3 +139,77 @@ async fn whoever_is_far_too_slow_is_told_how_much_went_by() {
         assert_eq!(told(&mut follower).await, ("lost", vec![number]));
     }
 }
+
+#[test]
+fn a_clock_that_was_set_back_shows_no_less_than_the_log() {
+    let (disk, later) = (FaultyDisk::new(), Timestamp::from_unix_millis(1_700_000_900_000));
+    let (journal, _) = open(&disk);
+    journal.append(vec![entry(0, 0, 8)]).wait().unwrap();
+    journal.append(vec![Entry { received_at: later, ..entry(1, 0, 8) }]).wait().unwrap();
+    journal.append(vec![entry(2, 0, 8)]).wait().unwrap();
+    journal.close();
+    let clock = clock();
+    assert!(clock.now() < later);
+    let (journal, recovery) = Journal::open(disk.clone(), clock.clone(), small()).unwrap();
+    assert_eq!((recovery.last_at, clock.now()), (Some(later), later));
+    // Nor after a segment that is new and has nothing yet.
+    journal.close();
+    let end = disk.segments().unwrap().last().unwrap().start;
+    let (_, recovery) = recover::recover(&disk).unwrap();
+    disk.create(recovery.end, 16 << 10).unwrap();
+    assert!(recovery.end > end);
+    let clock = self::clock();
+    let (_, recovery) = Journal::open(disk, clock.clone(), small()).unwrap();
+    assert_eq!((recovery.last_at, clock.now()), (Some(later), later));
+}
+
+#[tokio::test]
+async fn trouble_is_marked_beside_the_log_until_it_was_told() {
+    for fault in ["a sync fails", "the disk is full"] {
+        let disk = FaultyDisk::new();
+        let (journal, recovery) = open(&disk);
+        assert_eq!((recovery.unrecorded_since, journal.unrecorded_since()), (None, None));
+        journal.append(vec![entry(0, 0, 8)]).await.unwrap();
+        match fault {
+            "a sync fails" => disk.fail_sync_in(0),
+            _ => disk.set_room(Some(0)),
+        }
+        for number in 1..40 {
+            drop(journal.append(vec![entry(number, 0, 1_000)]).await);
+        }
+        let since = journal.unrecorded_since();
+        assert!(since.is_some(), "{fault}");
+        // Nobody can say that it was told while it goes on.
+        journal.told_unrecorded(since.unwrap());
+        assert_eq!(journal.unrecorded_since(), since, "{fault}");
+        // The power goes: the next start knows, and so does the one after it, until it is told.
+        for _ in 0..2 {
+            let (journal, recovery) = open(&disk.after_worst_crash());
+            assert_eq!(recovery.unrecorded_since, since, "{fault}");
+            journal.close();
+        }
+        let disk = disk.after_worst_crash();
+        let (journal, _) = open(&disk);
+        journal.told_unrecorded(Timestamp::from_unix_millis(1));
+        assert_eq!(journal.unrecorded_since(), since, "{fault}");
+        journal.told_unrecorded(since.unwrap());
+        assert_eq!(journal.unrecorded_since(), None);
+        journal.close();
+        assert_eq!(open(&disk.after_worst_crash()).1.unrecorded_since, None, "{fault}");
+    }
+}
+
+#[test]
+fn a_mark_is_a_file_that_needs_no_room_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = crate::DataDir::open(folder.path()).unwrap();
+    let storage = FileStorage::open(&dir).unwrap();
+    assert_eq!(storage.mark().unwrap(), [0; 16]);
+    storage.put_mark(&[7; 16]).unwrap();
+    assert_eq!(storage.mark().unwrap(), [7; 16]);
+    storage.put_mark(&[0; 16]).unwrap();
+    assert_eq!(storage.mark().unwrap(), [0; 16]);
+    assert_eq!(storage.segments().unwrap(), []);
+    std::fs::write(dir.journal().join("mark"), [7; 9]).unwrap();
+    assert_eq!(storage.mark().unwrap(), [0; 16], "half a mark");
+}

@@ -5,30 +5,30 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::mqtt::{
+    Admitted,
     proto::{Connect, Will},
-    sessions::{Attached, NoSession},
+    sessions::{Attached, NoSession, Will as Parting},
 };
 
+/// A CONNECT that may come in, with what it gets.
+struct Judged {
+    site: SiteId,
+    topics: DeviceTopics,
+    client_id: Arc<str>,
+    will: Option<Parting>,
+    granted: Granted,
+    silence_max: Duration,
+    expiry_s: u32,
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Judges a CONNECT; the order of the checks is the order of what they protect.
+    /// Takes a CONNECT: judged, it gets its session and its answer.
     pub(super) async fn connect(&mut self, connect: Connect, now: Timestamp) -> Option<End> {
-        let site = match (self.shared.may_connect)(&self.identity) {
-            Ok(site) => site,
-            Err(why) => return Some(self.refuse(why)),
-        };
-        let Some(client_id) = self.client_id(&connect, now) else {
-            return Some(self.refuse(RefusedWhy::ClientId));
-        };
-        let topics = DeviceTopics::new(&self.identity, site);
-        let will = match &connect.will {
-            Some(will) if !permit_device(&topics, DeviceAct::Publish, &will.topic).is_allowed() => {
-                return Some(self.refuse(RefusedWhy::Will));
-            }
-            Some(will) => Some((will.delay_s, self.will(will, site, now))),
-            None => None,
-        };
-        let limits = self.shared.limits.clone();
-        let expiry_s = connect.expiry_s.min(limits.session_expiry_max_s);
+        let Judged { site, topics, client_id, will, mut granted, silence_max, expiry_s } =
+            match self.judge(&connect, now) {
+                Ok(judged) => judged,
+                Err(why) => return Some(self.refuse(why)),
+            };
         let live = Live {
             connection: self.number,
             desk: self.desk.clone(),
@@ -38,34 +38,69 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             since: now,
             will,
         };
-        let key = (self.identity.device, client_id);
-        let attached = self.shared.sessions().attach(&key, connect.clean, expiry_s, live);
+        let key = (self.identity.device, client_id.as_ref().to_owned());
+        let attached = self.shared.sessions().attach(&key, site, connect.clean, expiry_s, live);
         let attached = match attached {
             Ok(attached) => attached,
             Err(NoSession::TooMany) => return Some(self.refuse(RefusedWhy::TooManySessions)),
             Err(NoSession::PutOut) => return Some(self.refuse(RefusedWhy::PutOut)),
         };
-        let (keep_alive_s, silence_max) = self.silence(&connect);
+        if attached.present {
+            let permits =
+                |filter: &str| permit_device(&topics, DeviceAct::Subscribe, filter).is_allowed();
+            self.shared.sessions().revise(&key, permits);
+        }
+        granted.session_present = attached.present;
+        self.peer.accept(&granted, &mut self.out);
+        self.has_mail = true;
+        let (outbox, is_kept) = (attached.outbox.clone(), expiry_s > 0);
+        let open = Open { key: key.clone(), site, topics, client_id, outbox, silence_max, is_kept };
+        self.open = Some(open);
+        // The timer so far is that of the CONNECT, and may ring long after a short keep alive.
+        self.timer = sleep(&self.shared, self.deadline());
+        self.announce(attached, key).await
+    }
+
+    /// Judges a CONNECT; the order of the checks is the order of what they protect.
+    fn judge(&self, connect: &Connect, now: Timestamp) -> Result<Judged, RefusedWhy> {
+        let Admitted { site, grants } = (self.shared.may_connect)(&self.identity)?;
+        let client_id = self.client_id(connect, !grants.is_empty(), now);
+        let client_id: Arc<str> = client_id.ok_or(RefusedWhy::ClientId)?.into();
+        let topics = DeviceTopics::new(&self.identity, site).granted(grants);
+        let will = match &connect.will {
+            Some(will) if !permit_device(&topics, DeviceAct::Publish, &will.topic).is_allowed() => {
+                return Err(RefusedWhy::Will);
+            }
+            Some(will) => {
+                let message = self.will(will, site, client_id.clone(), now);
+                Some(Parting { delay_s: will.delay_s, message })
+            }
+            None => None,
+        };
+        let limits = &self.shared.limits;
+        let expiry_s = connect.expiry_s.min(limits.session_expiry_max_s);
+        let (keep_alive_s, silence_max) = self.silence(connect);
         let granted = Granted {
-            session_present: attached.present,
+            session_present: false,
             receive_max: limits.receive_max,
             packet_len_max: limits.packet_len_max,
             topic_aliases_max: limits.topic_aliases_max,
             expiry_s: (expiry_s != connect.expiry_s).then_some(expiry_s),
             keep_alive_s,
-            client_id: connect.client_id.is_empty().then(|| key.1.clone()),
+            client_id: connect.client_id.is_empty().then(|| client_id.as_ref().to_owned()),
         };
-        self.peer.accept(&granted, &mut self.out);
-        self.has_mail = true;
-        let client_id = key.1.clone();
-        let outbox = attached.outbox.clone();
-        self.open = Some(Open { key, site, topics, outbox, silence_max });
-        self.announce(attached, client_id).await
+        if !self.peer.takes(&granted) {
+            let words = "a maximum packet size that the answer does not fit";
+            return Err(RefusedWhy::Protocol(words));
+        }
+        Ok(Judged { site, topics, client_id, will, granted, silence_max, expiry_s })
     }
 
     /// Says who came, after all that has to be said about the connection before.
-    async fn announce(&mut self, attached: Attached, client_id: String) -> Option<End> {
-        let will = |message| Arrival::Message(Unacked::new(message, None));
+    async fn announce(&mut self, attached: Attached, key: Key) -> Option<End> {
+        let house = House::new(&self.shared);
+        let will = |message| Arrival::Message(Unacked::new(message, None, house.clone()));
+        let session = |key| Arrival::Note(Note::new(What::Session(key), house.clone()));
         let mut said = Vec::new();
         said.extend(attached.will.map(will));
         if let Some((old, old_will)) = attached.displaced {
@@ -74,13 +109,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             said.push(Arrival::Closed { identity, remote, how: PresenceChange::TakenOver });
         }
         let (identity, remote) = (self.identity.clone(), self.remote);
-        said.push(Arrival::Opened { identity, remote, client_id });
-        said.extend(attached.ended.into_iter().chain(attached.change).map(Arrival::Session));
+        said.push(Arrival::Opened { identity, remote, client_id: key.1.clone() });
+        let changed: Vec<Key> = attached.ended.into_iter().chain([key]).collect();
+        let changed = self.shared.sessions().of_record(changed);
+        said.extend(changed.into_iter().map(session));
         self.send_all(said).await
     }
 
     /// The session's name: the device's uuid, or one that begins with it; `None` is refused.
-    fn client_id(&self, connect: &Connect, now: Timestamp) -> Option<String> {
+    ///
+    /// A gateway with grants is taken as it comes: its sessions are its own under any name.
+    fn client_id(&self, connect: &Connect, any: bool, now: Timestamp) -> Option<String> {
         let device = self.identity.device.to_string();
         if connect.client_id.is_empty() {
             let may_be_assigned = connect.version == Version::V5 || connect.clean;
@@ -90,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let bounded = connect.client_id.len() <= self.shared.limits.client_id_len_max;
         let own = connect.client_id.starts_with(&device);
         let printable = connect.client_id.bytes().all(|byte| byte.is_ascii_graphic());
-        (bounded && own && printable).then(|| connect.client_id.clone())
+        (bounded && (own || any) && printable).then(|| connect.client_id.clone())
     }
 
     /// The keep alive to announce, if not the client's, and the silence that ends it [§3.1.2.10].
@@ -108,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn will(&self, will: &Will, site: SiteId, now: Timestamp) -> Message {
+    fn will(&self, will: &Will, site: SiteId, client_id: Arc<str>, now: Timestamp) -> Message {
         Message {
             identity: self.identity.clone(),
             site,
@@ -122,6 +161,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             dup: false,
             is_will: true,
             authorised: true,
+            client_id,
+            expiry_s: will.expiry_s,
+            extra: will.extra.clone(),
         }
     }
 
@@ -131,6 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             RefusedWhy::ClientId => Reason::ClientIdNotValid,
             RefusedWhy::TooManySessions => Reason::QuotaExceeded,
             RefusedWhy::NotReady => Reason::Unavailable,
+            RefusedWhy::Protocol(_) => Reason::PacketTooLarge,
             _ => Reason::NotAuthorized,
         };
         self.peer.refuse(reason, &why.to_string(), &mut self.out);
@@ -185,13 +228,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return;
         }
         let mut said = Vec::new();
+        let house = || House::new(&self.shared);
+        let is_will = departed.will.is_some();
         if let Some(message) = departed.will {
             let message = Message { received_at: now, ..message };
-            said.push(Arrival::Message(Unacked::new(message, None)));
+            let will = Unacked::new(message, None, house()).changing(open.key.clone());
+            said.push(Arrival::Message(will));
         }
         let (identity, remote) = (self.identity.clone(), self.remote);
         said.push(Arrival::Closed { identity, remote, how });
-        said.extend(departed.change.map(Arrival::Session));
+        if !is_will {
+            let changed = self.shared.sessions().of_record(vec![open.key.clone()]);
+            let note = |key| Arrival::Note(Note::new(What::Session(key), house()));
+            said.extend(changed.into_iter().map(note));
+        }
         self.send_all(said).await;
     }
 

@@ -12,16 +12,19 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::*;
 use crate::{
-    Unacked,
+    Note, Unacked,
     desk::Order,
-    mqtt::{Reason, connection::Connection},
-    tls::{device_of, why_failed},
+    mqtt::{Reason, connection::Connection, sessions::Chore},
+    note::What,
+    tls::{Shown, device_of, why_failed},
 };
 
 /// How long the loop rests when the system has no more sockets to give.
 const SOCKET_PAUSE: Duration = Duration::from_millis(100);
 /// How often sessions that end and wills that are due are looked for.
 const HOUSE_EVERY: Duration = Duration::from_secs(1);
+/// How often retained messages that have expired are taken away; nobody hears them before.
+const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 
 /// The loop over the listening socket.
 pub(super) struct Doorkeeper {
@@ -60,10 +63,10 @@ impl Handshakes {
 }
 
 /// Counts a connection for as long as it is there, however its task ends.
-struct Counted(Arc<Shared>);
+pub(super) struct Counted(Arc<Shared>);
 
 impl Counted {
-    fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         shared.tally.connections.fetch_add(1, Ordering::Relaxed);
         Self(shared)
     }
@@ -86,6 +89,7 @@ impl Doorkeeper {
         Self { shared, acceptor, arrivals, handshakes, tasks }
     }
 
+    // RC-050
     pub(super) async fn run(mut self, socket: TcpListener) {
         let shared = self.shared.clone();
         loop {
@@ -204,8 +208,9 @@ impl Guest {
         // Without it an acknowledgement may wait for the next one.
         let _ = stream.set_nodelay(true);
         let slow = self.shared.clock.now().after(self.shared.limits.handshake_max);
+        let shown = Shown::default();
         let handshake = tokio::select! {
-            handshake = self.acceptor.accept(stream) => handshake.map_err(|error| why_failed(&error)),
+            handshake = shown.watch(self.acceptor.accept(stream)) => handshake.map_err(|error| why_failed(&error)),
             () = self.shared.clock.sleep_until(slow) => Err(RefusedWhy::HandshakeTooSlow),
         };
         if !self.handshakes.leave(self.number) {
@@ -222,7 +227,8 @@ impl Guest {
                 Some(Connection::new(shared, arrivals, stream, identity, remote, number))
             }
             Err(why) => {
-                self.shared.refused(&self.arrivals, self.remote, None, why);
+                let presented = shown.take();
+                self.shared.refused_handshake(&self.arrivals, self.remote, presented, why);
                 None
             }
         }
@@ -235,23 +241,41 @@ async fn rest(shared: &Shared, span: Duration) {
 
 /// Ends sessions whose time is over and publishes wills that are due.
 pub(super) async fn keep_house(shared: Arc<Shared>, arrivals: mpsc::Sender<Arrival>) {
+    let mut expire_at = shared.clock.now();
     loop {
         tokio::select! {
             () = shared.stopped() => return,
             () = rest(&shared, HOUSE_EVERY) => {}
         }
         let now = shared.clock.now();
-        let due = shared.sessions().due(now);
-        let wills = due.wills.into_iter().map(|will| {
-            Arrival::Message(Unacked::new(crate::Message { received_at: now, ..will }, None))
+        let due = {
+            let mut sessions = shared.sessions();
+            if now >= expire_at {
+                sessions.expire_retained(now);
+                expire_at = now.after(EXPIRE_EVERY);
+            }
+            sessions.due(now)
+        };
+        let house = || House::new(&shared);
+        let wills = due.wills.into_iter().map(|(key, will)| {
+            let will = crate::Message { received_at: now, ..will };
+            Arrival::Message(Unacked::new(will, None, house()).changing(key))
         });
-        for arrival in wills.chain(due.changes.into_iter().map(Arrival::Session)) {
+        let chores = due.chores.into_iter().map(|chore| {
+            let what = match chore {
+                Chore::Session(key) => What::Session(key),
+                Chore::Again(to) => What::Say { to, retain: false },
+            };
+            Arrival::Note(Note::new(what, house()))
+        });
+        for arrival in wills.chain(chores) {
             if arrivals.send(arrival).await.is_err() {
                 return;
             }
         }
     }
 }
+
 #[test]
 fn a_connection_is_small_in_memory() {
     fn len_of<F: Future>(_: fn(Guest, TcpStream) -> F) -> usize {

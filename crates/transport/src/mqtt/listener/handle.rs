@@ -2,9 +2,14 @@
 
 use bytes::Bytes;
 use model::{DeviceId, Timestamp};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::*;
-use crate::mqtt::{Qos, Reason, Version, outbox::Mail, topic};
+use super::{accept::Counted, *};
+use crate::{
+    Note, Revocations,
+    mqtt::{Addressed, Qos, Reason, Said, Version, connection::Connection, topic},
+    note::What,
+};
 
 /// A message to a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +34,7 @@ pub struct Published {
 pub enum PublishError {
     #[error("no session of the device listens to the topic")]
     NobodyListens,
-    #[error("as many messages wait for the device as may")]
+    #[error("as many messages wait to be taken in as may")]
     Full,
     #[error("the topic is not one that can be published to")]
     Topic,
@@ -63,9 +68,11 @@ impl MqttHandle {
         Self { shared }
     }
 
-    /// Sends a message to all of a device's sessions that listen; answers with how many.
+    /// Sends a message to all of a device's sessions that listen; answers with how many listen
+    /// now.
     ///
-    /// A retained message counts as sent when it is kept, listened to or not.
+    /// It is on its way through the journal then, and leaves once it is durable. A retained
+    /// message counts as sent, listened to or not.
     pub fn publish_to(
         &self,
         device: DeviceId,
@@ -76,27 +83,62 @@ impl MqttHandle {
         if published.payload.len() > limits.packet_len_max.saturating_sub(1024) {
             return Err(PublishError::TooLong);
         }
-        let mail = Mail {
+        let site = topic::site_of(&published.topic).ok_or(PublishError::Topic)?;
+        let said = Arc::new(Said {
             topic: published.topic.into(),
-            content_type: published.content_type.map(Into::into),
+            content_type: published.content_type,
             payload: published.payload,
             qos: published.qos,
-            retain: false,
             expires_at: published.expires_at,
-        };
-        let mut sessions = self.shared.sessions();
-        if published.retain && !sessions.retain(device, &mail) {
+            extra: None,
+        });
+        let to = Addressed { site, device, said, group: None };
+        let listeners = self.shared.sessions().listeners(&to);
+        if listeners == 0 && !published.retain {
+            return Err(PublishError::NobodyListens);
+        }
+        let what = What::Say { to, retain: published.retain };
+        let note = Note::new(what, House::new(&self.shared));
+        let arrivals = self.shared.arrivals.upgrade().ok_or(PublishError::NobodyListens)?;
+        if arrivals.try_send(Arrival::Note(note)).is_err() {
+            self.shared.tally.unsent.fetch_add(1, Ordering::Relaxed);
             return Err(PublishError::Full);
         }
-        let (taken, full) = sessions.publish(device, &mail);
-        if full > 0 {
-            self.shared.tally.unsent.fetch_add(1, Ordering::Relaxed);
+        Ok(listeners)
+    }
+
+    /// Serves one MQTT connection over a stream that has shaken hands elsewhere, such as a
+    /// WebSocket; returns when the connection is over.
+    ///
+    /// `identity` is that of the verified client certificate. The revocations are asked after
+    /// the connection has its number, so that whoever is revoked and put out meanwhile does
+    /// not slip in. The caller bounds handshakes and takes `mqtt` as the subprotocol.
+    pub async fn serve<S>(
+        &self,
+        stream: S,
+        identity: DeviceIdentity,
+        remote: SocketAddr,
+        revocations: &Revocations,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let shared = &self.shared;
+        let Some(arrivals) = shared.arrivals.upgrade() else { return };
+        let number = shared.newest.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        shared.tally.accepted.fetch_add(1, Ordering::Relaxed);
+        let crowded =
+            shared.tally.connections.load(Ordering::Relaxed) >= shared.limits.connections_max;
+        let refused = if revocations.is_revoked(&identity.serial) {
+            Some(RefusedWhy::Revoked)
+        } else {
+            crowded.then_some(RefusedWhy::TooMany)
+        };
+        if let Some(why) = refused {
+            shared.refused(&arrivals, remote, Some(Arc::new(identity)), why);
+            return;
         }
-        match (taken, full) {
-            (0, 0) if !published.retain => Err(PublishError::NobodyListens),
-            (0, 1..) => Err(PublishError::Full),
-            _ => Ok(taken),
-        }
+        let _counted = Counted::new(shared.clone());
+        Connection::new(shared.clone(), arrivals, stream, identity, remote, number).serve().await;
     }
 
     /// Closes all connections of a device, saying why; answers with how many.
@@ -126,7 +168,10 @@ impl MqttHandle {
     pub fn counters(&self) -> Counters {
         let tally = &self.shared.tally;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (waiting, dropped) = self.shared.sessions().waiting();
+        let sessions = self.shared.sessions();
+        let (waiting, dropped) = sessions.waiting();
+        let (kept, (present, retained)) = (sessions.counts(), sessions.sizes());
+        drop(sessions);
         Counters {
             accepted: read(&tally.accepted),
             refused: read(&tally.refused),
@@ -141,6 +186,10 @@ impl MqttHandle {
             connections: tally.connections.load(Ordering::Relaxed),
             waiting,
             dropped,
+            sessions: present,
+            retained,
+            not_retained: kept.not_retained,
+            sessions_lost: kept.lost,
         }
     }
 

@@ -84,7 +84,7 @@ fn an_answer_makes_room_in_the_window() {
     let bytes: Vec<u8> = (1..=3).flat_map(|id| publish(id, "a")).collect();
     assert_eq!(feed(&mut peer, &bytes), "a:1 a:2 a:3");
     let mut out = Vec::new();
-    peer.answer(1, &Answer::Taken, &mut out).unwrap();
+    peer.answer(&Reply::Puback(1), &Answer::Taken, &mut out).unwrap();
     assert_eq!(out, [0x40, 2, 0, 1]);
     assert_eq!(feed(&mut peer, &publish(4, "a")), "a:4");
 }
@@ -102,7 +102,7 @@ fn a_client_of_mqtt_3_was_never_told_and_only_waits() {
     let packet = [0x32, 5, 0, 1, b'a', 0, 1];
     assert_eq!(feed(&mut peer, &packet.repeat(3)), "a:1 a:1 a:1");
     assert!(peer.is_full());
-    peer.answer(1, &Answer::Taken, &mut Vec::new()).unwrap();
+    peer.answer(&Reply::Puback(1), &Answer::Taken, &mut Vec::new()).unwrap();
     assert!(!peer.is_full());
 }
 
@@ -136,7 +136,8 @@ fn each_fault_has_its_reason_and_mqtt_3_is_closed_in_silence() {
         (&publish(1, &"a/".repeat(16)), "TopicNameInvalid 0x90"),
         (&long, "PacketTooLarge 0x95"),
         (&connect(Version::V5, &[]), "ProtocolError 0x82"),
-        (&[0x34, 6, 0, 1, b'a', 0, 1, 0], "QosNotSupported 0x9b"),
+        // Subscription identifiers are the server's.
+        (&[0x30, 6, 0, 1, b'a', 2, 0x0b, 7], "ProtocolError 0x82"),
         (&[0xf0, 0], "ProtocolError 0x82"),
         // The session was to end with the connection, and shall now be kept [§3.14.2.2.2].
         (&[0xe0, 7, 0, 5, 0x11, 0, 0, 0, 9], "ProtocolError 0x82"),
@@ -144,8 +145,8 @@ fn each_fault_has_its_reason_and_mqtt_3_is_closed_in_silence() {
     for (bytes, expected) in rows {
         assert_eq!(feed(&mut open(Version::V5, &[]), bytes), expected, "{bytes:x?}");
     }
-    let qos_2 = [0x34, 5, 0, 1, b'a', 0, 1];
-    assert_eq!(feed(&mut open(Version::V311, &[]), &qos_2), "QosNotSupported -");
+    let second = connect(Version::V311, &[]);
+    assert_eq!(feed(&mut open(Version::V311, &[]), &second), "ProtocolError -");
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn a_refusal_has_words_only_where_they_are_wanted_and_fit() {
         let mut peer = open(Version::V5, properties);
         feed(&mut peer, &publish(7, "a"));
         let mut out = Vec::new();
-        let result = peer.answer(7, &Answer::Refused(answer), &mut out);
+        let result = peer.answer(&Reply::Puback(7), &Answer::Refused(answer), &mut out);
         (out, result.map_err(|fault| fault.reason))
     };
     let format = || NackReason::PayloadFormat("wave:n".to_owned());
@@ -171,7 +172,7 @@ fn a_refusal_has_words_only_where_they_are_wanted_and_fit() {
         let mut peer = open(Version::V311, &[]);
         feed(&mut peer, &[0x32, 5, 0, 1, b'a', 0, 7]);
         let mut out = Vec::new();
-        let result = peer.answer(7, &Answer::Refused(answer), &mut out);
+        let result = peer.answer(&Reply::Puback(7), &Answer::Refused(answer), &mut out);
         (out, result.map_err(|fault| fault.reason))
     };
     assert_eq!(old(format()), (vec![0x40, 2, 0, 7], Ok(())));
@@ -189,6 +190,8 @@ fn to_client(topic: &str, payload: &'static [u8]) -> Publish {
         retain: false,
         dup: false,
         expiry_s: None,
+        extra: None,
+        subscription_ids: Vec::new(),
     }
 }
 
@@ -259,7 +262,7 @@ proptest! {
                     Ok(Some(Event::Connect(_))) => peer.accept_plainly(&mut out),
                     Ok(Some(Event::Publish(publication))) => {
                         if let Some(id) = publication.packet_id() {
-                            peer.answer(id, &Answer::Taken, &mut out).unwrap();
+                            peer.answer(&Reply::Puback(id), &Answer::Taken, &mut out).unwrap();
                         }
                     }
                     Ok(Some(_)) => {}

@@ -11,7 +11,8 @@ use mqtt_protocol_core::mqtt::{
 };
 
 use super::{
-    Connack, Connect, Fault, Filter, Frame, Packet, Publish, Qos, Reason, Subscribe, Version, Will,
+    Connack, Connect, Extra, Fault, Filter, Frame, Packet, Publish, Qos, Reason, Subscribe,
+    Version, Will,
 };
 
 /// Reads a packet that a client may send after its CONNECT.
@@ -20,12 +21,14 @@ pub(crate) fn from_client(version: Version, frame: Frame) -> Result<Packet, Faul
     match (head >> 4, head & 0x0f) {
         (3, flags) => publish(version, flags, &body).map(Packet::Publish),
         (4, 0) => puback(version, &body),
+        (5, 0) => pubrec(version, &body),
+        (6, 2) => pubrel(version, &body),
+        (7, 0) => pubcomp(version, &body),
         (8, 2) => subscribe(version, &body).map(Packet::Subscribe),
         (10, 2) => unsubscribe(version, &body),
         (12, 0) if body.is_empty() => Ok(Packet::Ping),
         (14, 0) => disconnect(version, &body),
         (1, _) => Err(protocol("a second CONNECT on one connection")),
-        (5..=7, 0 | 2) => Err(protocol("a packet of QoS 2, which was not granted")),
         (2 | 9 | 11 | 13, 0) => Err(protocol("a packet that only a server sends")),
         (15, 0) => Err(protocol("AUTH without an authentication method")),
         _ => Err(Fault::malformed("the fixed header is not one of this packet type")),
@@ -39,6 +42,9 @@ pub(crate) fn from_server(version: Version, frame: Frame) -> Result<Packet, Faul
         (2, 0) => connack(version, &body).map(Packet::Connack),
         (3, flags) => publish(version, flags, &body).map(Packet::Publish),
         (4, 0) => puback(version, &body),
+        (5, 0) => pubrec(version, &body),
+        (6, 2) => pubrel(version, &body),
+        (7, 0) => pubcomp(version, &body),
         (9, 0) => suback(version, &body),
         (11, 0) => unsuback(version, &body),
         (13, 0) if body.is_empty() => Ok(Packet::Pong),
@@ -119,6 +125,21 @@ fn text(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// The same for all texts among properties.
+fn sound(properties: &Properties) -> Result<(), Fault> {
+    for property in properties {
+        match property {
+            Property::UserProperty(found) => {
+                text(found.key())?;
+                text(found.val())?;
+            }
+            Property::ReasonString(found) => drop(text(found.val())?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn packet_id(id: u16) -> Result<u16, Fault> {
     if id == 0 { Err(protocol("packet id 0")) } else { Ok(id) }
 }
@@ -141,14 +162,17 @@ fn connect(version: Version, body: &Bytes) -> Result<Connect, Fault> {
 
 fn connect_v311(body: &Bytes) -> Result<Connect, Fault> {
     let packet = whole(v3_1_1::Connect::parse(body), body)?;
+    packet.user_name().map(text).transpose()?;
     let will = match (packet.will_topic(), packet.will_payload()) {
         (Some(topic), Some(payload)) => Some(Will {
             topic: text(topic)?,
             content_type: None,
             payload: Bytes::copy_from_slice(payload),
-            qos: at_most_one(packet.will_qos()),
+            qos: ours(packet.will_qos()),
             retain: packet.will_retain(),
             delay_s: 0,
+            expiry_s: None,
+            extra: None,
         }),
         _ => None,
     };
@@ -180,6 +204,9 @@ fn connect_v5(body: &Bytes) -> Result<Connect, Fault> {
         wants_words: true,
         will: None,
     };
+    let mut has_data = false;
+    sound(packet.props())?;
+    packet.user_name().map(text).transpose()?;
     for property in packet.props() {
         match property {
             Property::SessionExpiryInterval(found) => connect.expiry_s = found.val(),
@@ -195,6 +222,7 @@ fn connect_v5(body: &Bytes) -> Result<Connect, Fault> {
             }
             Property::TopicAliasMaximum(found) => connect.topic_aliases_max = found.val(),
             Property::RequestProblemInformation(found) => connect.wants_words = found.val() != 0,
+            Property::AuthenticationData(_) => has_data = true,
             Property::AuthenticationMethod(_) => {
                 let words = "an authentication method; the certificate is the only one";
                 return Err(Fault::new(Reason::BadAuthenticationMethod, words));
@@ -203,36 +231,63 @@ fn connect_v5(body: &Bytes) -> Result<Connect, Fault> {
             _ => {}
         }
     }
+    if has_data {
+        return Err(protocol("authentication data without an authentication method"));
+    }
     if let (Some(topic), Some(payload)) = (packet.will_topic(), packet.will_payload()) {
-        if packet.will_qos() == AnyQos::ExactlyOnce {
-            let words = "a will of QoS 2; at most QoS 1 is served";
-            return Err(Fault::new(Reason::QosNotSupported, words));
-        }
         let mut will = Will {
             topic: text(topic)?,
             content_type: None,
             payload: Bytes::copy_from_slice(payload),
-            qos: at_most_one(packet.will_qos()),
+            qos: ours(packet.will_qos()),
             retain: packet.will_retain(),
             delay_s: 0,
+            expiry_s: None,
+            extra: None,
         };
+        let mut extra = Extra::default();
         for property in packet.will_props() {
             match property {
                 Property::WillDelayInterval(found) => will.delay_s = found.val(),
                 Property::ContentType(found) => will.content_type = Some(text(found.val())?),
-                _ => {}
+                Property::MessageExpiryInterval(found) => will.expiry_s = Some(found.val()),
+                other => take_extra(&mut extra, other)?,
             }
         }
+        will.extra = (extra != Extra::default()).then(|| Box::new(extra));
         connect.will = Some(will);
     }
     Ok(connect)
 }
 
-fn at_most_one(qos: AnyQos) -> Qos {
+fn ours(qos: AnyQos) -> Qos {
     match qos {
         AnyQos::AtMostOnce => Qos::AtMostOnce,
-        AnyQos::AtLeastOnce | AnyQos::ExactlyOnce => Qos::AtLeastOnce,
+        AnyQos::AtLeastOnce => Qos::AtLeastOnce,
+        AnyQos::ExactlyOnce => Qos::ExactlyOnce,
     }
+}
+
+/// Takes a property that is passed on as it came, if it is one.
+fn take_extra(extra: &mut Extra, property: &Property) -> Result<(), Fault> {
+    match property {
+        Property::PayloadFormatIndicator(found) => extra.payload_format = Some(found.val()),
+        Property::ResponseTopic(found) => {
+            let topic = text(found.val())?;
+            if topic.contains(['+', '#']) {
+                return Err(protocol("a response topic with a wildcard"));
+            }
+            extra.response_topic = Some(topic);
+        }
+        Property::CorrelationData(found) => {
+            extra.correlation = Some(Bytes::copy_from_slice(found.val()));
+        }
+        Property::UserProperty(found) => {
+            extra.user.push((text(found.key())?, text(found.val())?));
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Reads a PUBLISH; the payload is a view of the frame, not a copy [§3.3].
@@ -241,10 +296,7 @@ fn publish(version: Version, flags: u8, body: &Bytes) -> Result<Publish, Fault> 
         0 if flags & 0b1000 != 0 => return Err(Fault::malformed("DUP with QoS 0")),
         0 => Qos::AtMostOnce,
         1 => Qos::AtLeastOnce,
-        2 => {
-            let words = "a message of QoS 2; at most QoS 1 is served";
-            return Err(Fault::new(Reason::QosNotSupported, words));
-        }
+        2 => Qos::ExactlyOnce,
         _ => return Err(Fault::malformed("QoS 3")),
     };
     let (topic, mut used) = MqttString::decode(body).map_err(refusal)?;
@@ -258,8 +310,10 @@ fn publish(version: Version, flags: u8, body: &Bytes) -> Result<Publish, Fault> 
         retain: flags & 1 != 0,
         dup: flags & 0b1000 != 0,
         expiry_s: None,
+        extra: None,
+        subscription_ids: Vec::new(),
     };
-    if qos == Qos::AtLeastOnce {
+    if qos != Qos::AtMostOnce {
         let id = body.get(used..).and_then(|rest| rest.first_chunk::<2>());
         let id = id.ok_or(Fault::malformed("a PUBLISH without its packet id"))?;
         publish.id = packet_id(u16::from_be_bytes(*id))?;
@@ -289,6 +343,7 @@ fn publish(version: Version, flags: u8, body: &Bytes) -> Result<Publish, Fault> 
 /// Each at most once, save user properties and, from a server, subscription ids [§3.3.2.3].
 fn take_properties(publish: &mut Publish, properties: &Properties) -> Result<(), Fault> {
     let mut seen = 0_u64;
+    let mut extra = Extra::default();
     for property in properties {
         let id = property.id() as u8;
         let repeats =
@@ -302,33 +357,65 @@ fn take_properties(publish: &mut Publish, properties: &Properties) -> Result<(),
             Property::TopicAlias(found) => publish.alias = Some(found.val()),
             Property::ContentType(found) => publish.content_type = Some(text(found.val())?),
             Property::MessageExpiryInterval(found) => publish.expiry_s = Some(found.val()),
+            Property::SubscriptionIdentifier(found) => publish.subscription_ids.push(found.val()),
             Property::PayloadFormatIndicator(_)
             | Property::ResponseTopic(_)
             | Property::CorrelationData(_)
-            | Property::SubscriptionIdentifier(_)
-            | Property::UserProperty(_) => {}
+            | Property::UserProperty(_) => take_extra(&mut extra, property)?,
             _ => return Err(protocol("a property that a PUBLISH does not have")),
         }
     }
+    publish.extra = (extra != Extra::default()).then(|| Box::new(extra));
     Ok(())
 }
 
-fn puback(version: Version, body: &Bytes) -> Result<Packet, Fault> {
-    match version {
-        Version::V311 => match body.as_ref() {
-            [high, low] => {
-                let id = packet_id(u16::from_be_bytes([*high, *low]))?;
-                Ok(Packet::Puback { id, code: 0, words: None })
-            }
-            _ => Err(Fault::malformed("a PUBACK that is not two bytes long")),
-        },
-        Version::V5 => {
-            let packet = whole(v5_0::Puback::parse(body), body)?;
-            let code = packet.reason_code().map_or(0, |code| code as u8);
-            let words = packet.props().as_ref().and_then(reason_string);
-            Ok(Packet::Puback { id: packet_id(packet.packet_id())?, code, words })
-        }
+/// The two bytes that are the whole of an answer without a reason; with MQTT 3.1.1 it has none.
+fn bare_id(version: Version, body: &Bytes) -> Result<Option<u16>, Fault> {
+    match (body.as_ref(), version) {
+        ([high, low], _) => packet_id(u16::from_be_bytes([*high, *low])).map(Some),
+        (_, Version::V5) => Ok(None),
+        (_, Version::V311) => Err(Fault::malformed("an answer that is not two bytes long")),
     }
+}
+
+fn pubrec(version: Version, body: &Bytes) -> Result<Packet, Fault> {
+    if let Some(id) = bare_id(version, body)? {
+        return Ok(Packet::Pubrec { id, code: 0, words: None });
+    }
+    let packet = whole(v5_0::Pubrec::parse(body), body)?;
+    packet.props().as_ref().map(sound).transpose()?;
+    let code = packet.reason_code().map_or(0, |code| code as u8);
+    let words = packet.props().as_ref().and_then(reason_string);
+    Ok(Packet::Pubrec { id: packet_id(packet.packet_id())?, code, words })
+}
+
+fn pubrel(version: Version, body: &Bytes) -> Result<Packet, Fault> {
+    if let Some(id) = bare_id(version, body)? {
+        return Ok(Packet::Pubrel { id });
+    }
+    let packet = whole(v5_0::Pubrel::parse(body), body)?;
+    packet.props().as_ref().map(sound).transpose()?;
+    Ok(Packet::Pubrel { id: packet_id(packet.packet_id())? })
+}
+
+fn pubcomp(version: Version, body: &Bytes) -> Result<Packet, Fault> {
+    if let Some(id) = bare_id(version, body)? {
+        return Ok(Packet::Pubcomp { id });
+    }
+    let packet = whole(v5_0::Pubcomp::parse(body), body)?;
+    packet.props().as_ref().map(sound).transpose()?;
+    Ok(Packet::Pubcomp { id: packet_id(packet.packet_id())? })
+}
+
+fn puback(version: Version, body: &Bytes) -> Result<Packet, Fault> {
+    if let Some(id) = bare_id(version, body)? {
+        return Ok(Packet::Puback { id, code: 0, words: None });
+    }
+    let packet = whole(v5_0::Puback::parse(body), body)?;
+    packet.props().as_ref().map(sound).transpose()?;
+    let code = packet.reason_code().map_or(0, |code| code as u8);
+    let words = packet.props().as_ref().and_then(reason_string);
+    Ok(Packet::Puback { id: packet_id(packet.packet_id())?, code, words })
 }
 
 fn reason_string(properties: &Properties) -> Option<String> {
@@ -339,6 +426,7 @@ fn reason_string(properties: &Properties) -> Option<String> {
 }
 
 fn subscribe(version: Version, body: &Bytes) -> Result<Subscribe, Fault> {
+    let mut subscription_id = 0;
     let (id, entries) = match version {
         Version::V311 => {
             let packet = whole(v3_1_1::Subscribe::parse(body), body)?;
@@ -346,11 +434,14 @@ fn subscribe(version: Version, body: &Bytes) -> Result<Subscribe, Fault> {
         }
         Version::V5 => {
             let packet = whole(v5_0::Subscribe::parse(body), body)?;
-            let with_id =
-                |property: &Property| matches!(property, Property::SubscriptionIdentifier(_));
-            if packet.props().iter().any(with_id) {
-                let words = "a subscription identifier, which was announced as not available";
-                return Err(Fault::new(Reason::SubscriptionIdsNotSupported, words));
+            sound(packet.props())?;
+            for property in packet.props() {
+                if let Property::SubscriptionIdentifier(found) = property {
+                    if found.val() == 0 || subscription_id != 0 {
+                        return Err(protocol("a subscription identifier of 0, or two of them"));
+                    }
+                    subscription_id = found.val();
+                }
             }
             (packet.packet_id(), packet.entries().clone())
         }
@@ -361,14 +452,20 @@ fn subscribe(version: Version, body: &Bytes) -> Result<Subscribe, Fault> {
         if version == Version::V311 && byte > 2 {
             return Err(Fault::malformed("the reserved bits of a requested QoS are not 0"));
         }
+        let (text, no_local) = (text(entry.topic_filter())?, options.nl());
+        if no_local && text.starts_with("$share/") {
+            return Err(protocol("no local on a shared subscription"));
+        }
         Ok(Filter {
-            text: text(entry.topic_filter())?,
-            qos: at_most_one(options.qos()),
+            text,
+            qos: ours(options.qos()),
             retain_handling: byte >> 4 & 0b11,
-            no_local: options.nl(),
+            no_local,
+            retain_as_published: byte & 0b1000 != 0,
         })
     });
-    Ok(Subscribe { id: packet_id(id)?, filters: filters.collect::<Result<_, _>>()? })
+    let filters = filters.collect::<Result<_, _>>()?;
+    Ok(Subscribe { id: packet_id(id)?, filters, subscription_id })
 }
 
 fn unsubscribe(version: Version, body: &Bytes) -> Result<Packet, Fault> {
@@ -379,6 +476,7 @@ fn unsubscribe(version: Version, body: &Bytes) -> Result<Packet, Fault> {
         }
         Version::V5 => {
             let packet = whole(v5_0::Unsubscribe::parse(body), body)?;
+            sound(packet.props())?;
             (packet.packet_id(), packet.entries().clone())
         }
     };
@@ -394,6 +492,7 @@ fn disconnect(version: Version, body: &Bytes) -> Result<Packet, Fault> {
         Version::V5 => {
             let packet = whole(v5_0::Disconnect::parse(body), body)?;
             code = packet.reason_code().map_or(0, |code| code as u8);
+            packet.props().as_ref().map(sound).transpose()?;
             for property in packet.props().iter().flatten() {
                 match property {
                     Property::SessionExpiryInterval(found) => expiry_s = Some(found.val()),

@@ -41,6 +41,8 @@ fn publish_with(topic: &str, payload: &[u8], qos: Qos, id: u16) -> Publish {
         retain: false,
         dup: false,
         expiry_s: None,
+        extra: None,
+        subscription_ids: Vec::new(),
     }
 }
 
@@ -62,22 +64,30 @@ proptest! {
         topic in "[a-z/]{1,40}",
         payload in prop::collection::vec(any::<u8>(), 0..400),
         id in 1_u16..,
-        at_least_once: bool,
+        qos in prop::sample::select(vec![Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce]),
         retain: bool,
         content_type in prop::option::of("[a-z/]{1,20}"),
+        extra in (prop::option::of(0_u8..2), prop::option::of("[a-z]{1,5}"), prop::option::of(prop::collection::vec(any::<u8>(), 0..9)), prop::collection::vec(("[a-z]{0,5}", "[a-z]{0,5}"), 0..3)),
+        subscription_ids in prop::collection::vec(1_u32..268_435_456, 0..3),
+        alias in prop::option::of(1_u16..),
         expiry_s: Option<u32>,
         v5: bool,
         mut cuts in prop::collection::vec(0_usize..500, 0..6),
     ) {
         cuts.sort_unstable();
         let version = if v5 { Version::V5 } else { Version::V311 };
-        let qos = if at_least_once { Qos::AtLeastOnce } else { Qos::AtMostOnce };
-        let mut message = publish_with(&topic, &payload, qos, if at_least_once { id } else { 0 });
+        let has_id = qos != Qos::AtMostOnce;
+        let mut message = publish_with(&topic, &payload, qos, if has_id { id } else { 0 });
         message.retain = retain;
-        message.dup = at_least_once && retain;
+        message.dup = has_id && retain;
         if v5 {
             message.content_type = content_type;
             message.expiry_s = expiry_s;
+            message.alias = alias;
+            message.subscription_ids = subscription_ids;
+            let (payload_format, response_topic, correlation, user) = extra;
+            let extra = Extra { payload_format, response_topic, correlation: correlation.map(Bytes::from), user };
+            message.extra = (extra != Extra::default()).then(|| Box::new(extra));
         }
         let mut out = Vec::new();
         publish(&mut out, version, &message).unwrap();
@@ -138,6 +148,8 @@ fn connect_with(version: Version) -> Connect {
             qos: Qos::AtLeastOnce,
             retain: true,
             delay_s: if v5 { 5 } else { 0 },
+            expiry_s: v5.then_some(9),
+            extra: None,
         }),
     }
 }
@@ -228,9 +240,9 @@ fn a_packet_is_bounded_at_its_limit_before_its_body_is_there() {
 
 #[test]
 fn what_the_standards_call_malformed_is_refused() {
-    use Reason::{Malformed, ProtocolError, QosNotSupported, SubscriptionIdsNotSupported};
+    use Reason::{Malformed, ProtocolError};
     use Version::{V5, V311};
-    let rows: [(Version, &[u8], Reason, &str); 19] = [
+    let rows: [(Version, &[u8], Reason, &str); 23] = [
         (V5, &[0x80, 6, 0, 1, 0, 0, 1, b'a'], Malformed, "SUBSCRIBE with flags 0"),
         (V5, &[0xa0, 6, 0, 1, 0, 0, 1, b'a'], Malformed, "UNSUBSCRIBE with flags 0"),
         (V5, &[0xc1, 0], Malformed, "PINGREQ with a flag"),
@@ -239,15 +251,24 @@ fn what_the_standards_call_malformed_is_refused() {
         (V5, &[0x30, 4, 0, 1, 0xff, 0], Malformed, "a topic that is not UTF-8"),
         (V5, &[0x36, 6, 0, 1, b'a', 0, 1, 0], Malformed, "QoS 3"),
         (V5, &[0x38, 4, 0, 1, b'a', 0], Malformed, "DUP with QoS 0"),
-        (V5, &[0x34, 6, 0, 1, b'a', 0, 1, 0], QosNotSupported, "QoS 2"),
+        (V5, &[0x34, 6, 0, 1, b'a', 0, 0, 0], ProtocolError, "packet id 0 with QoS 2"),
         (V5, &[0x32, 6, 0, 1, b'a', 0, 0, 0], ProtocolError, "packet id 0"),
         (V5, &[0x32, 3, 0, 1, b'a'], Malformed, "no packet id"),
         (V5, &[0x30, 3, 0, 1, b'a'], Malformed, "no property length"),
         (V5, &[0x30, 8, 0, 1, b'a', 4, 1, 0, 1, 0], ProtocolError, "a property twice"),
         (V5, &[0x30, 9, 0, 1, b'a', 5, 0x11, 0, 0, 0, 1], ProtocolError, "a foreign property"),
         (V311, &[0x82, 6, 0, 1, 0, 1, b'a', 4], Malformed, "reserved bits of 3.1.1"),
-        (V5, &[0x82, 9, 0, 1, 2, 0x0b, 1, 0, 1, b'a', 0], SubscriptionIdsNotSupported, "an id"),
-        (V5, &[0x62, 2, 0, 1], ProtocolError, "PUBREL, which belongs to QoS 2"),
+        (V5, &[0x82, 9, 0, 1, 2, 0x0b, 0, 0, 1, b'a', 0], ProtocolError, "subscription id 0"),
+        (V5, &[0x60, 2, 0, 1], Malformed, "PUBREL with flags 0"),
+        (V5, &[0x62, 2, 0, 0], ProtocolError, "PUBREL of packet id 0"),
+        (V311, &[0x62, 3, 0, 1, 0], Malformed, "PUBREL of 3.1.1 with a reason"),
+        (
+            V5,
+            &[0x30, 9, 0, 1, b'a', 5, 8, 0, 2, b'+', b'/'],
+            ProtocolError,
+            "a wild response topic",
+        ),
+        (V5, &[0x30, 8, 0, 1, b'a', 4, 8, 0, 1, 0], Malformed, "U+0000 in a response topic"),
         (V5, &[0x20, 2, 0, 0], ProtocolError, "CONNACK of a client"),
         (V311, &[0xe0, 1, 0], Malformed, "DISCONNECT of 3.1.1 with a body"),
     ];

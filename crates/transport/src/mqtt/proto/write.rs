@@ -11,7 +11,7 @@ use mqtt_protocol_core::mqtt::{
     },
     result_code::{
         ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, PubackReasonCode,
-        SubackReasonCode, SubackReturnCode, UnsubackReasonCode,
+        PubrecReasonCode, SubackReasonCode, SubackReturnCode, UnsubackReasonCode,
     },
 };
 
@@ -61,11 +61,8 @@ pub(crate) fn connack(out: &mut Vec<u8>, version: Version, granted: &Granted) ->
             let packet_len_max = u32::try_from(granted.packet_len_max).unwrap_or(u32::MAX);
             let mut properties: Properties = vec![
                 packet::ReceiveMaximum::new(granted.receive_max)?.into(),
-                packet::MaximumQos::new(1)?.into(),
                 packet::MaximumPacketSize::new(packet_len_max)?.into(),
                 packet::TopicAliasMaximum::new(granted.topic_aliases_max)?.into(),
-                packet::SubscriptionIdentifierAvailable::new(0)?.into(),
-                packet::SharedSubscriptionAvailable::new(0)?.into(),
             ];
             if let Some(expiry_s) = granted.expiry_s {
                 properties.push(packet::SessionExpiryInterval::new(expiry_s)?.into());
@@ -142,6 +139,44 @@ pub(crate) fn puback(
     put(out, puback.props(explained(words)?).build())
 }
 
+/// «Received»: the message of QoS 2 is safe, or refused.
+pub(crate) fn pubrec(
+    out: &mut Vec<u8>,
+    version: Version,
+    id: u16,
+    reason: Reason,
+    words: Option<&str>,
+) -> Written {
+    if reason == Reason::Success || version == Version::V311 {
+        let [high, low] = id.to_be_bytes();
+        out.extend([0x50, 2, high, low]);
+        return Ok(());
+    }
+    let code =
+        PubrecReasonCode::try_from(reason.code()).unwrap_or(PubrecReasonCode::UnspecifiedError);
+    let pubrec = v5_0::Pubrec::builder().packet_id(id).reason_code(code);
+    put(out, pubrec.props(explained(words)?).build())
+}
+
+/// «Released»: the receiver may forget the id; `known` is whether there is such an id.
+pub(crate) fn pubrel(out: &mut Vec<u8>, version: Version, id: u16, known: bool) {
+    id_with(out, 0x62, version, id, known);
+}
+
+/// «Complete»: the sender may use the id again; `known` is whether there was such an id.
+pub(crate) fn pubcomp(out: &mut Vec<u8>, version: Version, id: u16, known: bool) {
+    id_with(out, 0x70, version, id, known);
+}
+
+fn id_with(out: &mut Vec<u8>, head: u8, version: Version, id: u16, known: bool) {
+    let [high, low] = id.to_be_bytes();
+    if known || version == Version::V311 {
+        out.extend([head, 2, high, low]);
+    } else {
+        out.extend([head, 3, high, low, Reason::PacketIdNotFound.code()]);
+    }
+}
+
 /// One code per filter; 3.1.1 knows only the granted QoS and «no».
 pub(crate) fn suback(out: &mut Vec<u8>, version: Version, id: u16, codes: &[Reason]) -> Written {
     match version {
@@ -149,6 +184,7 @@ pub(crate) fn suback(out: &mut Vec<u8>, version: Version, id: u16, codes: &[Reas
             let codes = codes.iter().map(|code| match code {
                 Reason::Success => SubackReturnCode::SuccessMaximumQos0,
                 Reason::GrantedQos1 => SubackReturnCode::SuccessMaximumQos1,
+                Reason::GrantedQos2 => SubackReturnCode::SuccessMaximumQos2,
                 _ => SubackReturnCode::Failure,
             });
             let codes: Vec<_> = codes.collect();
@@ -205,49 +241,119 @@ fn any(qos: Qos) -> AnyQos {
     match qos {
         Qos::AtMostOnce => AnyQos::AtMostOnce,
         Qos::AtLeastOnce => AnyQos::AtLeastOnce,
+        Qos::ExactlyOnce => AnyQos::ExactlyOnce,
     }
 }
 
 /// A message, in either direction.
+///
+/// It is written by hand, as it is the packet that is written most.
 pub(crate) fn publish(out: &mut Vec<u8>, version: Version, message: &Publish) -> Written {
-    let id = (message.qos == Qos::AtLeastOnce).then_some(message.id);
-    match version {
-        Version::V311 => put(
-            out,
-            v3_1_1::Publish::builder()
-                .topic_name(message.topic.as_str())?
-                .qos(any(message.qos))
-                .dup(message.dup)
-                .retain(message.retain)
-                .packet_id(id)
-                .payload(message.payload.as_ref())
-                .build(),
-        ),
-        Version::V5 => {
-            let mut properties = Properties::new();
-            if let Some(alias) = message.alias {
-                properties.push(packet::TopicAlias::new(alias)?.into());
-            }
-            if let Some(expiry_s) = message.expiry_s {
-                properties.push(packet::MessageExpiryInterval::new(expiry_s)?.into());
-            }
-            if let Some(content_type) = &message.content_type {
-                properties.push(packet::ContentType::new(content_type.as_str())?.into());
-            }
-            put(
-                out,
-                v5_0::Publish::builder()
-                    .topic_name(message.topic.as_str())?
-                    .qos(any(message.qos))
-                    .dup(message.dup)
-                    .retain(message.retain)
-                    .packet_id(id)
-                    .props(properties)
-                    .payload(message.payload.as_ref())
-                    .build(),
-            )
+    let start = out.len();
+    let flags = u8::from(message.dup) << 3 | message.qos.number() << 1 | u8::from(message.retain);
+    out.extend([0x30 | flags, 0, 0, 0, 0]);
+    let written = fields(out, version, message);
+    let body_at = start.saturating_add(5);
+    let len = out.len().saturating_sub(body_at);
+    let mut head = [0; 4];
+    let used = varint(&mut head, len);
+    let (Ok(()), Some(used)) = (written, used) else {
+        out.truncate(start);
+        return Err(Unwritable);
+    };
+    // The head takes one byte and what its length needs; the rest of the five is taken out.
+    let head = head.get(..used).unwrap_or_default();
+    let head_at = start.saturating_add(1);
+    out.splice(head_at..body_at, head.iter().copied());
+    Ok(())
+}
+
+fn fields(out: &mut Vec<u8>, version: Version, message: &Publish) -> Written {
+    binary(out, message.topic.as_bytes())?;
+    if message.qos != Qos::AtMostOnce {
+        out.extend(message.id.to_be_bytes());
+    }
+    if version == Version::V5 {
+        let plain = message.alias.is_none()
+            && message.expiry_s.is_none()
+            && message.content_type.is_none()
+            && message.extra.is_none()
+            && message.subscription_ids.is_empty();
+        if plain {
+            out.push(0);
+        } else {
+            let mut properties = Vec::new();
+            publish_properties(&mut properties, message)?;
+            let mut head = [0; 4];
+            let used = varint(&mut head, properties.len()).ok_or(Unwritable)?;
+            out.extend(head.iter().take(used));
+            out.extend(properties);
         }
     }
+    out.extend_from_slice(&message.payload);
+    Ok(())
+}
+
+/// The properties of a PUBLISH in the order of their numbers [§3.3.2.3].
+fn publish_properties(out: &mut Vec<u8>, message: &Publish) -> Written {
+    let extra = message.extra.as_deref();
+    if let Some(format) = extra.and_then(|extra| extra.payload_format) {
+        out.extend([0x01, format]);
+    }
+    if let Some(expiry_s) = message.expiry_s {
+        out.push(0x02);
+        out.extend(expiry_s.to_be_bytes());
+    }
+    if let Some(content_type) = &message.content_type {
+        out.push(0x03);
+        binary(out, content_type.as_bytes())?;
+    }
+    if let Some(topic) = extra.and_then(|extra| extra.response_topic.as_ref()) {
+        out.push(0x08);
+        binary(out, topic.as_bytes())?;
+    }
+    if let Some(correlation) = extra.and_then(|extra| extra.correlation.as_ref()) {
+        out.push(0x09);
+        binary(out, correlation)?;
+    }
+    for id in &message.subscription_ids {
+        out.push(0x0b);
+        let mut bytes = [0; 4];
+        let id = usize::try_from(*id).map_err(|_| Unwritable)?;
+        let used = varint(&mut bytes, id).ok_or(Unwritable)?;
+        out.extend(bytes.iter().take(used));
+    }
+    if let Some(alias) = message.alias {
+        out.push(0x23);
+        out.extend(alias.to_be_bytes());
+    }
+    for (key, value) in extra.iter().flat_map(|extra| &extra.user) {
+        out.push(0x26);
+        binary(out, key.as_bytes())?;
+        binary(out, value.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Bytes with their length in two bytes before them.
+fn binary(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
+    let len = u16::try_from(bytes.len()).map_err(|_| Unwritable)?;
+    out.extend(len.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// Writes a variable byte integer; answers with how many bytes it takes [§1.5.5].
+fn varint(into: &mut [u8; 4], mut value: usize) -> Option<usize> {
+    for (at, byte) in into.iter_mut().enumerate() {
+        let low = u8::try_from(value & 0x7f).ok()?;
+        value >>= 7;
+        *byte = if value == 0 { low } else { low | 0x80 };
+        if value == 0 {
+            return at.checked_add(1);
+        }
+    }
+    None
 }
 
 /// A client's CONNECT.
@@ -281,10 +387,14 @@ pub(crate) fn connect(out: &mut Vec<u8>, connect: &Connect) -> Written {
                 ]);
             if let Some(will) = &connect.will {
                 let payload = will.payload.to_vec();
-                let delay = packet::WillDelayInterval::new(will.delay_s)?;
+                let mut properties: Properties =
+                    vec![packet::WillDelayInterval::new(will.delay_s)?.into()];
+                if let Some(expiry_s) = will.expiry_s {
+                    properties.push(packet::MessageExpiryInterval::new(expiry_s)?.into());
+                }
                 packet = packet
                     .will_message(will.topic.as_str(), payload, any(will.qos), will.retain)?
-                    .will_props(vec![delay.into()]);
+                    .will_props(properties);
             }
             put(out, packet.build())
         }

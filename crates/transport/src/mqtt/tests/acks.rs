@@ -153,7 +153,7 @@ async fn a_client_of_mqtt_5_beyond_the_receive_maximum_hears_it() {
         unreachable!("it was not put out")
     };
     assert_eq!(code, 0x93);
-    let words = "refused: the packets break the protocol: more unacknowledged messages than the receive maximum";
+    let words = "refused: the packets break the protocol: more unfinished messages than the receive maximum";
     assert_eq!(ward.tell(2).await, [words, "closed Refused"]);
 }
 
@@ -260,17 +260,17 @@ async fn what_was_not_acknowledged_comes_again_and_is_known_by_its_flag() {
     let mut client = ward.come(kept.clone()).await;
     let id = publish(&mut client, &bearer, "a").await;
     let lost = ward.draw().await;
-    assert_eq!(tell(&lost), "session 0");
+    assert_eq!(tell(&lost), "note");
     let lost = ward.draw_message().await;
     drop(client);
-    assert_eq!(ward.tell(1).await, ["closed Lost"]);
+    assert_eq!(ward.tell(2).await, ["closed Lost", "note"]);
     // The answer of a connection that is gone goes nowhere.
     ward.take(lost).await;
     let mut client = ward.come(kept).await;
     assert!(client.session_present());
     client.publish_again(id, &format!("{}/num", bearer.up), None, "a").unwrap();
     within(client.flush()).await.unwrap();
-    assert_eq!(tell(&ward.draw().await), "session 0");
+    assert_eq!(tell(&ward.draw().await), "note");
     let again = ward.draw_message().await;
     assert!(again.is_dup());
     ward.take(again).await;

@@ -143,22 +143,28 @@ async fn a_client_id_is_the_devices_or_begins_with_it() {
 }
 
 #[tokio::test]
-async fn a_device_hears_its_own_down_and_nothing_else() {
+async fn a_device_hears_what_is_its_own_and_nothing_else() {
     for (version, refused) in [(Version::V5, 0x87), (Version::V311, 0x80)] {
         let mut ward = Ward::open(Limits::default()).await;
         let (bearer, other) = (ward.bearer(1), ward.bearer(2));
         let mut client = ward.come(ward.options(&bearer, version)).await;
         let filters = [
-            format!("{}/#", bearer.down),
+            format!("{}/cmd/#", bearer.down),
             format!("{}/cmd/+", bearer.down),
             format!("{}/#", other.down),
             format!("{}/#", bearer.up),
+            format!("{}/#", other.up),
             "#".to_owned(),
+            format!("$share/g/{}/cmd/#", bearer.down),
+            format!("$share/g/{}/#", other.down),
+            "z2m/#".to_owned(),
         ];
         let filters: Vec<_> =
             filters.iter().map(|filter| (filter.as_str(), Qos::AtLeastOnce)).collect();
         let id = client.subscribe(&filters).unwrap();
-        let codes = vec![1, 1, refused, refused, refused];
+        within(client.flush()).await.unwrap();
+        ward.take_in(2).await;
+        let codes = vec![1, 1, refused, 1, refused, refused, 1, refused, refused];
         assert_eq!(within(client.next()).await.unwrap(), Incoming::Subscribed { id, codes });
     }
 }

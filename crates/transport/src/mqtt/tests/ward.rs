@@ -9,9 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use model::{DeviceId, OrgId, PartitionId, SiteId, Timestamp};
-use record::{MqttSession, Position};
+use record::{Body, MqttNote, Position};
 use rustls::{ClientConfig, pki_types::ServerName};
-use security::{Authority, Issued, Keys};
+use security::{Authority, Issued, Keys, TopicGrant};
 use store::{Clock, Durable, Entry, FaultyDisk, Journal, JournalLimits};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -52,6 +52,8 @@ pub(super) struct Ward {
     pub site: SiteId,
     pub revocations: Revocations,
     pub banned: Arc<Mutex<Vec<(DeviceId, RefusedWhy)>>>,
+    /// Devices whose profile grants `z2m/#`.
+    pub gateways: Arc<Mutex<Vec<DeviceId>>>,
     pub listener: Listener,
     pub handle: MqttHandle,
     pub disk: FaultyDisk,
@@ -69,10 +71,10 @@ pub(super) struct Bearer {
 
 impl Ward {
     pub(super) async fn open(limits: Limits) -> Self {
-        Self::open_with(limits, Vec::new()).await
+        Self::open_with(limits, Recalled::from_the_beginning()).await
     }
 
-    pub(super) async fn open_with(limits: Limits, restored: Vec<MqttSession>) -> Self {
+    pub(super) async fn open_with(limits: Limits, restored: Recalled) -> Self {
         let clock = Clock::manual(START);
         let (org, site) = (OrgId::v7(START, 1), SiteId::v7(START, 2));
         let (authority, pem) = Authority::create(Keys::system(), org, START).unwrap();
@@ -85,14 +87,26 @@ impl Ward {
             server_config(&server.certificate_pem, &server.key_pem.0, &clients, &clock).unwrap();
         let banned = Arc::new(Mutex::new(Vec::<(DeviceId, RefusedWhy)>::new()));
         let known = banned.clone();
+        let gateways = Arc::new(Mutex::new(Vec::<DeviceId>::new()));
+        let granted = gateways.clone();
         let may_connect: MayConnect = Arc::new(move |identity| {
             let banned = known.lock().unwrap();
             let found = banned.iter().find(|(device, _)| *device == identity.device);
-            found.map_or(Ok(site), |(_, why)| Err(*why))
+            let grant = TopicGrant { filter: "z2m/#".to_owned(), publish: true, subscribe: true };
+            let grants = if granted.lock().unwrap().contains(&identity.device) {
+                vec![grant]
+            } else {
+                Vec::new()
+            };
+            found.map_or(Ok(Admitted { site, grants }), |(_, why)| Err(*why))
         });
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = MqttConfig { addr, tls, limits, clock: clock.clone(), restored, may_connect };
         let (listener, handle) = listen(config).await.unwrap();
+        // Its tasks have to wait for their times before a test moves the clock.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
         let disk = FaultyDisk::new();
         let small = JournalLimits { segment_len: 1 << 20, ..JournalLimits::default() };
         let (journal, _) = Journal::open(disk.clone(), clock.clone(), small).unwrap();
@@ -104,6 +118,7 @@ impl Ward {
             site,
             revocations,
             banned,
+            gateways,
             listener,
             handle,
             disk,
@@ -164,6 +179,63 @@ impl Ward {
             told.push(tell(&self.draw().await));
         }
         told
+    }
+
+    /// Takes arrivals in as `ingest` does, so many of them: written in order, then answered;
+    /// tells what was written for each.
+    pub(super) async fn take_in(&mut self, count: usize) -> Vec<String> {
+        let mut told = Vec::new();
+        for _ in 0..count {
+            let arrival = self.draw().await;
+            told.push(self.take_one(arrival).await);
+        }
+        told
+    }
+
+    /// Takes one arrival in; tells what it was and what was written with it.
+    pub(super) async fn take_one(&mut self, arrival: Arrival) -> String {
+        let mut words = vec![tell(&arrival)];
+        match arrival {
+            Arrival::Message(mut message) => {
+                let (bodies, company) = message.companions(false);
+                message.accompany(company);
+                words.extend(bodies.iter().map(tell_body));
+                let mut group = vec![self.entry(message.payload())];
+                group.extend(bodies.iter().map(|body| self.body(body)));
+                let durable = self.journal.append(group).await.unwrap();
+                message.acknowledge(durable.positions(), &durable).unwrap();
+            }
+            Arrival::Note(mut note) => {
+                let bodies = note.bodies();
+                words.extend(bodies.iter().map(tell_body));
+                if bodies.is_empty() {
+                    note.needs_nothing().unwrap();
+                } else {
+                    let group = bodies.iter().map(|body| self.body(body)).collect();
+                    let durable = self.journal.append(group).await.unwrap();
+                    note.kept(durable.positions(), &durable).unwrap();
+                }
+            }
+            Arrival::Opened { .. } | Arrival::Closed { .. } | Arrival::Refused { .. } => {}
+        }
+        words.join(", ")
+    }
+
+    fn body(&self, body: &Body) -> Entry {
+        let (kind, body_version, body) = body.encode();
+        Entry { kind, body_version, body, ..self.entry(b"") }
+    }
+
+    /// What a restart finds in the journal.
+    pub(super) fn recalled(&self) -> Recalled {
+        let mut recalled = Recalled::from_the_beginning();
+        for record in self.journal.replay(store::LogOffset::default()) {
+            let frame = record.unwrap().frame;
+            if let Ok(body) = Body::decode(frame.kind, frame.body_version, &frame.body) {
+                recalled.take(frame.org, &body);
+            }
+        }
+        recalled
     }
 
     /// Makes a message durable as `ingest` does.
@@ -249,6 +321,42 @@ pub(super) fn connect_bytes(level: u8, client_id: &str, keep_alive_s: u8) -> Vec
     [vec![0x10, body.len() as u8], body].concat()
 }
 
+/// What a body of the door says, in short words.
+pub(super) fn tell_body(body: &Body) -> String {
+    match body {
+        Body::MqttSession(session) if session.ended => "session ended".to_owned(),
+        Body::MqttSession(session) => {
+            let will = if session.will.is_some() { " will" } else { "" };
+            format!("session {}{will}", session.subscriptions.len())
+        }
+        Body::MqttRetained(retained) => match &retained.message {
+            Some(_) => format!("retained {}", leaf(&retained.topic)),
+            None => format!("no retained {}", leaf(&retained.topic)),
+        },
+        Body::MqttQueued(queued) => {
+            let to = queued.to.iter().map(|to| format!("{}@{}", to.id, to.qos));
+            format!("queued {}", to.collect::<Vec<_>>().join(" "))
+        }
+        Body::MqttNote(MqttNote::Progress(progress)) => {
+            let of = |word: &str, ids: &[u16]| {
+                ids.iter().map(|id| format!("{word} {id}")).collect::<Vec<_>>()
+            };
+            let all = [
+                of("received", &progress.received),
+                of("released", &progress.released),
+                of("taken", &progress.taken),
+                of("done", &progress.done),
+            ];
+            all.concat().join(" ")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn leaf(topic: &str) -> &str {
+    topic.rsplit('/').next().unwrap_or(topic)
+}
+
 pub(super) fn tell(arrival: &Arrival) -> String {
     let text = |payload: &Bytes| String::from_utf8_lossy(payload).into_owned();
     match arrival {
@@ -258,8 +366,7 @@ pub(super) fn tell(arrival: &Arrival) -> String {
         Arrival::Message(message) => format!("message {}", text(message.payload())),
         Arrival::Opened { .. } => "opened".to_owned(),
         Arrival::Closed { how, .. } => format!("closed {how:?}"),
-        Arrival::Session(session) if session.ended => "session ended".to_owned(),
-        Arrival::Session(session) => format!("session {}", session.subscriptions.len()),
+        Arrival::Note(_) => "note".to_owned(),
         Arrival::Refused { why, .. } => format!("refused: {why}"),
     }
 }

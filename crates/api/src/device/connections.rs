@@ -1,0 +1,144 @@
+//! The devices' listening socket: TLS 1.3, a certificate that is judged if it is there,
+//! connections bounded in number, and closed as soon as their device may not speak.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tower::Service as _;
+use transport::{RefusedWhy, Shown, device_of, why_failed};
+
+use super::{router, speaker::Guest};
+use crate::{
+    Api,
+    limits::{
+        DEVICE_CONNECTIONS_MAX, DEVICE_HEADERS_WITHIN, END_WITHIN, HANDSHAKE_WITHIN,
+        HEADERS_LEN_MAX, HEADERS_MAX,
+    },
+};
+
+/// How often a connection asks whether its device may still speak.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Serves devices by HTTPS until [`Api::stop`]; `tls` asks for client certificates.
+pub async fn serve_devices(api: Arc<Api>, listener: TcpListener, tls: Arc<ServerConfig>) {
+    let (acceptor, router) = (TlsAcceptor::from(tls), router(&api));
+    let places = Arc::new(Semaphore::new(DEVICE_CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    let mut stop = api.stopping();
+    loop {
+        // A full house lets newcomers wait in the kernel's queue.
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accepted => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, mostly: it passes when somebody leaves.
+                tracing::warn!(%error, "accept_failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let arrived = Arrived { api: Arc::clone(&api), router: router.clone(), remote };
+        let (acceptor, stop) = (acceptor.clone(), stop.clone());
+        connections.spawn(async move {
+            let _place = place;
+            if let Some(stream) = arrived.shake_hands(stream, acceptor).await {
+                arrived.talk(stream, stop).await;
+            }
+        });
+    }
+    drop(listener);
+    let all_gone = async { while connections.join_next().await.is_some() {} };
+    if timeout(END_WITHIN, all_gone).await.is_err() {
+        tracing::warn!(left = connections.len(), "connections_cut");
+    }
+}
+
+/// One connection from its first byte.
+struct Arrived {
+    api: Arc<Api>,
+    router: Router,
+    remote: SocketAddr,
+}
+
+impl Arrived {
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        acceptor: TlsAcceptor,
+    ) -> Option<TlsStream<TcpStream>> {
+        let _ = stream.set_nodelay(true);
+        let shown = Shown::default();
+        let shake = timeout(HANDSHAKE_WITHIN, shown.watch(acceptor.accept(stream))).await;
+        let why = match shake {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => why_failed(&error),
+            Err(_) => RefusedWhy::HandshakeTooSlow,
+        };
+        let (at, presented) = (self.api.clock.now(), shown.take());
+        self.api.door.refuse_connection("https", at, self.remote, presented.as_deref(), why);
+        None
+    }
+
+    async fn talk(self, stream: TlsStream<TcpStream>, mut stop: watch::Receiver<bool>) {
+        let identity = device_of(stream.get_ref().1.peer_certificates()).map(Arc::new);
+        let guest = Guest { remote: self.remote, identity };
+        let (told, router) = (guest.clone(), self.router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(told.clone());
+            let answer = router.clone().call(request.map(Body::new));
+            async move {
+                let answer: Result<Response, Infallible> = answer.await;
+                answer
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(DEVICE_HEADERS_WITHIN)
+            .max_buf_size(HEADERS_LEN_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let mut look = interval(LOOK_AGAIN);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // A connection that breaks is the other end's matter.
+                _ = connection.as_mut() => return,
+                _ = stop.wait_for(|stop| *stop) => break,
+                _ = look.tick() => {
+                    if is_put_out(&guest, &self.api) {
+                        return;
+                    }
+                }
+            }
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}
+
+/// Whether the connection's certificate was revoked. A device that may not speak for
+/// another reason is told so at each request, which it could not hear on a closed line.
+fn is_put_out(guest: &Guest, api: &Api) -> bool {
+    let identity = guest.identity.as_deref();
+    identity.is_some_and(|identity| api.revocations.is_revoked(&identity.serial))
+}

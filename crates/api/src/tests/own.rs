@@ -1,0 +1,166 @@
+//! A patient's own page: their own data, everything else refused, and what the team sees of it.
+
+use axum::{body::Body, http::Method};
+use serde_json::{Value, json};
+
+use super::{
+    browser::Browser,
+    house::{House, Ward, someone},
+};
+use crate::routes::{Access, BASE, Scope, table};
+
+/// The patient of the first bed, signed in by the link that their nurse made.
+pub(super) async fn patient(house: &House, ward: &Ward) -> Browser {
+    let path = format!("/patients/{}/login", ward.patient);
+    let made = ward.nurse.post(&path, json!({})).await.good();
+    assert_eq!((&made["login"], &made["role"]), (&json!("br001"), &json!("patient")));
+    assert_eq!(made["name"], "Ilse Brandt");
+    let link = made["invitation"].as_str().unwrap().replace("/invite/", "/invitations/");
+    let stranger = house.stranger();
+    stranger.post(&link, json!({ "password": "ten letters" })).await.good();
+    let entered =
+        stranger.post("/session", json!({ "login": "BR001", "password": "ten letters" })).await;
+    stranger.signed_in_by(&entered)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_sees_their_own_numbers_without_a_score_or_an_alarm() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    let ilse = patient(&house, &ward).await;
+    let empty = ilse.get("/own").await.good();
+    assert_eq!((&empty["given_name"], &empty["numbers"]), (&json!("Ilse"), &json!([])));
+    assert_eq!((&empty["bed"]["name"], &empty["nurse"]["name"]), (&json!("01"), &json!("PRIYA")));
+    house.measure(&ward, &device, 150).await;
+    let own = house
+        .until(async || {
+            let own = ilse.get("/own").await.good();
+            (own["numbers"][0]["value"] == 150.0).then_some(own)
+        })
+        .await;
+    let number = &own["numbers"][0];
+    assert_eq!((&number["vital"], &number["place"]), (&json!("heart_rate"), &json!("above")));
+    assert_eq!((&number["state"], &number["alarm"]), (&json!("live"), &Value::Null));
+    assert_eq!((&number["high"], &number["measured_by"]), (&json!(120.0), &json!("Monitor")));
+    let text = own.to_string();
+    for word in ["news2", "priority\":\"", "score"] {
+        assert!(!text.contains(word), "{word} is on a patient's page: {text}");
+    }
+    let me = ilse.get("/session").await.good();
+    assert_eq!((&me["user"]["name"], &me["care_units"]), (&json!("Ilse Brandt"), &json!([])));
+    let home = ilse.send(ilse.request(Method::GET, "/", Body::empty())).await;
+    assert_eq!(home.header("location"), "/own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_patient_feels_is_charted_and_the_team_sees_it() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = patient(&house, &ward).await;
+    let felt = json!({ "feeling": "bit_worse", "words": "dizzy when I sit up" });
+    let own = ilse.post("/own/feeling", felt).await.good();
+    assert_eq!(own["felt"][0]["feeling"], "bit_worse");
+    let page = ward.nurse.get(&format!("/patients/{}", ward.patient)).await.good();
+    let charted = &page["charting"][0];
+    assert_eq!(
+        (&charted["feeling"], &charted["note"], &charted["by"]),
+        (&json!("bit_worse"), &json!("dizzy when I sit up"), &Value::Null)
+    );
+    let unknown = ilse.post("/own/feeling", json!({ "feeling": "fine" })).await.problem();
+    assert_eq!(unknown.2, "feeling is `fine`; use one of: better, same, bit_worse, much_worse");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_is_told_who_looked() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = patient(&house, &ward).await;
+    ward.physician.get(&format!("/patients/{}", ward.patient)).await.good();
+    let look = house
+        .until(async || {
+            let own = ilse.get("/own").await.good();
+            let looks = own["looks"].as_array().unwrap();
+            looks.iter().find(|it| it["name"] == "MARA" && it["count"] == 1).cloned()
+        })
+        .await;
+    assert_eq!(look["role"], "physician");
+    // The ward may ask the same; a nurse and the patient may not ask it there.
+    let path = format!("/patients/{}/looks", ward.patient);
+    let looks = ward.charge.get(&path).await.good();
+    assert_eq!(looks["record_number"], "BR 001");
+    assert!(looks["items"].as_array().unwrap().iter().all(|it| it["name"] != "Ilse Brandt"));
+    assert_eq!(ward.nurse.get(&path).await.problem().0, 403);
+    assert_eq!(ilse.get(&path).await.problem().0, 403);
+    ward.admin.get(&path).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_reaches_nothing_else() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    let ilse = patient(&house, &ward).await;
+    let other = ward.charge.add("/patients", someone("BR 002", "Leo", "Osei")).await;
+    let mut refused = 0;
+    for route in table() {
+        let Access::Permitted(_, scope) = route.access else { continue };
+        let id = match scope {
+            Scope::Own => continue,
+            Scope::CareUnit | Scope::ChargePost => ward.unit.as_str(),
+            Scope::Bed => ward.beds[0].as_str(),
+            Scope::Device => device.as_str(),
+            // Neither through the pages of the ward, nor anybody else.
+            Scope::Patient => ward.patient.as_str(),
+            Scope::Org | Scope::CareUnitOfQuery | Scope::Alarm | Scope::HandOver => {
+                "0192f0c1-2b3a-7c4d-8e5f-00000000002a"
+            }
+        };
+        let path = route.path.replace("{id}", id).replace("{vital}", "heart_rate");
+        let path = path.replace("{certificate}", id);
+        for query in ["", &format!("?care_unit={}", ward.unit)] {
+            let path = format!("{BASE}{path}{query}");
+            let request = ilse.request(route.method.clone(), &path, Body::from("{}"));
+            let (status, ..) = ilse.send(request).await.problem();
+            assert!([403, 404].contains(&status), "{} {path}: {status}", route.method);
+            refused += 1;
+        }
+    }
+    assert!(refused > 100, "{refused}");
+    assert_eq!(ilse.get(&format!("/patients/{other}")).await.problem().0, 403);
+    // The feed of the ward, with their own traces or another's, does not open.
+    for query in [
+        format!("care_unit={}", ward.unit),
+        format!("care_unit={}&waves=patient&patient={}", ward.unit, ward.patient),
+        format!("care_unit={}&waves=patient&patient={other}", ward.unit),
+    ] {
+        assert_eq!(ilse.feed(&query, None).await.err(), Some(403), "{query}");
+    }
+    // Nobody of the staff has an own page, and IT gives no patient a login.
+    for browser in [&ward.nurse, &ward.charge, &ward.physician, &ward.admin] {
+        assert_eq!(browser.get("/own").await.problem().0, 403);
+        let felt = json!({ "feeling": "same" });
+        assert_eq!(browser.post("/own/feeling", felt).await.problem().0, 403);
+    }
+    let path = format!("/patients/{}/login", ward.patient);
+    assert_eq!(ward.admin.post(&path, json!({})).await.problem().0, 403);
+    let by_it = json!({ "login": "x", "role": "patient" });
+    assert_eq!(ward.admin.post("/users", by_it).await.problem().0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_link_opens_the_same_login_again() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = patient(&house, &ward).await;
+    let path = format!("/patients/{}/login", ward.patient);
+    let again = ward.charge.post(&path, json!({})).await.good();
+    assert_eq!(again["login"], "br001");
+    let link = again["invitation"].as_str().unwrap().replace("/invite/", "/invitations/");
+    house.stranger().post(&link, json!({ "password": "another ten" })).await.good();
+    // Whoever held the old password is signed out.
+    assert_eq!(ilse.get("/own").await.problem().0, 401);
+    let users = ward.admin.get("/users?limit=200").await.good();
+    let own = users["items"].as_array().unwrap().iter().filter(|it| it["role"] == "patient");
+    assert_eq!(own.count(), 1);
+}

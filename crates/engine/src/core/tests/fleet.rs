@@ -1,0 +1,326 @@
+//! Devices in use: commands with their second look, claims, gateways, and what their lives tell.
+
+use std::time::Duration;
+
+use ::fleet::command::{Phase, phase};
+use ::record::{CommandResult, CommandStatus};
+use model::{Binding, DesiredConfig, DeviceCommand};
+use store::Noun;
+
+use super::*;
+
+const COMMAND: u128 = 0xc0;
+
+fn command(ward: &Ward, name: &str, needs_second: bool) -> DeviceCommand {
+    DeviceCommand {
+        id: id(COMMAND),
+        device: id(MONITOR),
+        name: name.to_owned(),
+        args: Vec::new(),
+        on: ward.core.directory().subject_of(id(MONITOR)),
+        needs_second,
+        expires_at: ward.now.after(Duration::from_secs(60)),
+    }
+}
+
+fn interval(ward: &Ward) -> DeviceCommand {
+    let args = vec![("interval_min".to_owned(), 15)];
+    DeviceCommand { args, ..command(ward, "set-pressure-interval", true) }
+}
+
+fn phase_of(ward: &Ward) -> Phase {
+    let directory = ward.core.directory();
+    let id = id(COMMAND);
+    phase(&directory.commands[&id].life(), ward.now)
+}
+
+fn answers(ward: &mut Ward, from: u128, status: CommandStatus, payload: &str) {
+    ward.happens(&Body::CommandResult(CommandResult {
+        device: id(from),
+        command: id(COMMAND),
+        counted: None,
+        device_at: None,
+        status,
+        text: Redacted(String::new()),
+        payload: payload.as_bytes().to_vec(),
+    }));
+}
+
+fn asks(ward: &mut Ward, user: u128, wish: Wish) -> Result<(), Reason> {
+    ward.asks(Actor::User(id(user)), wish).map(drop).map_err(|refusal| refusal.0)
+}
+
+#[test]
+fn a_command_for_a_device_on_a_patient_waits_for_somebody_elses_look() {
+    let mut ward = Ward::new();
+    let wish = Wish::SendCommand(interval(&ward));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+    assert_eq!(phase_of(&ward), Phase::WaitsForSecond);
+    let agree = || Wish::SecondCommand(id(COMMAND));
+    assert_eq!(asks(&mut ward, PRIYA, agree()), Err(Reason::IllegalMove), "the same person");
+    assert_eq!(asks(&mut ward, TOM, agree()), Ok(()));
+    assert_eq!(phase_of(&ward), Phase::Sent);
+    assert_eq!(asks(&mut ward, JONAS, agree()), Err(Reason::IllegalMove), "it waits no more");
+    let withdraw = Wish::WithdrawCommand(id(COMMAND));
+    assert_eq!(asks(&mut ward, PRIYA, withdraw), Err(Reason::IllegalMove), "it may be there");
+}
+
+#[test]
+fn a_plan_that_is_not_what_it_would_be_now_is_refused() {
+    let ward = Ward::new();
+    let check = |change: &dyn Fn(&mut DeviceCommand), want: Reason| {
+        let mut ward = Ward::new();
+        let mut given = interval(&ward);
+        change(&mut given);
+        let wish = Wish::SendCommand(given);
+        let shown = format!("{wish:?}");
+        assert_eq!(asks(&mut ward, PRIYA, wish), Err(want), "{shown}");
+    };
+    check(&|it| it.needs_second = false, Reason::IllegalMove);
+    check(&|it| it.on = Subject::Nobody, Reason::IllegalMove);
+    check(&|it| it.on = Subject::Patient(id(ILSE + 1)), Reason::IllegalMove);
+    check(&|it| it.name = "explode".to_owned(), Reason::NotFound);
+    check(&|it| it.device = id(0x999), Reason::NotFound);
+    check(&|it| it.args.clear(), Reason::Unusable);
+    check(&|it| it.args = vec![("interval_min".to_owned(), 4)], Reason::Unusable);
+    check(&|it| it.args = vec![("interval_min".to_owned(), 241)], Reason::Unusable);
+    check(&|it| it.expires_at = ward.now, Reason::WrongTime);
+    let day = Duration::from_secs(86_401);
+    check(&|it| it.expires_at = ward.now.after(day), Reason::WrongTime);
+    // Never on a patient, whoever agrees; off the patient at once.
+    let mut ward = Ward::new();
+    let wish = Wish::SendCommand(command(&ward, "restart", false));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Err(Reason::IllegalMove));
+    ward.put_on(MONITOR, None);
+    let wish = Wish::SendCommand(command(&ward, "restart", false));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+    assert_eq!(phase_of(&ward), Phase::Sent);
+}
+
+#[test]
+fn a_command_is_done_when_the_device_itself_reports_the_new_state() {
+    let done = r#"{"status":"done","state":{"blinking":1}}"#;
+    let sent = |name: &str| {
+        let mut ward = Ward::new();
+        let wish = Wish::SendCommand(command(&ward, name, false));
+        assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+        ward
+    };
+    let mut ward = sent("identify");
+    answers(&mut ward, MONITOR, CommandStatus::Running, "{}");
+    assert_eq!(phase_of(&ward), Phase::Running);
+    answers(&mut ward, MONITOR, CommandStatus::Done, done);
+    assert_eq!(phase_of(&ward), Phase::Done);
+    answers(&mut ward, MONITOR, CommandStatus::Failed, "{}");
+    assert_eq!(phase_of(&ward), Phase::Done, "what is over stays over");
+
+    let mut ward = sent("identify");
+    answers(&mut ward, MONITOR, CommandStatus::Done, r#"{"status":"done"}"#);
+    assert_eq!(phase_of(&ward), Phase::NotConfirmed);
+
+    let mut ward = sent("identify");
+    ward.move_in(1);
+    answers(&mut ward, MONITOR + 1, CommandStatus::Done, done);
+    assert_eq!(phase_of(&ward), Phase::Sent, "nobody answers for another");
+    ward.wait_until(at(60.0));
+    assert_eq!(phase_of(&ward), Phase::Expired);
+    answers(&mut ward, MONITOR, CommandStatus::Done, done);
+    assert_eq!(phase_of(&ward), Phase::Expired, "an answer after the end counts for nothing");
+}
+
+#[test]
+fn a_command_that_was_meant_for_one_patient_never_reaches_the_device_on_another() {
+    let mut ward = Ward::new();
+    ward.move_in(1);
+    let wish = Wish::SendCommand(interval(&ward));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+    ward.put_on(MONITOR, Some(ILSE + 1));
+    assert_eq!(phase_of(&ward), Phase::Withdrawn);
+}
+
+#[test]
+fn of_each_device_the_latest_commands_are_kept() {
+    use crate::limits::COMMANDS_OF_A_DEVICE_MAX;
+    let mut ward = Ward::new();
+    for number in 0..=COMMANDS_OF_A_DEVICE_MAX as u128 {
+        ward.wait_until(at(number as f64));
+        let command =
+            DeviceCommand { id: id(COMMAND + number), ..command(&ward, "identify", false) };
+        assert_eq!(asks(&mut ward, PRIYA, Wish::SendCommand(command)), Ok(()));
+    }
+    let directory = ward.core.directory();
+    let kept = directory.commands_of(id(MONITOR));
+    assert_eq!(kept.len(), COMMANDS_OF_A_DEVICE_MAX);
+    assert!(kept.iter().all(|it| it.command.id != id(COMMAND)), "the oldest went");
+}
+
+fn ordered(ward: &mut Ward) {
+    let lifecycle = Lifecycle::Ordered;
+    let new = Device { lifecycle, care_unit: None, ..device(9, "oximeter") };
+    ward.grant(Wish::PutDevice(new));
+}
+
+fn offer(ward: &Ward, hash: u8, seconds: u64) -> Wish {
+    let expires_at = ward.now.after(Duration::from_secs(seconds));
+    Wish::OfferClaim { device: id(MONITOR + 9), code_hash: [hash; 32], expires_at }
+}
+
+fn claim(hash: u8, subject: Subject) -> Wish {
+    Wish::Claim { code_hash: [hash; 32], care_unit: Some(id(UNIT)), subject }
+}
+
+#[test]
+fn a_code_puts_an_ordered_device_in_service_on_a_patient_once() {
+    let mut ward = Ward::new();
+    ordered(&mut ward);
+    let wish = offer(&ward, 7, 600);
+    ward.grant(wish);
+    let on_ilse = Subject::Patient(id(ILSE));
+    assert_eq!(asks(&mut ward, PRIYA, claim(8, on_ilse)), Err(Reason::NotFound));
+    assert_eq!(asks(&mut ward, PRIYA, claim(7, on_ilse)), Ok(()));
+    let directory = ward.core.directory();
+    let device = &directory.devices[&id(MONITOR + 9)];
+    assert_eq!((device.lifecycle, device.care_unit), (Lifecycle::InService, Some(id(UNIT))));
+    assert_eq!(directory.subject_of(device.id), on_ilse);
+    assert_eq!(asks(&mut ward, PRIYA, claim(7, on_ilse)), Err(Reason::NotFound), "used");
+}
+
+#[test]
+fn a_code_has_an_end_and_a_newer_one_makes_it_worthless() {
+    let mut ward = Ward::new();
+    ordered(&mut ward);
+    for (seconds, want) in [
+        (0, Err(Reason::WrongTime)),
+        (1, Ok(())),
+        (30 * 86_400, Ok(())),
+        (30 * 86_400 + 1, Err(Reason::WrongTime)),
+    ] {
+        let wish = offer(&ward, 1, seconds);
+        assert_eq!(asks(&mut ward, PRIYA, wish), want, "{seconds} s");
+    }
+    let wish = offer(&ward, 2, 60);
+    ward.grant(wish);
+    assert_eq!(asks(&mut ward, PRIYA, claim(1, Subject::Nobody)), Err(Reason::NotFound));
+    ward.wait_until(at(60.0));
+    assert_eq!(asks(&mut ward, PRIYA, claim(2, Subject::Nobody)), Err(Reason::NotFound));
+    let in_use = Wish::OfferClaim {
+        device: id(MONITOR),
+        code_hash: [3; 32],
+        expires_at: ward.now.after(Duration::from_secs(60)),
+    };
+    assert_eq!(asks(&mut ward, PRIYA, in_use), Err(Reason::IllegalMove), "in service already");
+}
+
+#[test]
+fn a_gateway_speaks_for_devices_and_no_gateway_has_a_gateway() {
+    let mut ward = Ward::new();
+    ward.move_in(1);
+    ward.move_in(2);
+    let bind = |ward: &Ward, child, gateway: Option<u128>| {
+        let (from, known_at) = (ward.now, ward.now);
+        let value = gateway.map(|it| id(MONITOR + it));
+        Wish::Bind(Binding { key: id(MONITOR + child), value, from, known_at })
+    };
+    let check = |ward: &mut Ward, child, gateway, want| {
+        let wish = bind(ward, child, gateway);
+        assert_eq!(asks(ward, PRIYA, wish), want, "{child} to {gateway:?}");
+    };
+    check(&mut ward, 1, Some(1), Err(Reason::Unusable));
+    check(&mut ward, 1, Some(9), Err(Reason::NotFound));
+    check(&mut ward, 1, Some(0), Ok(()));
+    check(&mut ward, 0, Some(2), Err(Reason::IllegalMove));
+    check(&mut ward, 2, Some(1), Err(Reason::IllegalMove));
+    let directory = ward.core.directory();
+    assert_eq!(directory.gateway_of(id(MONITOR + 1)), Some(id(MONITOR)));
+    assert_eq!(directory.bound_to(id(MONITOR)).collect::<Vec<_>>(), [id(MONITOR + 1)]);
+    check(&mut ward, 1, None, Ok(()));
+    assert_eq!(ward.core.directory().gateway_of(id(MONITOR + 1)), None);
+    assert_eq!(ward.core.directory().bindings[&id(MONITOR + 1)].len(), 2, "as a history");
+}
+
+#[test]
+fn a_configuration_waits_until_the_device_is_off_its_patient() {
+    let mut ward = Ward::new();
+    let config = |json: String| {
+        Wish::Configure(DesiredConfig { device: id(MONITOR), version: "2".into(), json })
+    };
+    assert_eq!(asks(&mut ward, PRIYA, config("{}".into())), Err(Reason::IllegalMove));
+    ward.put_on(MONITOR, None);
+    let long = "x".repeat(crate::limits::CONFIG_LEN_MAX);
+    assert_eq!(asks(&mut ward, PRIYA, config(long.clone())), Ok(()));
+    assert_eq!(asks(&mut ward, PRIYA, config(long + "x")), Err(Reason::Unusable));
+}
+
+#[test]
+fn what_retires_a_device_revokes_its_certificates_and_its_life_says_why_and_by_whom() {
+    let mut ward = Ward::new();
+    ward.put_on(MONITOR, None);
+    ward.grant(Wish::PutCertificate(model::Certificate {
+        id: id(0x77),
+        device: id(MONITOR),
+        serial: vec![7],
+        not_before: at(0.0),
+        not_after: at(9_999.0),
+        revoked_at: None,
+    }));
+    let retire = |why: Option<&str>| Wish::SetLifecycle {
+        device: id(MONITOR),
+        lifecycle: Lifecycle::Retired,
+        why: why.map(str::to_owned),
+    };
+    assert_eq!(asks(&mut ward, PRIYA, retire(None)), Err(Reason::Unusable), "it needs a reason");
+    ward.wait_until(at(5.0));
+    assert_eq!(asks(&mut ward, PRIYA, retire(Some("fell down"))), Ok(()));
+    let directory = ward.core.directory();
+    assert_eq!(directory.certificates[&id(0x77)].revoked_at, Some(ward.now));
+    assert_eq!(directory.revoked_serials().count(), 1);
+    // The rows are those of a start from the journal, too.
+    let (_, out) = ward.restarted(None, &ward.log);
+    let life: Vec<_> = out
+        .rows
+        .iter()
+        .filter_map(|row| match &row.noun {
+            Noun::DeviceLife(it) => Some((it.what.as_str(), it.detail.as_str(), it.by)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        life,
+        [
+            ("registered", "Monitor 0", Actor::System),
+            ("put_on_patient", "", Actor::System),
+            ("taken_off", "", Actor::System),
+            ("certificate_issued", "07", Actor::System),
+            ("retired", "fell down", Actor::User(id(PRIYA))),
+        ]
+    );
+}
+
+#[test]
+fn commands_claims_and_gateways_survive_a_restart_from_a_checkpoint_and_from_nothing() {
+    let mut ward = Ward::new();
+    ward.move_in(1);
+    ordered(&mut ward);
+    let wish = offer(&ward, 7, 600);
+    ward.grant(wish);
+    let (from, known_at) = (ward.now, ward.now);
+    let value = Some(id(MONITOR));
+    ward.grant(Wish::Bind(Binding { key: id(MONITOR + 1), value, from, known_at }));
+    let wish = Wish::SendCommand(interval(&ward));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+    assert_eq!(asks(&mut ward, TOM, Wish::SecondCommand(id(COMMAND))), Ok(()));
+    let checkpoint = ward.core.checkpoint();
+    let done = r#"{"status":"done","state":{"interval_min":15}}"#;
+    answers(&mut ward, MONITOR, CommandStatus::Done, done);
+    ward.settle();
+    for checkpoint in [None, Some(&checkpoint[..])] {
+        let (core, _) = ward.restarted(checkpoint, &ward.log);
+        assert_eq!(
+            core.directory(),
+            ward.core.directory(),
+            "from {:?}",
+            checkpoint.map(<[u8]>::len)
+        );
+    }
+    assert_eq!(phase_of(&ward), Phase::Done);
+}

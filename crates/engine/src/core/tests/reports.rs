@@ -1,0 +1,91 @@
+//! What devices say about themselves: shown, told once, bounded, and equal after a restart.
+
+use ::record::{DeviceConfig, DeviceEvent, DeviceState, Severity};
+use model::Redacted;
+
+use super::*;
+use crate::limits::EVENTS_SHOWN_MAX;
+
+fn state(online: Option<bool>, firmware: Option<&str>, battery_percent: Option<u8>) -> Body {
+    Body::State(DeviceState {
+        device: id(MONITOR),
+        counted: None,
+        device_at: None,
+        online,
+        firmware: firmware.map(str::to_owned),
+        battery_percent,
+        config: None,
+        payload: b"{}".to_vec(),
+    })
+}
+
+fn event(number: usize) -> Body {
+    Body::Event(DeviceEvent {
+        device: id(MONITOR),
+        counted: None,
+        device_at: Some(at(1.0)),
+        name: format!("event-{number}"),
+        severity: Severity::Info,
+        text: Redacted("in its own words".to_owned()),
+        payload: b"{}".to_vec(),
+    })
+}
+
+impl Ward {
+    fn report(&self) -> crate::view::DeviceReport {
+        self.core.report_of(id(MONITOR)).unwrap()
+    }
+}
+
+#[test]
+fn what_a_state_leaves_out_is_as_it_was_and_screens_are_told_of_the_change() {
+    let mut ward = Ward::new();
+    assert_eq!(ward.core.report_of(id(MONITOR)), None);
+    ward.happens(&state(Some(true), Some("2.4.1"), Some(81)));
+    ward.wait_until(at(5.0));
+    ward.deltas.clear();
+    ward.happens(&state(None, None, Some(80)));
+    let report = ward.report();
+    assert_eq!((report.online, report.firmware.as_deref()), (Some(true), Some("2.4.1")));
+    assert_eq!((report.battery_percent, report.state_at), (Some(80), Some(ward.now)));
+    let told: Vec<_> = ward.deltas.iter().flat_map(|delta| &delta.reports).collect();
+    assert_eq!(told, [&report]);
+    let config = DeviceConfig {
+        device: id(MONITOR),
+        counted: None,
+        device_at: None,
+        version: "12".to_owned(),
+        payload: b"{}".to_vec(),
+    };
+    ward.happens(&Body::Config(config));
+    assert_eq!(ward.report().config.as_deref(), Some("12"));
+}
+
+#[test]
+fn a_last_will_is_no_word_of_the_device() {
+    let mut ward = Ward::new();
+    ward.monitor(1, 5, 97.0, 80.0);
+    ward.wait_until(at(14.0));
+    ward.happens(&state(Some(false), None, None));
+    ward.wait_until(at(16.0));
+    assert_eq!(ward.titles(), ["Bedside monitor silent"]);
+    ward.happens(&state(Some(true), None, None));
+    assert_eq!(ward.titles(), Vec::<String>::new());
+}
+
+#[test]
+fn the_latest_events_are_shown_and_raise_nothing() {
+    let mut ward = Ward::new();
+    for count in [EVENTS_SHOWN_MAX - 1, EVENTS_SHOWN_MAX, EVENTS_SHOWN_MAX + 1] {
+        let mut ward = Ward::new();
+        for number in 1..=count {
+            ward.happens(&event(number));
+        }
+        let events = ward.report().events;
+        assert_eq!(events.len(), count.min(EVENTS_SHOWN_MAX));
+        assert_eq!(events.last().unwrap().name, format!("event-{count}"));
+    }
+    ward.happens(&event(1));
+    assert_eq!(ward.titles(), Vec::<String>::new());
+    assert!(Core::restore(setup(), &ward.core.checkpoint()).is_ok_and(|core| core == ward.core));
+}

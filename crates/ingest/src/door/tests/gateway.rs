@@ -1,0 +1,45 @@
+//! A gateway speaks for the devices that are bound to it, and for no other.
+
+use super::*;
+
+fn pack(child: &str, seq: u32) -> String {
+    format!(
+        r#"[{{"bn":"urn:dev:wardline:{child}/","bt":1767258000,"n":"wl:boot","vs":"00000000000000a3"}},{{"n":"wl:seq","v":{seq}}},{{"n":"MDC_ECG_HEART_RATE","u":"/min","v":72}}]"#
+    )
+}
+
+#[tokio::test]
+async fn what_a_gateway_sends_for_a_bound_device_is_that_devices() {
+    let ward = Ward::new();
+    let up = |leaf: &str| format!("wl/1/{SITE}/$gw/{DEVICE}/up/{leaf}");
+    assert_eq!(ward.topic(&up("num"), pack(CHILD, 1).as_bytes()).await, "stored");
+    assert_eq!(ward.topic(&up("num"), pack(CHILD, 1).as_bytes()).await, "repeated");
+    let records = ward.journal.replay(LogOffset::default());
+    let of = records.filter_map(|record| {
+        let frame = record.unwrap().frame;
+        match Body::decode(frame.kind, frame.body_version, &frame.body).unwrap() {
+            Body::Readings(readings) => Some(readings.device.to_string()),
+            _ => None,
+        }
+    });
+    assert_eq!(of.collect::<Vec<_>>(), [CHILD], "whose it is");
+    let state = format!(r#"{{"device":"{CHILD}","online":true}}"#);
+    assert_eq!(ward.topic(&up("state"), state.as_bytes()).await, "stored");
+}
+
+#[tokio::test]
+async fn for_others_a_gateway_speaks_in_vain_and_what_it_said_is_kept() {
+    let ward = Ward::new();
+    let num = format!("wl/1/{SITE}/$gw/{DEVICE}/up/num");
+    let own = pack(DEVICE, 1);
+    // The gateway itself is bound to nobody.
+    assert_eq!(ward.topic(&num, own.as_bytes()).await, "dead, not yours: gateway:not_bound");
+    let unknown = pack(OTHER, 1);
+    assert_eq!(ward.topic(&num, unknown.as_bytes()).await, "dead, not yours: gateway:child");
+    let nameless = counted(1, "72");
+    assert_eq!(ward.topic(&num, nameless.as_bytes()).await, "dead: gateway:no_child");
+    let others = format!("wl/1/{SITE}/$gw/{OTHER}/up/num");
+    let stolen = pack(CHILD, 1);
+    assert_eq!(ward.topic(&others, stolen.as_bytes()).await, "dead, not yours: topic:not_yours");
+    assert_eq!(ward.journalled(), ["letter"; 4]);
+}

@@ -1,0 +1,47 @@
+//! What goes down to a device as a command, and what its answer reports.
+
+use serde::{Deserialize, Serialize};
+
+/// The message on `down/cmd/{id}`: `{"command": "set-interval", "args": {"interval_s": 60}}`.
+pub fn encode(name: &str, args: &[(String, i64)]) -> String {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        command: &'a str,
+        args: serde_json::Map<String, serde_json::Value>,
+    }
+    let args = args.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+    // Texts and numbers always have a form in JSON.
+    serde_json::to_string(&Message { command: name, args }).unwrap_or_default()
+}
+
+/// The whole numbers below `state` of an answer, such as `{"status": "done", "state": {"interval_s": 60}}`;
+/// what is not a whole number reports nothing.
+pub fn reported(payload: &[u8]) -> Vec<(String, i64)> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        state: serde_json::Map<String, serde_json::Value>,
+    }
+    let answer: Option<Answer> = serde_json::from_slice(payload).ok();
+    let state = answer.map(|answer| answer.state).unwrap_or_default();
+    state.into_iter().filter_map(|(name, value)| Some((name, value.as_i64()?))).collect()
+}
+
+#[test]
+fn a_command_is_a_map_and_its_answer_reports_whole_numbers() {
+    let args = [("interval_s".to_owned(), 60)];
+    assert_eq!(
+        encode("set-interval", &args),
+        r#"{"command":"set-interval","args":{"interval_s":60}}"#
+    );
+    assert_eq!(encode("blink", &[]), r#"{"command":"blink","args":{}}"#);
+    let check = |text: &str, want: &[(&str, i64)]| {
+        let want: Vec<_> = want.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        assert_eq!(reported(text.as_bytes()), want, "{text}");
+    };
+    check(r#"{"status":"done","state":{"interval_s":60}}"#, &[("interval_s", 60)]);
+    check(r#"{"state":{"a":1,"b":1.5,"c":"2","d":null}}"#, &[("a", 1)]);
+    check(r#"{"status":"done"}"#, &[]);
+    check(r#"{"state":7}"#, &[]);
+    check("nonsense", &[]);
+}

@@ -1,0 +1,57 @@
+//! How the program did, minute by minute, over all its starts.
+
+use model::{OrgId, Timestamp};
+use record::Pulse;
+use rusqlite::params;
+
+use super::{Records, RecordsError};
+
+/// One pulse, and when it was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct PulseRow {
+    pub at: Timestamp,
+    pub pulse: Pulse,
+}
+
+impl Records {
+    /// The pulses noted from an instant on and before another, in order, at most `limit`.
+    pub fn pulses(
+        &self,
+        org: OrgId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PulseRow>, RecordsError> {
+        self.read(|reader| {
+            let mut statement = reader.prepare_cached(
+                "SELECT known_at, messages_per_ks, readings_per_ks, durable_p99_us, decided_p99_us, \
+                 journal_bytes, connections, started_at FROM pulse \
+                 WHERE org = ? AND known_at >= ? AND known_at < ? ORDER BY known_at LIMIT ?",
+            )?;
+            let mut rows = statement.query(params![
+                org.uuid().to_be_bytes(),
+                from.unix_nanos(),
+                to.unix_nanos(),
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let count = |place: usize| -> Result<u64, RecordsError> {
+                    Ok(u64::try_from(row.get::<_, i64>(place)?).unwrap_or(0))
+                };
+                let pulse = Pulse {
+                    messages_per_ks: count(1)?,
+                    readings_per_ks: count(2)?,
+                    durable_p99_us: count(3)?,
+                    decided_p99_us: count(4)?,
+                    journal_bytes: count(5)?,
+                    connections: count(6)?,
+                    started_at: Timestamp::from_unix_nanos(row.get(7)?),
+                };
+                found.push(PulseRow { at: Timestamp::from_unix_nanos(row.get(0)?), pulse });
+            }
+            Ok(found)
+        })
+    }
+}

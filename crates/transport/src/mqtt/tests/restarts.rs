@@ -1,0 +1,289 @@
+//! What is there after the program was killed: read back from the journal that it left.
+
+use std::time::Duration;
+
+use super::{broker::hex, *};
+use crate::Arrival;
+
+/// The door after a restart over what the first one's journal holds.
+async fn again(first: &Ward) -> Ward {
+    Ward::open_with(Limits::default(), first.recalled()).await
+}
+
+const KEPT: u32 = 600;
+
+fn kept(ward: &Ward, number: u128) -> ClientOptions {
+    ClientOptions {
+        clean: false,
+        expiry_s: KEPT,
+        ..ward.options(&ward.bearer(number), Version::V5)
+    }
+}
+
+async fn subscribe(ward: &mut Ward, client: &mut Client, filter: &str, qos: Qos) -> Vec<String> {
+    client.subscribe(&[(filter, qos)]).unwrap();
+    within(client.flush()).await.unwrap();
+    let told = ward.take_in(1).await;
+    assert!(matches!(within(client.next()).await.unwrap(), Incoming::Subscribed { .. }));
+    told
+}
+
+async fn say(ward: &mut Ward, topic: &str, payload: &'static str, qos: Qos, retain: bool) {
+    let device = ward.bearer(1).device;
+    let topic = topic.to_owned();
+    let (payload, content_type, expires_at) = (payload.into(), None, None);
+    let published = Published { topic, content_type, payload, qos, expires_at, retain };
+    ward.handle.publish_to(device, published).unwrap();
+    ward.take_in(1).await;
+}
+
+/// All that a client hears until the server answers a ping.
+async fn all(client: &mut Client) -> Vec<String> {
+    client.ping();
+    let mut heard = Vec::new();
+    loop {
+        match within(client.next()).await.unwrap() {
+            Incoming::Message { payload, dup, retained, .. } => {
+                let (again, kept) = (if dup { "+" } else { "" }, if retained { "r" } else { "" });
+                heard.push(format!("{kept}{again}{}", String::from_utf8_lossy(&payload)));
+            }
+            Incoming::Pong => return heard,
+            other => unreachable!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_queue_and_its_order_survive() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let down = ward.bearer(1).down;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    subscribe(&mut ward, &mut client, &format!("{down}/cmd/#"), Qos::ExactlyOnce).await;
+    drop(client);
+    ward.take_in(2).await;
+    for (text, qos) in [("a", Qos::AtLeastOnce), ("b", Qos::ExactlyOnce), ("d", Qos::AtLeastOnce)] {
+        say(&mut ward, &format!("{down}/cmd/1"), text, qos, false).await;
+    }
+    let mut ward = again(&ward).await;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    assert!(client.session_present());
+    assert_eq!(ward.take_in(1).await, ["note, session 1"]);
+    // Nobody was there when they came, so none has gone out before.
+    assert_eq!(all(&mut client).await, ["a", "b", "d"]);
+}
+
+#[tokio::test]
+async fn what_may_have_gone_out_before_comes_as_a_repeat() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let down = ward.bearer(1).down;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    subscribe(&mut ward, &mut client, &format!("{down}/cmd/#"), Qos::AtLeastOnce).await;
+    say(&mut ward, &format!("{down}/cmd/1"), "a", Qos::AtLeastOnce, false).await;
+    let mut ward = again(&ward).await;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    assert_eq!(all(&mut client).await, ["+a"]);
+}
+
+#[tokio::test]
+async fn what_was_answered_before_does_not_come_again() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let down = ward.bearer(1).down;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    subscribe(&mut ward, &mut client, &format!("{down}/cmd/#"), Qos::ExactlyOnce).await;
+    for (text, qos) in [("a", Qos::AtLeastOnce), ("b", Qos::ExactlyOnce)] {
+        say(&mut ward, &format!("{down}/cmd/1"), text, qos, false).await;
+    }
+    assert_eq!(all(&mut client).await, ["a", "b"]);
+    within(client.flush()).await.unwrap();
+    // PUBACK and PUBREC are taken in; the client has no PUBREL yet.
+    let mut told = ward.take_in(2).await;
+    told.sort();
+    assert_eq!(told, ["note, done 1", "note, taken 2"]);
+    let mut ward = again(&ward).await;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    // «Released» comes again, and the answer to it ends the delivery.
+    assert!(all(&mut client).await.is_empty());
+    within(client.flush()).await.unwrap();
+    assert_eq!(ward.take_in(1).await, ["note, done 2"]);
+    let ward = again(&ward).await;
+    assert_eq!(ward.handle.counters().waiting, 0);
+}
+
+#[tokio::test]
+async fn a_packet_id_of_qos_2_survives_until_it_is_released() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let up = ward.bearer(1).up;
+    let topic = format!("{up}/raw/x");
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    let id = client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap();
+    within(client.flush()).await.unwrap();
+    assert_eq!(ward.take_in(1).await, ["message x, received 1"]);
+    let mut ward = again(&ward).await;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    // The same message under the same id is not taken in again.
+    let same = client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap();
+    assert_eq!(same, id);
+    within(client.flush()).await.unwrap();
+    within(async {
+        loop {
+            tokio::select! {
+                answer = client.next() => {
+                    assert_eq!(answer.unwrap(), Incoming::Acknowledged { id, code: 0, words: None });
+                    break;
+                }
+                arrival = ward.listener.next() => {
+                    let told = ward.take_one(arrival.unwrap()).await;
+                    assert_eq!(told, "note, released 1");
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn retained_messages_survive_and_so_does_their_end() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let down = ward.bearer(1).down;
+    for (leaf, text) in [("cfg", "old"), ("cfg", "new"), ("log", "t"), ("log", "")] {
+        say(&mut ward, &format!("{down}/{leaf}"), text, Qos::AtLeastOnce, true).await;
+    }
+    let mut ward = again(&ward).await;
+    assert_eq!(ward.handle.counters().retained, 1);
+    let mut client = ward.come(ward.options(&ward.bearer(1), Version::V5)).await;
+    client.subscribe(&[(&format!("{down}/cfg"), Qos::AtLeastOnce)]).unwrap();
+    within(client.flush()).await.unwrap();
+    ward.take_in(1).await;
+    assert!(matches!(within(client.next()).await.unwrap(), Incoming::Subscribed { .. }));
+    assert_eq!(all(&mut client).await, ["rnew"]);
+}
+
+#[tokio::test]
+async fn a_will_of_whoever_was_connected_is_published_after_its_delay() {
+    // Delay, session expiry, and after how many seconds the will is due.
+    for (delay_s, expiry_s, due_s) in [(0, 0, 1), (10, KEPT, 10), (10, 5, 5), (10, 0, 1)] {
+        let mut ward = Ward::open(Limits::default()).await;
+        let bearer = ward.bearer(1);
+        let will = Some(ClientWill {
+            topic: format!("{}/state", bearer.up),
+            payload: "gone".into(),
+            retain: true,
+            delay_s,
+        });
+        let _client = ward.come(ClientOptions { will, expiry_s, ..kept(&ward, 1) }).await;
+        assert_eq!(ward.take_in(1).await, ["note, session 0 will"]);
+        let mut ward = again(&ward).await;
+        if due_s > 1 {
+            ward.advance(Duration::from_secs(due_s - 1));
+            assert_eq!(ward.listener.depth(), 0);
+        }
+        ward.advance(Duration::from_secs(1));
+        let told = ward.take_in(1).await.remove(0);
+        assert!(told.starts_with("will gone, session"), "{told}");
+        assert!(told.ends_with(", retained state"), "{told}");
+        // Once: the group that holds the will ends it in its session.
+        let mut ward = again(&ward).await;
+        ward.advance(Duration::from_secs(u64::from(KEPT) + 11));
+        let rest = if expiry_s == KEPT { vec!["note, session ended"] } else { Vec::new() };
+        for expected in rest {
+            assert_eq!(ward.take_in(1).await, [expected]);
+        }
+        assert_eq!(ward.listener.depth(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_would_have_without_the_restart() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    within(client.goodbye(false)).await.unwrap();
+    assert_eq!(ward.take_in(2).await, ["closed Disconnected", "note, session 0"]);
+    // The second one starts later than its clock says, but the end stands in the journal.
+    let recalled = ward.recalled();
+    let mut ward = Ward::open_with(Limits::default(), recalled).await;
+    ward.advance(Duration::from_secs(u64::from(KEPT)));
+    assert_eq!(ward.take_in(1).await, ["note, session ended"]);
+    assert_eq!(again(&ward).await.handle.counters().sessions, 0);
+}
+
+#[tokio::test]
+async fn a_clean_start_leaves_nothing_of_the_session_before() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let down = ward.bearer(1).down;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    subscribe(&mut ward, &mut client, &format!("{down}/cmd/#"), Qos::AtLeastOnce).await;
+    drop(client);
+    ward.take_in(2).await;
+    say(&mut ward, &format!("{down}/cmd/1"), "old", Qos::AtLeastOnce, false).await;
+    let _client = ward.come(ClientOptions { clean: true, ..kept(&ward, 1) }).await;
+    assert_eq!(ward.take_in(1).await, ["note, session ended, session 0"]);
+    let mut ward = again(&ward).await;
+    let mut client = ward.come(kept(&ward, 1)).await;
+    assert!(client.session_present());
+    ward.take_in(1).await;
+    assert!(all(&mut client).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_snapshot_says_all_and_nothing_before_it_is_needed() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let (down, up) = (ward.bearer(1).down, ward.bearer(1).up);
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    subscribe(&mut ward, &mut client, &format!("{down}/cmd/#"), Qos::AtLeastOnce).await;
+    client.publish(&format!("{up}/raw/x"), None, "x", Qos::ExactlyOnce).unwrap();
+    within(client.flush()).await.unwrap();
+    ward.take_in(1).await;
+    drop(client);
+    ward.take_in(2).await;
+    say(&mut ward, &format!("{down}/cmd/1"), "kept", Qos::AtLeastOnce, true).await;
+    let snapshot = ward.listener.snapshot();
+    let marks = [record::MqttNote::SnapshotBegan, record::MqttNote::SnapshotEnded];
+    let [began, ended] = marks.map(record::Body::MqttNote);
+    let bodies: Vec<_> = snapshot.into_iter().map(|(_, body)| body).collect();
+    // Half a snapshot is none, and neither is the end of one.
+    for (rows, is_whole) in [
+        (vec![began.clone()], false),
+        (vec![ended.clone()], false),
+        ([vec![began.clone()], bodies.clone()].concat(), false),
+        ([vec![began], bodies, vec![ended]].concat(), true),
+    ] {
+        let mut recalled = Recalled::from_the_middle();
+        rows.iter().for_each(|body| recalled.take(ward.org, body));
+        assert_eq!(recalled.is_whole(), is_whole);
+        if is_whole {
+            let mut second = Ward::open_with(Limits::default(), recalled).await;
+            let counters = second.handle.counters();
+            assert_eq!((counters.sessions, counters.retained, counters.waiting), (1, 1, 1));
+            let mut client = second.come(kept(&second, 1)).await;
+            assert!(client.session_present());
+            second.take_in(1).await;
+            assert_eq!(all(&mut client).await, ["kept"]);
+        }
+    }
+    let _: fn(&[u8]) -> String = hex;
+}
+
+#[tokio::test]
+async fn a_suback_waits_until_the_subscription_is_kept() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let bearer = ward.bearer(1);
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    client.subscribe(&[(&format!("{}/cmd/#", bearer.down), Qos::AtLeastOnce)]).unwrap();
+    within(client.flush()).await.unwrap();
+    let asked = ward.draw().await;
+    assert!(matches!(asked, Arrival::Note(_)));
+    client.ping();
+    assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
+    ward.take_one(asked).await;
+    assert!(matches!(within(client.next()).await.unwrap(), Incoming::Subscribed { .. }));
+}

@@ -1,0 +1,58 @@
+/** Who lay in a bed: one question with two times, when it was so and as known when, and every line that answers it. */
+import { html, useEffect, useState } from "../html.js";
+import { get, query } from "../api/http.js";
+import { renamePlace } from "../api/act.js";
+import { Drawer } from "../components/drawer.js";
+import { Field } from "../components/field.js";
+import { Failed, Loading } from "../components/state-panel.js";
+import { now } from "../feed/clock.js";
+import { ms, when } from "../format/time.js";
+import { t } from "../i18n/words.js";
+import { kept, params, set } from "../router.js";
+import { isRole } from "../shell/role.js";
+import { PlaceName } from "./place-name.js";
+
+/** A time as the browser's field wants it, in the reader's zone, and back. */
+export const toField = (time) => {
+  const at = new Date(time),
+    two = (n) => String(n).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
+};
+/** Whole minutes: somebody who asks about 14:32 means all of it. */
+export const fromField = (text) => (text ? new Date(`${text}:59.999`).getTime() : null);
+
+export function BedDrawer({ id, sees, close }) {
+  const at = params.value.get("at"),
+    known = params.value.get("known");
+  const [answer, setAnswer] = useState(null),
+    [problem, setProblem] = useState(null);
+  const load = () => get(`/beds/${id}/history${query({ at, known })}`).then((found) => { setAnswer(found); setProblem(null); }, setProblem);
+  useEffect(() => {
+    if (sees) load();
+  }, [id, at, known, sees]);
+  const title = answer ? t("places.bed", { bed: answer.bed.name }) : t("places.history");
+  if (!sees) return html`<${Drawer} id=${id} title=${t("places.history")} close=${close}><${Failed} problem=${{ status: 403 }} /></${Drawer}>`;
+  return html`<${Drawer} id=${id} title=${title} sub=${answer && `${answer.room}, ${answer.care_unit.name}`} close=${close}>
+    ${isRole("it") && answer && html`<${PlaceName} kind="beds" place=${answer.bed} may=${true} renamed=${load} />`}
+    <form class="stack" aria-label=${t("places.history")} onSubmit=${(event) => event.preventDefault()}>
+      <${Field} label=${t("places.at")}><input type="datetime-local" name="at" value=${toField(at ? Number(at) : now())} max=${toField(now())} onChange=${(event) => set({ at: fromField(event.target.value) })} /></${Field}>
+      <${Field} label=${t("places.as_known")}><input type="datetime-local" name="known" value=${toField(known ? Number(known) : now())} max=${toField(now())} onChange=${(event) => set({ known: fromField(event.target.value) })} /></${Field}>
+      <div class="row wrap"><button type="button" disabled=${!at && !known} onClick=${() => set({ at: null, known: null })}>${t("places.now")}</button></div>
+      <p class="small faint">${t("places.two_times")}</p>
+    </form>
+    ${problem && html`<${Failed} problem=${problem} again=${load} what=${t("places.history")} />`}
+    ${!problem && !answer && html`<${Loading} />`}
+    ${!problem && answer && html`<${Answer} answer=${answer} />`}
+  </${Drawer}>`;
+}
+
+function Answer({ answer }) {
+  const { patient, lines } = answer;
+  return html`<p class="bed-answer" role="status" data-answer>${patient ? html`<a href=${`/patients/${patient.id}${kept()}`}>${patient.name}</a>` : t("places.nobody")}</p>
+    <section><h3>${t("places.history")}</h3>
+      ${lines.length === 0 && html`<p class="small dim">${t("places.nobody_yet")}</p>`}
+      <ol class="lines stays">${lines.map((line, i) => html`<li key=${`${line.from} ${line.known_at}`} data-holds=${i === lines.findIndex((l) => ms(l.from) <= ms(answer.at)) ? "" : undefined}>
+        <div class="row"><b class="grow">${line.patient?.name ?? t("places.empty")}</b><span class="small nowrap">${t("places.from")} ${when(line.from, now())}</span></div>
+        <p class="small faint">${t("places.known")} ${when(line.known_at, now())}${line.is_late ? `, ${t("places.late")}` : ""}</p></li>`)}</ol>
+    </section>`;
+}

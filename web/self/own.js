@@ -1,0 +1,86 @@
+/** A patient's own page: today in whole sentences, three numbers, how they feel, and who can see this and who did. No scores, no alarms. */
+import { html, useEffect, useState } from "../html.js";
+import { signOut } from "../api/act.js";
+import { get } from "../api/http.js";
+import { Failed, Loading } from "../components/state-panel.js";
+import { heard } from "../feed/clock.js";
+import { session } from "../feed/state.js";
+import { t } from "../i18n/words.js";
+import { go } from "../router.js";
+import { Feeling } from "./feeling.js";
+import { OwnNumber } from "./own-number.js";
+import { Sight } from "./sight.js";
+
+const REFRESH_MS = 5000;
+const LARGER = "wardline.larger";
+
+const remembered = () => {
+  try {
+    return localStorage.getItem(LARGER) === "1";
+  } catch {
+    return false;
+  }
+};
+
+export function Own() {
+  const [own, setOwn] = useState(null),
+    [problem, setProblem] = useState(null),
+    [larger, setLarger] = useState(remembered);
+  const show = (found) => { heard(Date.parse(found.now)); setOwn(found); setProblem(null); };
+  const load = () => get("/own").then(show, setProblem);
+  useEffect(() => {
+    document.title = t("title", { screen: t("screen.own") });
+    load();
+    const timer = setInterval(() => document.hidden || load(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const leave = async () => {
+    await signOut().catch(() => null);
+    session.value = null;
+    go("/sign-in");
+  };
+  const enlarge = () => {
+    setLarger(!larger);
+    try {
+      localStorage.setItem(LARGER, larger ? "0" : "1");
+    } catch {
+      // Chosen again next time.
+    }
+  };
+  return html`<div class="own" data-theme="light" data-larger=${larger ? "" : undefined}>
+    <header class="row own-bar"><b class="grow">${t("product")}</b><button type="button" class="plain" aria-pressed=${String(larger)} onClick=${enlarge}>${t("own.as_text")}</button><button type="button" class="plain" onClick=${leave}>${t("own.sign_out")}</button></header>
+    <main id="content" tabindex="-1">
+      ${problem && !own && html`<${Failed} problem=${problem} again=${load} what=${t("own.the_page")} />`}
+      ${!own && !problem && html`<${Loading} />`}
+      ${own && html`<${Page} own=${own} show=${show} stale=${problem} />`}
+    </main></div>`;
+}
+
+/** Which greeting fits the hour of the ward. */
+export function greeting(hour) {
+  if (hour < 5) return "own.night";
+  if (hour < 12) return "own.morning";
+  if (hour < 18) return "own.afternoon";
+  return "own.evening";
+}
+
+/** Today in one sentence, without a verdict. */
+function sentence(numbers) {
+  const told = numbers.filter((n) => n.place);
+  if (numbers.length === 0) return t("own.sentence.none");
+  const out = told.filter((n) => n.place !== "in").length;
+  if (out > 0) return t("own.sentence_some", { n: out });
+  return t(told.length > 0 ? "own.sentence.all_in" : "own.sentence.unknown");
+}
+
+function Page({ own, show, stale }) {
+  return html`<h1>${t(greeting(new Date(own.now).getHours()), { name: own.given_name })}</h1>
+    <p class="own-day" data-day>${sentence(own.numbers)}${own.bed && html` <span class="dim">${t("own.where", { bed: own.bed.name, unit: own.care_unit?.name ?? "" })}.</span>`}</p>
+    ${stale && html`<p class="own-card" role="status">${t("state.unreachable_text")}</p>`}
+    ${!own.recording && html`<p class="own-card" role="status">${t("own.not_recording")}</p>`}
+    ${own.numbers.length === 0 ? html`<section class="own-card"><h2>${t("own.empty")}</h2><p class="dim">${t("own.empty_text")}</p></section>` : html`<div class="own-numbers">${own.numbers.map((n) => html`<${OwnNumber} key=${n.vital} number=${n} />`)}</div>`}
+    <${Feeling} own=${own} show=${show} />
+    <${Sight} own=${own} />
+    <footer class="own-foot"><p><b>${t("own.help")}</b> ${t("own.help_text")} ${own.nurse ? t("own.help_nurse", { name: own.nurse.name }) : ""}</p>
+      <p class="small faint">${session.value?.product?.intended_use ?? t("sign_in.not_a_device")}</p></footer>`;
+}

@@ -1,0 +1,19 @@
+/** Everybody who works here, with what their login may be. */
+import { html, useEffect, useState } from "../html.js";
+import { all } from "../api/act.js";
+import { Empty, Failed, Loading } from "../components/state-panel.js";
+import { t, word } from "../i18n/words.js";
+
+export function People() {
+  const [list, setList] = useState(null),
+    [problem, setProblem] = useState(null);
+  const load = () => all("/staff").then((items) => { setList(items); setProblem(null); }, setProblem);
+  useEffect(() => {
+    load();
+  }, []);
+  if (problem && !list) return html`<${Failed} problem=${problem} again=${load} what=${t("staff.the_list")} />`;
+  if (!list) return html`<${Loading} />`;
+  if (list.length === 0) return html`<${Empty} title=${t("staff.none")} text=${t("staff.none_text")} />`;
+  return html`<section class="panel scroll" aria-label=${t("staff.list")}><table class="table still"><thead><tr><th>${t("staff.name")}</th><th>${t("staff.role")}</th></tr></thead>
+    <tbody>${list.map((s) => html`<tr key=${s.id} data-staff=${s.id}><td class="full"><b>${s.name}</b></td><td>${s.role ? word("role", s.role) : html`<span class="faint">${t("staff.no_login")}</span>`}</td></tr>`)}</tbody></table></section>`;
+}
