@@ -155,7 +155,8 @@ fn build(context: &mut Context) -> Outcome {
 }
 
 fn e2e(context: &mut Context) -> Outcome {
-    if let Some(reason) = tools::missing(&["python", "curl", "mosquitto_pub", "openssl", "strace"]) {
+    if let Some(reason) = tools::missing(&["python", "curl", "mosquitto_pub", "openssl", "strace"])
+    {
         return Outcome::not_run(reason);
     }
     let mut command = cargo();

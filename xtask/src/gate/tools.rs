@@ -67,12 +67,7 @@ const TOOLS: &[Tool] = &[
         packages: &["strace"],
         elsewhere: "strace (Linux only)",
     },
-    Tool {
-        name: "curl",
-        programs: &["curl"],
-        packages: &["curl"],
-        elsewhere: "curl with OpenSSL",
-    },
+    Tool { name: "curl", programs: &["curl"], packages: &["curl"], elsewhere: "curl with OpenSSL" },
     Tool {
         name: "openssl",
         programs: &["openssl"],
