@@ -91,10 +91,10 @@ impl Ward {
         let room = json!({ "care_unit_id": unit, "name": "Room 1" });
         let room = admin.add("/api/v1/rooms", &room);
         let (mut beds, mut patients) = (Vec::new(), Vec::new());
-        for (bed, family) in [("01", "Ames"), ("02", "Boros")] {
+        for (bed, number, family) in [("01", "E2E 4711", "Ames"), ("02", "E2E 4712", "Boros")] {
             let bed = admin.add("/api/v1/beds", &json!({ "room_id": room, "name": bed }));
             let patient = json!({
-                "record_number": format!("E2E {family}"),
+                "record_number": number,
                 "given_name": "Test",
                 "family_name": family,
                 "birth_date": "1960-02-11",

@@ -50,8 +50,24 @@ struct Way {
     places: usize,
 }
 
-async fn run(listener: TcpListener, way: Way, mut stop: watch::Receiver<bool>) {
+async fn run(listener: TcpListener, way: Way, stop: watch::Receiver<bool>) {
     let Way { tls, router, places } = way;
+    let told = stop.clone();
+    let greeted =
+        move |stream, address| greet(stream, address, tls.clone(), router.clone(), told.clone());
+    let_in(listener, places, stop, greeted).await;
+}
+
+/// Lets connections in, so many at once, until `stop` says so or the program's state is gone;
+/// then gives those that are there a moment to finish.
+pub(crate) async fn let_in<F>(
+    listener: TcpListener,
+    places: usize,
+    mut stop: watch::Receiver<bool>,
+    greet: impl Fn(TcpStream, SocketAddr) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(places));
     let mut connections = JoinSet::new();
     loop {
@@ -62,7 +78,6 @@ async fn run(listener: TcpListener, way: Way, mut stop: watch::Receiver<bool>) {
         };
         let (place, accepted) = tokio::select! {
             accepted = accepted => accepted,
-            // Ends by the value, or because the program's state is gone.
             _ = stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => continue,
         };
@@ -75,10 +90,12 @@ async fn run(listener: TcpListener, way: Way, mut stop: watch::Receiver<bool>) {
                 continue;
             }
         };
-        let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
+        // Small frames must not wait for each other.
+        let _ = stream.set_nodelay(true);
+        let greeted = greet(stream, address);
         connections.spawn(async move {
             let _place = place;
-            greet(stream, address, tls, router, stop).await;
+            greeted.await;
         });
     }
     drop(listener);
@@ -95,8 +112,6 @@ async fn greet(
     router: Router,
     stop: watch::Receiver<bool>,
 ) {
-    // Small frames of the feed must not wait for each other.
-    let _ = stream.set_nodelay(true);
     match tls {
         None => talk(stream, address, router, stop).await,
         Some(tls) => {

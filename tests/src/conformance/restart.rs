@@ -112,7 +112,9 @@ fn the_will_of_a_connection_that_a_kill_ended_is_published_after_it() {
     assert_eq!(witness.subscribe(&[(&topic, 1)]), [1]);
     let will = Will::new(&topic, "the server fell over");
     let connect = field.greeting(Version::V5, "mortal").kept().will(will);
-    let (client, _) = Client::connect(&field, &connect);
+    let (mut client, _) = Client::connect(&field, &connect);
+    // The journal keeps the order of a connection: with this message, its will is on the disk.
+    client.put(&Publish::new(1, 1, &field.topic("alive"), "here I am"));
     let field = restart(field);
     drop((client, witness));
     let (mut witness, present) = field.kept(Version::V5, "witness");

@@ -9,8 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    task::JoinSet,
+    sync::watch,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -21,9 +20,10 @@ use super::{router, speaker::Guest};
 use crate::{
     Api,
     limits::{
-        DEVICE_CONNECTIONS_MAX, DEVICE_HEADERS_WITHIN, END_WITHIN, HANDSHAKE_WITHIN,
-        HEADERS_LEN_MAX, HEADERS_MAX,
+        DEVICE_CONNECTIONS_MAX, DEVICE_HEADERS_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX,
+        HEADERS_MAX,
     },
+    listener::let_in,
 };
 
 /// How often a connection asks whether its device may still speak.
@@ -32,43 +32,17 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Serves devices by HTTPS until [`Api::stop`]; `tls` asks for client certificates.
 pub async fn serve_devices(api: Arc<Api>, listener: TcpListener, tls: Arc<ServerConfig>) {
     let (acceptor, router) = (TlsAcceptor::from(tls), router(&api));
-    let places = Arc::new(Semaphore::new(DEVICE_CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    let mut stop = api.stopping();
-    loop {
-        // A full house lets newcomers wait in the kernel's queue.
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            accepted = accepted => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
-            Some(_) = connections.join_next() => continue,
-        };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, mostly: it passes when somebody leaves.
-                tracing::warn!(%error, "accept_failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
+    let (stop, told) = (api.stopping(), api.stopping());
+    let greet = move |stream, remote| {
         let arrived = Arrived { api: Arc::clone(&api), router: router.clone(), remote };
-        let (acceptor, stop) = (acceptor.clone(), stop.clone());
-        connections.spawn(async move {
-            let _place = place;
+        let (acceptor, stop) = (acceptor.clone(), told.clone());
+        async move {
             if let Some(stream) = arrived.shake_hands(stream, acceptor).await {
                 arrived.talk(stream, stop).await;
             }
-        });
-    }
-    drop(listener);
-    let all_gone = async { while connections.join_next().await.is_some() {} };
-    if timeout(END_WITHIN, all_gone).await.is_err() {
-        tracing::warn!(left = connections.len(), "connections_cut");
-    }
+        }
+    };
+    let_in(listener, DEVICE_CONNECTIONS_MAX, stop, greet).await;
 }
 
 /// One connection from its first byte.
@@ -84,7 +58,6 @@ impl Arrived {
         stream: TcpStream,
         acceptor: TlsAcceptor,
     ) -> Option<TlsStream<TcpStream>> {
-        let _ = stream.set_nodelay(true);
         let shown = Shown::default();
         let shake = timeout(HANDSHAKE_WITHIN, shown.watch(acceptor.accept(stream))).await;
         let why = match shake {
