@@ -221,7 +221,7 @@ describe("at the bedside, on made-up data", { skip: noBrowser, concurrency: fals
 
   test("alarms are said one at a time, the most urgent first", async () => {
     const page = await at(WARD);
-    await page.waitForFunction(() => document.querySelector("p[role=alert]").textContent.length > 0);
+    await page.waitForFunction(() => document.querySelector("p[role=alert]")?.textContent.length > 0);
     const spoken = await page.locator("p[role=alert]").textContent();
     assert.match(spoken, /^High priority, bed 04: SpO₂ low 84 %/);
     assert.ok(!spoken.includes("bed 06"), "the next one waits");

@@ -62,6 +62,6 @@ function LoginRow({ user, attempt, show }) {
   return html`<tr data-login=${user.login} data-disabled=${user.disabled ? "" : undefined}><td class="full"><b>${user.name}</b></td><td class="mono">${user.login}</td>
     <td>${fixed ? word("role", user.role) : html`<select class="compact" aria-label=${t("staff.change_role", { name: user.name })} value=${user.role} onChange=${(event) => attempt(() => changeUser(user.id, { role: event.target.value }))}>${ROLES.map((role) => html`<option key=${role} value=${role}>${word("role", role)}</option>`)}</select>`}</td>
     <td>${stateOf(user)}</td>
-    <td class="acts"><div class="row wrap">${!me && !user.disabled && html`<button type="button" data-link onClick=${invite}>${t("staff.new_link")}</button>`}
+    <td class="acts"><div class="row wrap">${!me && !user.disabled && user.role !== "patient" && html`<button type="button" data-link onClick=${invite}>${t("staff.new_link")}</button>`}
       ${!me && html`<button type="button" class="plain" data-shut onClick=${() => attempt(() => changeUser(user.id, { disabled: !user.disabled }))}>${t(user.disabled ? "staff.enable" : "staff.disable")}</button>`}</div></td></tr>`;
 }

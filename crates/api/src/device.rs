@@ -32,6 +32,8 @@ mod speaker;
 mod time;
 
 pub use connections::serve_devices;
+#[cfg(test)]
+pub(crate) use connections::{DoorBounds, serve_within};
 pub(crate) use counts::DoorCounts;
 pub(crate) use places::Places;
 

@@ -56,6 +56,10 @@ pub const SCORES_MAX: usize = 2_000;
 pub const TRENDS_SPAN_MAX: Duration = Duration::from_secs(92 * 86_400);
 /// Connections of people at once; further ones wait.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// Connections of people from one address; it may be that of a proxy with a whole hospital behind it.
+pub const CONNECTIONS_OF_ADDRESS_MAX: usize = 1_024;
+/// How long a connection may take nothing of what is written to it, feeds included.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(15);
 /// How long a client may take for the headers of a request.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// The longest head of a request, in bytes.
@@ -80,6 +84,16 @@ pub const EXPIRING_MAX: usize = 100;
 pub const OWN_POINTS: usize = 60;
 /// Connections of devices by HTTPS at once; further ones wait.
 pub const DEVICE_CONNECTIONS_MAX: usize = 4_096;
+/// Connections of devices by HTTPS from one address, such as that of their gateway.
+pub const DEVICE_CONNECTIONS_OF_ADDRESS_MAX: usize = 1_024;
+/// Connections to the devices' HTTPS that came without a certificate, at once.
+pub const STRANGERS_MAX: usize = 64;
+/// Those of one address.
+pub const STRANGERS_OF_ADDRESS_MAX: usize = 32;
+/// How long a client without a certificate may take for headers, and be idle between two requests.
+pub const STRANGERS_HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long what a session of MQTT over WebSocket said last may take to go out.
+pub const DEVICE_FAREWELL_WITHIN: Duration = Duration::from_secs(5);
 /// How long a device may take for the headers of a request, and be idle between two.
 pub const DEVICE_HEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// Requests of devices at once; one more is told to come again.

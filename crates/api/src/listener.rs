@@ -1,5 +1,5 @@
-//! The people's listener: HTTP or HTTPS, connections bounded in number, and an end that
-//! finishes what was begun.
+//! The people's listener: HTTP or HTTPS, connections bounded in number and by address, an
+//! end to those that do not read, and an end of all that finishes what was begun.
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::timeout,
 };
@@ -25,55 +25,83 @@ use tower::Service as _;
 use crate::{
     Api,
     limits::{
-        CONNECTIONS_MAX, END_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX, HEADERS_MAX, HEADERS_WITHIN,
+        CONNECTIONS_MAX, CONNECTIONS_OF_ADDRESS_MAX, END_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX,
+        HEADERS_MAX, HEADERS_WITHIN, WRITE_WITHIN,
     },
     metrics, pages,
 };
 
+mod moving;
+mod room;
+
+pub(crate) use moving::Moving;
+pub(crate) use room::{Place, Room};
+
+/// How many connections a listener has, and how long one may take nothing of what it is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) places: usize,
+    pub(crate) of_address: usize,
+    pub(crate) write_within: Duration,
+}
+
+const PEOPLE: Bounds = Bounds {
+    places: CONNECTIONS_MAX,
+    of_address: CONNECTIONS_OF_ADDRESS_MAX,
+    write_within: WRITE_WITHIN,
+};
+
+/// A connection that was let in.
+pub(crate) struct Newcomer {
+    pub(crate) stream: Moving<TcpStream>,
+    pub(crate) address: SocketAddr,
+    /// Taken for as long as this lives.
+    pub(crate) place: Place,
+}
+
 /// Serves screens and the API until [`Api::stop`]; with `tls` over HTTPS.
 pub async fn serve(api: Arc<Api>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
     let router = pages::router(&api);
-    let way = Way { tls: tls.map(TlsAcceptor::from), router, places: CONNECTIONS_MAX };
+    let way = Way { tls: tls.map(TlsAcceptor::from), router, bounds: PEOPLE };
     run(listener, way, api.stopping()).await;
 }
 
 /// Serves `/metrics` and nothing else, without a sign-in: for a listener on loopback.
 pub async fn serve_metrics(api: Arc<Api>, listener: TcpListener) {
     let (router, stop) = (metrics::router(&api), api.stopping());
-    run(listener, Way { tls: None, router, places: CONNECTIONS_MAX }, stop).await;
+    run(listener, Way { tls: None, router, bounds: PEOPLE }, stop).await;
 }
 
-/// Where connections of a listener lead, and how many there may be at once.
+/// Where connections of a listener lead, and what bounds them.
 struct Way {
     tls: Option<TlsAcceptor>,
     router: Router,
-    places: usize,
+    bounds: Bounds,
 }
 
 async fn run(listener: TcpListener, way: Way, stop: watch::Receiver<bool>) {
-    let Way { tls, router, places } = way;
+    let Way { tls, router, bounds } = way;
     let told = stop.clone();
-    let greeted =
-        move |stream, address| greet(stream, address, tls.clone(), router.clone(), told.clone());
-    let_in(listener, places, stop, greeted).await;
+    let greeted = move |newcomer| greet(newcomer, tls.clone(), router.clone(), told.clone());
+    let_in(listener, bounds, stop, greeted).await;
 }
 
 /// Lets connections in, so many at once, until `stop` says so or the program's state is gone;
 /// then gives those that are there a moment to finish.
 pub(crate) async fn let_in<F>(
     listener: TcpListener,
-    places: usize,
+    bounds: Bounds,
     mut stop: watch::Receiver<bool>,
-    greet: impl Fn(TcpStream, SocketAddr) -> F,
+    greet: impl Fn(Newcomer) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(places));
+    let room = Room::new(bounds.places, bounds.of_address);
     let mut connections = JoinSet::new();
     loop {
         // A full house lets newcomers wait in the kernel's queue.
         let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
+            let place = room.any().await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
@@ -90,13 +118,13 @@ pub(crate) async fn let_in<F>(
                 continue;
             }
         };
+        // Whoever has as many as one may have is hung up on, as waiting would hold up others.
+        let place = place.and_then(|place| room.give(place, address.ip()));
+        let Some(place) = place else { continue };
         // Small frames must not wait for each other.
         let _ = stream.set_nodelay(true);
-        let greeted = greet(stream, address);
-        connections.spawn(async move {
-            let _place = place;
-            greeted.await;
-        });
+        let stream = Moving::new(stream, bounds.write_within);
+        connections.spawn(greet(Newcomer { stream, address, place }));
     }
     drop(listener);
     let all_gone = async { while connections.join_next().await.is_some() {} };
@@ -106,12 +134,13 @@ pub(crate) async fn let_in<F>(
 }
 
 async fn greet(
-    stream: TcpStream,
-    address: SocketAddr,
+    newcomer: Newcomer,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: watch::Receiver<bool>,
 ) {
+    // Feeds go on without the place; they have places of their own.
+    let Newcomer { stream, address, place: _place } = newcomer;
     match tls {
         None => talk(stream, address, router, stop).await,
         Some(tls) => {
@@ -153,44 +182,5 @@ async fn talk(
     let _ = connection.await;
 }
 
-/// Connections are counted, whatever they say: a further one is served when one ends.
-#[tokio::test(flavor = "multi_thread")]
-async fn so_many_connections_are_served_and_a_further_one_waits_its_turn() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    async fn ask(stream: &mut TcpStream) -> bool {
-        let request = b"GET /here HTTP/1.1\r\nhost: localhost\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"here") {
-            let read = timeout(Duration::from_secs(10), stream.read_buf(&mut answer)).await;
-            if !read.is_ok_and(|read| read.is_ok_and(|read| read > 0)) {
-                return false;
-            }
-        }
-        answer.starts_with(b"HTTP/1.1 200")
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = Router::new().route("/here", axum::routing::get(async || "here"));
-    let (stopper, stop) = watch::channel(false);
-    let places = 3;
-    let served = tokio::spawn(run(listener, Way { tls: None, router, places }, stop));
-    let mut guests = Vec::new();
-    for number in 0..places {
-        let mut guest = TcpStream::connect(address).await.unwrap();
-        assert!(ask(&mut guest).await, "guest {number} of {places}");
-        guests.push(guest);
-    }
-    // One more is let in by the kernel and hears nothing, until somebody leaves.
-    let mut further = TcpStream::connect(address).await.unwrap();
-    let waits = tokio::spawn(async move { ask(&mut further).await });
-    for guest in &mut guests {
-        assert!(ask(guest).await, "those who are there are served");
-    }
-    assert!(!waits.is_finished(), "more connections than there are places");
-    guests.pop();
-    assert!(waits.await.unwrap());
-    stopper.send(true).unwrap();
-    drop(guests);
-    served.await.unwrap();
-}
+#[cfg(test)]
+mod tests;

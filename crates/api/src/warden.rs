@@ -2,34 +2,78 @@
 //! put out, commands and configurations go down to whom they are for.
 //!
 //! The directory alone says what is to be done, so nothing is forgotten when a person's
-//! page goes away in the middle of a request, or after a restart.
+//! page goes away in the middle of a request, or after a restart. What waits for a device is
+//! taken back when it may not reach whoever is on the device now.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use engine::Directory;
+use engine::{Directory, view::DeviceReport};
 use fleet::{
-    command::{Phase, phase},
+    command::{LASTS_MAX, Phase, phase},
     lifecycle::may_speak,
 };
-use model::{CommandId, DeviceId, Timestamp};
+use model::{CommandId, DeviceCommand, DeviceId, Timestamp};
 use transport::mqtt::{MqttHandle, Published, Qos, Reason};
 
 use crate::{Api, limits::WARDEN_EVERY};
+
+/// The way down to devices.
+pub(crate) trait Down {
+    /// Whether the device is connected.
+    fn is_there(&self, device: DeviceId) -> bool;
+    /// Whether the message is on its way, or retained.
+    fn publish(&self, device: DeviceId, published: Published) -> bool;
+    /// Takes back what waits for the device on a topic, or went out and was not answered.
+    fn withdraw(&self, device: DeviceId, topic: &str);
+}
+
+impl Down for MqttHandle {
+    fn is_there(&self, device: DeviceId) -> bool {
+        self.connections().iter().any(|connection| connection.device == device)
+    }
+
+    fn publish(&self, device: DeviceId, published: Published) -> bool {
+        self.publish_to(device, published).is_ok()
+    }
+
+    fn withdraw(&self, device: DeviceId, topic: &str) {
+        Self::withdraw(self, device, topic);
+    }
+}
 
 /// What was carried out already.
 #[derive(Debug, Default)]
 pub(crate) struct Warden(Mutex<Done>);
 
 #[derive(Debug, Default)]
-struct Done {
+pub(crate) struct Done {
     seen: Option<Arc<Directory>>,
-    /// Commands that were published since the start; a device knows one again by its number.
-    sent: BTreeSet<CommandId>,
-    /// The version that was published to each device since the start.
-    configured: BTreeMap<DeviceId, String>,
+    /// Whether it was looked for what an earlier start left on its way.
+    has_looked_back: bool,
+    /// Commands that may lie in a session; a device knows one again by its number.
+    sent: BTreeMap<CommandId, Sent>,
+    /// What is settled of each device's configuration since the start.
+    configured: BTreeMap<DeviceId, Settled>,
+}
+
+#[derive(Debug)]
+struct Sent {
+    device: DeviceId,
+    topic: String,
+}
+
+/// What became of the configuration that a device shall have.
+#[derive(Debug, PartialEq, Eq)]
+enum Settled {
+    /// This version is retained for the device.
+    Retained(String),
+    /// The device was put on a patient and had reported its version already.
+    InForce,
+    /// The device is on a patient and did not report its version: it is taken back.
+    Withheld,
 }
 
 impl Api {
@@ -37,19 +81,22 @@ impl Api {
     pub async fn keep_watch(self: Arc<Self>) {
         let mut stopping = self.stopping();
         loop {
+            // At once after a start: what lies in sessions may be meant for somebody else.
+            self.carry_out();
+            self.withhold_configurations().await;
             tokio::select! {
                 _ = stopping.wait_for(|stop| *stop) => return,
                 () = self.clock.sleep_until(self.clock.now().after(WARDEN_EVERY)) => {}
             }
-            self.carry_out();
         }
     }
 
     /// Carries out what is due now.
     pub(crate) fn carry_out(&self) {
+        let mut done = self.warden.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read when it is our turn, so that nothing is sent by what held a moment ago.
         let directory = self.engine.directory();
         let now = self.clock.now();
-        let mut done = self.warden.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = !done.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &directory));
         if is_new {
             self.put_out_revoked(&directory);
@@ -57,11 +104,24 @@ impl Api {
         if let Some(mqtt) = &self.mqtt {
             if is_new {
                 put_out_cut_off(mqtt, &directory);
-                configure(mqtt, &directory, &mut done.configured);
             }
-            send(mqtt, &directory, now, &mut done.sent);
+            done.take_back(mqtt, &directory, now);
+            done.configure(mqtt, &directory);
+            done.send(mqtt, &directory, now);
         }
         done.seen = Some(directory);
+    }
+
+    /// Takes back the configurations that devices on patients have not taken up yet.
+    async fn withhold_configurations(&self) {
+        let Some(mqtt) = &self.mqtt else { return };
+        let done = || self.warden.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let devices = done().in_doubt(&self.engine.directory());
+        if devices.is_empty() {
+            return;
+        }
+        let Some(reports) = self.engine.device_reports(devices.clone()).await else { return };
+        done().withhold(mqtt, &self.engine.directory(), &devices, &reports);
     }
 
     /// Revokes at the doors what a person revoked, and closes the connections of its devices.
@@ -91,58 +151,142 @@ fn put_out_cut_off(mqtt: &MqttHandle, directory: &Directory) {
     }
 }
 
-/// Publishes commands to devices that are there; the others are tried again until they expire.
-fn send(mqtt: &MqttHandle, directory: &Directory, now: Timestamp, sent: &mut BTreeSet<CommandId>) {
-    sent.retain(|id| directory.commands.contains_key(id));
-    for (id, state) in &directory.commands {
-        if sent.contains(id) || phase(&state.life(), now) != Phase::Sent {
-            continue;
+impl Done {
+    /// Takes back the commands that may not reach their devices any more: what is over, was
+    /// withdrawn, is not kept any more, or was meant for somebody who is not on the device now.
+    pub(crate) fn take_back(&mut self, down: &impl Down, directory: &Directory, now: Timestamp) {
+        if !self.has_looked_back {
+            self.has_looked_back = true;
+            self.look_back(directory, now);
         }
-        let command = &state.command;
-        let Some(device) = directory.devices.get(&command.device) else { continue };
-        // Whoever is on the device now is whom the person had in mind.
-        if directory.subject_of(device.id) != command.on {
-            continue;
+        self.sent.retain(|id, sent| {
+            let state = directory.commands.get(id);
+            let may = state.is_some_and(|state| directory.may_reach(state, now));
+            if !may {
+                down.withdraw(sent.device, &sent.topic);
+            }
+            may
+        });
+    }
+
+    /// Finds the commands that were sent before this start; those still to be sent are sent again.
+    fn look_back(&mut self, directory: &Directory, now: Timestamp) {
+        for (id, state) in &directory.commands {
+            let life = state.life();
+            let was_sent = !life.needs_second || life.is_seconded;
+            let is_past = now > state.command.expires_at.after(LASTS_MAX);
+            let is_running = phase(&life, now) == Phase::Running;
+            if !was_sent || is_past || (directory.may_reach(state, now) && !is_running) {
+                continue;
+            }
+            if let Some(topic) = command_topic(directory, &state.command) {
+                self.sent.insert(*id, Sent { device: state.command.device, topic });
+            }
         }
-        let published = Published {
-            topic: format!("wl/1/{}/{}/down/cmd/{id}", device.site, device.id),
-            content_type: Some("application/json".to_owned()),
-            payload: protocols::command::encode(&command.name, &command.args).into(),
-            qos: Qos::AtLeastOnce,
-            expires_at: Some(command.expires_at),
-            retain: false,
-        };
-        let is_there = mqtt.connections().iter().any(|connection| connection.device == device.id);
-        if is_there && mqtt.publish_to(device.id, published).is_ok() {
-            sent.insert(*id);
+    }
+
+    /// Publishes commands to devices that are there; the others are tried again until they expire.
+    pub(crate) fn send(&mut self, down: &impl Down, directory: &Directory, now: Timestamp) {
+        for (id, state) in &directory.commands {
+            // Whoever is on the device now is whom the person had in mind.
+            if self.sent.contains_key(id) || !directory.is_to_be_sent(state, now) {
+                continue;
+            }
+            let command = &state.command;
+            let Some(topic) = command_topic(directory, command) else { continue };
+            let payload =
+                protocols::command::encode(&command.name, &command.args, command.expires_at);
+            let published = Published {
+                topic: topic.clone(),
+                content_type: Some("application/json".to_owned()),
+                payload: payload.into(),
+                qos: Qos::AtLeastOnce,
+                expires_at: Some(command.expires_at),
+                retain: false,
+            };
+            let device = command.device;
+            if down.is_there(device) && down.publish(device, published) {
+                self.sent.insert(*id, Sent { device, topic });
+            }
+        }
+    }
+
+    /// Publishes the configuration that a device shall have; it is kept for devices that come
+    /// later, but not for one on a patient.
+    pub(crate) fn configure(&mut self, down: &impl Down, directory: &Directory) {
+        for (id, state) in &directory.configs {
+            let version = &state.config.version;
+            let is_settled = match self.configured.get(id) {
+                Some(Settled::Retained(settled)) => settled == version,
+                Some(Settled::InForce | Settled::Withheld) | None => false,
+            };
+            if is_settled || directory.is_on_patient(*id) {
+                continue;
+            }
+            let message = config_message(version, &state.config.json);
+            let Some(published) = configuration(directory, *id, message) else { continue };
+            if down.publish(*id, published) {
+                self.configured.insert(*id, Settled::Retained(version.clone()));
+            }
+        }
+    }
+
+    /// The devices on patients of which it has to be asked whether their configuration is in force.
+    pub(crate) fn in_doubt(&self, directory: &Directory) -> Vec<DeviceId> {
+        let configured = directory.configs.keys().copied();
+        configured
+            .filter(|id| directory.is_on_patient(*id))
+            .filter(|id| match self.configured.get(id) {
+                Some(Settled::Retained(_)) | None => true,
+                Some(Settled::InForce | Settled::Withheld) => false,
+            })
+            .collect()
+    }
+
+    /// Takes back the configuration of each of these `devices` that is on a patient and did not
+    /// report its version; it is published again when the device is taken off.
+    pub(crate) fn withhold(
+        &mut self,
+        down: &impl Down,
+        directory: &Directory,
+        devices: &[DeviceId],
+        reports: &[DeviceReport],
+    ) {
+        for id in self.in_doubt(directory).into_iter().filter(|id| devices.contains(id)) {
+            let wanted = directory.configs.get(&id).map(|state| &state.config.version);
+            let report = reports.iter().find(|report| report.device == id);
+            if wanted.is_some() && report.and_then(|report| report.config.as_ref()) == wanted {
+                self.configured.insert(id, Settled::InForce);
+                continue;
+            }
+            // An empty message ends the retained one; it goes as well from where it waits.
+            let Some(ends) = configuration(directory, id, String::new()) else { continue };
+            let topic = ends.topic.clone();
+            let is_ended = down.publish(id, ends);
+            down.withdraw(id, &topic);
+            if is_ended {
+                self.configured.insert(id, Settled::Withheld);
+            }
         }
     }
 }
 
-/// Publishes the configuration that a device shall have; it is kept for devices that come later.
-fn configure(
-    mqtt: &MqttHandle,
-    directory: &Directory,
-    configured: &mut BTreeMap<DeviceId, String>,
-) {
-    for (id, state) in &directory.configs {
-        if configured.get(id) == Some(&state.config.version) {
-            continue;
-        }
-        let Some(device) = directory.devices.get(id) else { continue };
-        let version = &state.config.version;
-        let published = Published {
-            topic: format!("wl/1/{}/{id}/down/cfg", device.site),
-            content_type: Some("application/json".to_owned()),
-            payload: config_message(version, &state.config.json).into(),
-            qos: Qos::AtLeastOnce,
-            expires_at: None,
-            retain: true,
-        };
-        if mqtt.publish_to(*id, published).is_ok() {
-            configured.insert(*id, version.clone());
-        }
-    }
+fn command_topic(directory: &Directory, command: &DeviceCommand) -> Option<String> {
+    let device = directory.devices.get(&command.device)?;
+    Some(format!("wl/1/{}/{}/down/cmd/{}", device.site, device.id, command.id))
+}
+
+/// What is retained for a device on its topic of configurations.
+fn configuration(directory: &Directory, id: DeviceId, message: String) -> Option<Published> {
+    let device = directory.devices.get(&id)?;
+    Some(Published {
+        topic: format!("wl/1/{}/{id}/down/cfg", device.site),
+        content_type: Some("application/json".to_owned()),
+        payload: message.into(),
+        qos: Qos::AtLeastOnce,
+        expires_at: None,
+        retain: true,
+    })
 }
 
 /// `{"version": "3", "config": {…}}`; what a person wrote was checked to be a map.

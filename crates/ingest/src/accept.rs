@@ -77,6 +77,7 @@ pub(crate) fn accept(
                 leaf,
                 content_type,
                 payload: parcel.payload.to_vec(),
+                gateway_at: None,
             }))
         }
         Leaf::DownCmd(_) | Leaf::DownCfg | Leaf::DownTime => {
@@ -99,6 +100,7 @@ fn foreign(device: &DeviceRef, parcel: &Parcel<'_>) -> Option<Body> {
             leaf: format!("raw/{}", parcel.topic),
             content_type: parcel.content_type.map(str::to_owned),
             payload: parcel.payload.to_vec(),
+            gateway_at: None,
         })
     })
 }

@@ -27,6 +27,7 @@ use crate::{
     duplicate::{Seen, fingerprint},
     gateway::child_of,
     identify::{DeviceRef, Registry},
+    limits::ROOM_WITHIN,
     refusals::{self, CLOCK_OFF, Incident, Refusals, clock_off},
     reports,
     tap::Tap,
@@ -158,7 +159,8 @@ impl Door {
         Self { journal, registry, fallback, ledger, refusals, tap, mended, replaying }
     }
 
-    /// Takes one message all the way: identify, decode, accept, journal, wait for the sync.
+    /// Takes one message all the way: wait for room, identify, decode, accept, journal, wait
+    /// for the sync. Until there is room nothing is admitted, and whoever waits may give up.
     pub async fn take(
         &self,
         org: OrgId,
@@ -166,6 +168,7 @@ impl Door {
         door: &str,
         message: &Message<'_>,
     ) -> Result<Durably, Refusal> {
+        self.room_in_time().await?;
         let admitted = self.admit(org, device, door, message);
         let (outcome, fate, is_safe) = Settling::new(&self.ledger, admitted).done().await?;
         match (outcome, fate) {
@@ -414,6 +417,13 @@ impl Door {
     /// Returns when the journal takes more.
     pub(crate) async fn room(&self) {
         self.journal.room().await;
+    }
+
+    /// The same for whoever waits for an answer: a flood waits where it comes from, and is
+    /// sent away if that takes too long.
+    async fn room_in_time(&self) -> Result<(), Refusal> {
+        let room = tokio::time::timeout(ROOM_WITHIN, self.room()).await;
+        room.map_err(|_| Refusal::NotDurable(AppendError::Busy))
     }
 
     /// Counts a connection that was not let in.

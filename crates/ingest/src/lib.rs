@@ -22,4 +22,4 @@ pub use door::{
 pub use identify::{DeviceRef, Registry, UnknownDevice};
 pub use pump::{Pump, PumpEnd};
 pub use refusals::{Incident, Refusals, Refused, remedy};
-pub use tap::{Look, Tap, TooManyWatched, Watched};
+pub use tap::{Look, Tap, TooManyWatched, Viewer, Watched};

@@ -24,6 +24,9 @@ pub const OFFSETS_MAX: usize = 16;
 /// Messages that wait for their group commit.
 pub const UNANSWERED_MAX: usize = 8_192;
 
+/// How long a request waits for room before it is asked to come again.
+pub const ROOM_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Bytes of journal after which what the MQTT door keeps is written once more.
 pub const SNAPSHOT_EVERY: u64 = 32 << 20;
 
@@ -44,6 +47,9 @@ pub const STRANGERS_WRITTEN_PER_MINUTE_MAX: u32 = 60;
 
 /// Devices whose messages are watched at once.
 pub const WATCHED_MAX: usize = 16;
+
+/// Sign-ins that watch one device at once.
+pub const WATCHERS_OF_ONE_MAX: usize = 16;
 
 /// Messages of a watched device that are kept for whoever watches.
 pub const WATCHED_MESSAGES_MAX: usize = 50;

@@ -52,13 +52,17 @@ fn body(device: DeviceId, kind: Kind, parcel: &Parcel<'_>) -> Result<Body, Repor
             let read = if is_log { report::log } else { report::event };
             let report::Event { stamp, name, severity, text } = read(said, parcel.payload)?;
             let (counted, device_at) = (counted(stamp), stamp.at);
-            let severity = match severity {
-                report::Severity::Debug => Severity::Debug,
-                report::Severity::Info => Severity::Info,
-                report::Severity::Warning => Severity::Warning,
-                report::Severity::Error => Severity::Error,
-            };
-            Body::Event(DeviceEvent { device, counted, device_at, name, severity, text, payload })
+            let severity = severity_of(severity);
+            Body::Event(DeviceEvent {
+                device,
+                counted,
+                device_at,
+                name,
+                severity,
+                text,
+                payload,
+                gateway_at: None,
+            })
         }
         Kind::State => {
             let report::State { stamp, online, firmware, battery_percent, config } =
@@ -72,12 +76,20 @@ fn body(device: DeviceId, kind: Kind, parcel: &Parcel<'_>) -> Result<Body, Repor
                 battery_percent,
                 config,
                 payload,
+                gateway_at: None,
             })
         }
         Kind::Config => {
             let report::Config { stamp, version } = report::config(said, parcel.payload)?;
             let (counted, device_at) = (counted(stamp), stamp.at);
-            Body::Config(DeviceConfig { device, counted, device_at, version, payload })
+            Body::Config(DeviceConfig {
+                device,
+                counted,
+                device_at,
+                version,
+                payload,
+                gateway_at: None,
+            })
         }
         Kind::Result(command) => {
             let report::CommandResult { stamp, status, text } =
@@ -98,9 +110,19 @@ fn body(device: DeviceId, kind: Kind, parcel: &Parcel<'_>) -> Result<Body, Repor
                 status,
                 text,
                 payload,
+                gateway_at: None,
             })
         }
     })
+}
+
+const fn severity_of(said: report::Severity) -> Severity {
+    match said {
+        report::Severity::Debug => Severity::Debug,
+        report::Severity::Info => Severity::Info,
+        report::Severity::Warning => Severity::Warning,
+        report::Severity::Error => Severity::Error,
+    }
 }
 
 fn counted(stamp: Stamp) -> Option<Counted> {

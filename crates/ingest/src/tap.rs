@@ -1,6 +1,8 @@
 //! A look at the messages of one device as they come, for as long as somebody looks.
 //!
 //! Nothing is kept of a device that nobody watches, and a look that is not renewed ends.
+//! A look is one viewer's, at a device that is on one patient or on nobody: another viewer
+//! or another patient begins another look, which shows nothing from before it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,17 +12,19 @@ use std::{
     },
 };
 
-use model::{DeviceId, Timestamp};
+use model::{DeviceId, PatientId, SessionId, Timestamp};
 
 use crate::{
     accept::Parcel,
-    limits::{WATCHED_BYTES_MAX, WATCHED_FOR, WATCHED_MAX, WATCHED_MESSAGES_MAX},
+    limits::{
+        WATCHED_BYTES_MAX, WATCHED_FOR, WATCHED_MAX, WATCHED_MESSAGES_MAX, WATCHERS_OF_ONE_MAX,
+    },
 };
 
 /// One message as it came, with what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
-    /// Counts the messages of this look, from 1.
+    /// Counts the messages of the device for as long as somebody watches it, from 1.
     pub number: u64,
     /// When it reached us.
     pub at: Timestamp,
@@ -45,10 +49,25 @@ pub struct Look {
     pub messages: Vec<Watched>,
 }
 
+/// Who looks at a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The sign-in that looks.
+    pub session: SessionId,
+    /// Whom the device is on now.
+    pub patient: Option<PatientId>,
+}
+
 /// Why nothing can be watched now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{WATCHED_MAX} devices are being watched already; close another page first")]
-pub struct TooManyWatched;
+pub enum TooManyWatched {
+    /// No further device has room.
+    #[error("{WATCHED_MAX} devices are being watched already; close another page first")]
+    Devices,
+    /// No further viewer of this device has room.
+    #[error("{WATCHERS_OF_ONE_MAX} sign-ins watch this device already; close another page first")]
+    Viewers,
+}
 
 /// Who is watched.
 #[derive(Debug, Default)]
@@ -63,6 +82,38 @@ struct Ring {
     until: Timestamp,
     last: u64,
     messages: VecDeque<Watched>,
+    viewers: BTreeMap<SessionId, Seat>,
+}
+
+/// One viewer's look.
+#[derive(Debug)]
+struct Seat {
+    until: Timestamp,
+    patient: Option<PatientId>,
+    /// The newest message at its beginning; only later ones are shown.
+    from: u64,
+}
+
+impl Ring {
+    fn new(until: Timestamp) -> Self {
+        Self { until, last: 0, messages: VecDeque::new(), viewers: BTreeMap::new() }
+    }
+
+    /// The viewer's look goes on or begins: whether it begins, and from which message.
+    fn seat(&mut self, viewer: Viewer, now: Timestamp) -> Result<(bool, u64), TooManyWatched> {
+        self.viewers.retain(|_, seat| now < seat.until);
+        let Viewer { session, patient } = viewer;
+        let until = now.after(WATCHED_FOR);
+        let known = self.viewers.get(&session).filter(|seat| seat.patient == patient);
+        let goes_on_from = known.map(|seat| seat.from);
+        if !self.viewers.contains_key(&session) && self.viewers.len() >= WATCHERS_OF_ONE_MAX {
+            return Err(TooManyWatched::Viewers);
+        }
+        let from = goes_on_from.unwrap_or(self.last);
+        self.viewers.insert(session, Seat { until, patient, from });
+        self.until = until;
+        Ok((goes_on_from.is_none(), from))
+    }
 }
 
 impl Tap {
@@ -70,29 +121,36 @@ impl Tap {
         self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at a device, and keeps its next messages for the next look.
+    /// Looks at a device, and keeps its next messages for the viewer's next look.
     pub fn look(
         &self,
+        viewer: Viewer,
         device: DeviceId,
         after: u64,
         now: Timestamp,
     ) -> Result<Look, TooManyWatched> {
         let mut rings = self.rings();
         rings.retain(|_, ring| now < ring.until);
-        let begins = !rings.contains_key(&device);
-        if begins && rings.len() >= WATCHED_MAX {
-            return Err(TooManyWatched);
+        if !rings.contains_key(&device) && rings.len() >= WATCHED_MAX {
+            return Err(TooManyWatched::Devices);
         }
-        let ring = rings.entry(device).or_insert_with(|| Ring {
-            until: now,
-            last: 0,
-            messages: VecDeque::new(),
-        });
-        ring.until = now.after(WATCHED_FOR);
-        let newer = ring.messages.iter().filter(|message| message.number > after);
+        let ring = rings.entry(device).or_insert_with(|| Ring::new(now));
+        let (begins, from) = ring.seat(viewer, now)?;
+        let newer = ring.messages.iter().filter(|message| message.number > after.max(from));
         let messages = newer.cloned().collect();
         self.count.store(rings.len(), Relaxed);
         Ok(Look { begins, messages })
+    }
+
+    /// Ends a viewer's look, so that its next question begins another one.
+    pub fn leave(&self, session: SessionId, device: DeviceId) {
+        let mut rings = self.rings();
+        let Some(ring) = rings.get_mut(&device) else { return };
+        ring.viewers.remove(&session);
+        if ring.viewers.is_empty() {
+            rings.remove(&device);
+        }
+        self.count.store(rings.len(), Relaxed);
     }
 
     /// Keeps a message for whoever watches its device.
@@ -134,6 +192,11 @@ mod tests {
         Id::from_uuid(0x0192_f0c1_2b3a_7c4d_8e5f_0000_0000_0000 | tail).unwrap()
     }
 
+    fn viewer(tail: u128) -> Viewer {
+        let session = Id::from_uuid(0x7000_8000_0000_0000_0000 | tail).unwrap();
+        Viewer { session, patient: None }
+    }
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_unix_nanos((1_700_000_000 + second) * 1_000_000_000)
     }
@@ -148,28 +211,31 @@ mod tests {
     fn nothing_is_kept_before_somebody_looks_or_after_they_went() {
         let tap = Tap::default();
         says(&tap, 1, 0, b"before");
-        let first = tap.look(device(1), 0, at(1)).unwrap();
+        let first = tap.look(viewer(1), device(1), 0, at(1)).unwrap();
         assert_eq!((first.begins, first.messages.len()), (true, 0));
         says(&tap, 1, 2, b"seen");
         says(&tap, 2, 2, b"another's");
-        let next = tap.look(device(1), 0, at(3)).unwrap();
+        let next = tap.look(viewer(1), device(1), 0, at(3)).unwrap();
         assert_eq!((next.begins, next.messages.len()), (false, 1));
         assert_eq!(next.messages[0].payload, b"seen");
-        assert!(tap.look(device(1), 1, at(4)).unwrap().messages.is_empty(), "told already");
+        assert!(
+            tap.look(viewer(1), device(1), 1, at(4)).unwrap().messages.is_empty(),
+            "told already"
+        );
         let gone = 4 + i64::try_from(WATCHED_FOR.as_secs()).unwrap();
         says(&tap, 1, gone, b"after");
         assert_eq!(tap.count.load(Relaxed), 0);
-        assert!(tap.look(device(1), 0, at(gone)).unwrap().begins);
+        assert!(tap.look(viewer(1), device(1), 0, at(gone)).unwrap().begins);
     }
 
     #[test]
     fn a_look_keeps_the_newest_messages_and_their_beginnings() {
         let tap = Tap::default();
-        tap.look(device(1), 0, at(0)).unwrap();
+        tap.look(viewer(1), device(1), 0, at(0)).unwrap();
         for _ in 0..=WATCHED_MESSAGES_MAX {
             says(&tap, 1, 1, &[7; WATCHED_BYTES_MAX + 1]);
         }
-        let seen = tap.look(device(1), 0, at(2)).unwrap().messages;
+        let seen = tap.look(viewer(1), device(1), 0, at(2)).unwrap().messages;
         assert_eq!((seen.len(), seen[0].number), (WATCHED_MESSAGES_MAX, 2));
         assert_eq!(seen[0].len, WATCHED_BYTES_MAX + 1);
         assert_eq!(seen[0].payload.len(), WATCHED_BYTES_MAX);
@@ -179,11 +245,63 @@ mod tests {
     fn only_so_many_devices_are_watched_at_once() {
         let tap = Tap::default();
         for number in 0..WATCHED_MAX {
-            tap.look(device(number as u128), 0, at(0)).unwrap();
+            tap.look(viewer(1), device(number as u128), 0, at(0)).unwrap();
         }
-        assert_eq!(tap.look(device(99), 0, at(1)), Err(TooManyWatched));
-        assert!(tap.look(device(0), 0, at(1)).is_ok(), "one that is watched already");
+        assert_eq!(tap.look(viewer(1), device(99), 0, at(1)), Err(TooManyWatched::Devices));
+        assert!(tap.look(viewer(1), device(0), 0, at(1)).is_ok(), "one that is watched already");
         let later = at(1).after(WATCHED_FOR);
-        assert!(tap.look(device(99), 0, later).is_ok(), "the others have gone");
+        assert!(tap.look(viewer(1), device(99), 0, later).is_ok(), "the others have gone");
+    }
+
+    #[test]
+    fn each_viewer_begins_a_look_of_its_own_and_sees_nothing_from_before_it() {
+        let tap = Tap::default();
+        let look = |who, after, second| {
+            let look = tap.look(viewer(who), device(1), after, at(second)).unwrap();
+            let numbers: Vec<_> = look.messages.iter().map(|message| message.number).collect();
+            (look.begins, numbers)
+        };
+        assert_eq!(look(1, 0, 0), (true, vec![]));
+        says(&tap, 1, 1, b"one");
+        assert_eq!(look(2, 0, 2), (true, vec![]), "what another was shown");
+        says(&tap, 1, 3, b"two");
+        assert_eq!(look(2, 0, 4), (false, vec![2]));
+        assert_eq!(look(1, 0, 4), (false, vec![1, 2]));
+        // One who was away too long begins anew, though others kept the messages coming.
+        let gone = 4 + i64::try_from(WATCHED_FOR.as_secs()).unwrap();
+        assert_eq!(look(1, 2, gone - 1), (false, vec![]));
+        assert_eq!(look(2, 0, gone), (true, vec![]));
+        tap.leave(viewer(2).session, device(1));
+        says(&tap, 1, gone, b"three");
+        assert_eq!(look(2, 0, gone), (true, vec![]), "a look that was ended begins anew");
+    }
+
+    #[test]
+    fn a_device_that_goes_to_another_patient_begins_another_look() {
+        let tap = Tap::default();
+        let look = |patient: Option<u128>, second| {
+            let patient = patient.map(|tail| Id::from_uuid(0x7000_8000_0000_0000_0000 | tail));
+            let viewer = Viewer { patient: patient.map(Result::unwrap), ..viewer(1) };
+            let look = tap.look(viewer, device(1), 0, at(second)).unwrap();
+            (look.begins, look.messages.len())
+        };
+        assert_eq!(look(Some(1), 0), (true, 0));
+        says(&tap, 1, 1, b"the first's");
+        assert_eq!(look(Some(1), 2), (false, 1));
+        assert_eq!(look(Some(2), 3), (true, 0));
+        says(&tap, 1, 4, b"the second's");
+        assert_eq!(look(Some(2), 5), (false, 1));
+        assert_eq!(look(None, 6), (true, 0));
+    }
+
+    #[test]
+    fn only_so_many_watch_one_device_at_once() {
+        let tap = Tap::default();
+        let look = |who: usize| tap.look(viewer(who as u128), device(1), 0, at(0)).map(drop);
+        for who in 0..WATCHERS_OF_ONE_MAX {
+            look(who).unwrap();
+        }
+        assert_eq!(look(WATCHERS_OF_ONE_MAX), Err(TooManyWatched::Viewers));
+        assert_eq!(look(0), Ok(()), "one who watches already");
     }
 }

@@ -1,17 +1,24 @@
 //! What goes down to a device as a command, and what its answer reports.
 
+use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The message on `down/cmd/{id}`: `{"command": "set-interval", "args": {"interval_s": 60}}`.
-pub fn encode(name: &str, args: &[(String, i64)]) -> String {
+/// The message on `down/cmd/{id}`:
+/// `{"command": "set-interval", "args": {"interval_s": 60}, "expires_at": 1767258060}`.
+///
+/// The last is in seconds since 1970, so that a device with a clock refuses what comes late.
+pub fn encode(name: &str, args: &[(String, i64)], expires_at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Message<'a> {
         command: &'a str,
         args: serde_json::Map<String, serde_json::Value>,
+        expires_at: i64,
     }
+    // The second that has begun: it never means later than was meant.
+    let expires_at = expires_at.unix_millis().div_euclid(1_000);
     let args = args.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
     // Texts and numbers always have a form in JSON.
-    serde_json::to_string(&Message { command: name, args }).unwrap_or_default()
+    serde_json::to_string(&Message { command: name, args, expires_at }).unwrap_or_default()
 }
 
 /// The whole numbers below `state` of an answer, such as `{"status": "done", "state": {"interval_s": 60}}`;
@@ -31,10 +38,13 @@ pub fn reported(payload: &[u8]) -> Vec<(String, i64)> {
 fn a_command_is_a_map_and_its_answer_reports_whole_numbers() {
     let args = [("interval_s".to_owned(), 60)];
     assert_eq!(
-        encode("set-interval", &args),
-        r#"{"command":"set-interval","args":{"interval_s":60}}"#
+        encode("set-interval", &args, Timestamp::from_unix_millis(1_767_258_060_999)),
+        r#"{"command":"set-interval","args":{"interval_s":60},"expires_at":1767258060}"#
     );
-    assert_eq!(encode("blink", &[]), r#"{"command":"blink","args":{}}"#);
+    assert_eq!(
+        encode("blink", &[], Timestamp::from_unix_millis(1_000)),
+        r#"{"command":"blink","args":{},"expires_at":1}"#
+    );
     let check = |text: &str, want: &[(&str, i64)]| {
         let want: Vec<_> = want.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         assert_eq!(reported(text.as_bytes()), want, "{text}");

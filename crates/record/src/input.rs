@@ -140,6 +140,8 @@ pub struct Upward {
     pub content_type: Option<String>,
     /// The message.
     pub payload: Vec<u8>,
+    /// When it reached us first, if it lay as a dead letter since; it says nothing of now.
+    pub gateway_at: Option<Timestamp>,
 }
 
 /// The machine's clock was moved: ours followed if that was forward and not by more than a month.

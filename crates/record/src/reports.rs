@@ -7,16 +7,20 @@ use crate::{Counted, coded};
 
 coded! {
     struct DeviceEvent {
-        0 device, 1 counted, 2 device_at, 3 name, 4 severity, 5 text, 6 payload
+        0 device, 1 counted, 2 device_at, 3 name, 4 severity, 5 text, 6 payload,
+        7 gateway_at
     }
     enum Severity { 0 Debug, 1 Info, 2 Warning, 3 Error }
     struct DeviceState {
         0 device, 1 counted, 2 device_at, 3 online, 4 firmware, 5 battery_percent, 6 config,
-        7 payload
+        7 payload, 8 gateway_at
     }
-    struct DeviceConfig { 0 device, 1 counted, 2 device_at, 3 version, 4 payload }
+    struct DeviceConfig {
+        0 device, 1 counted, 2 device_at, 3 version, 4 payload, 5 gateway_at
+    }
     struct CommandResult {
-        0 device, 1 command, 2 counted, 3 device_at, 4 status, 5 text, 6 payload
+        0 device, 1 command, 2 counted, 3 device_at, 4 status, 5 text, 6 payload,
+        7 gateway_at
     }
     enum CommandStatus { 0 Received, 1 Running, 2 Done, 3 Failed, 4 Refused }
 }
@@ -38,6 +42,8 @@ pub struct DeviceEvent {
     pub text: Redacted<String>,
     /// The message.
     pub payload: Vec<u8>,
+    /// When it reached us first, if it lay as a dead letter since; it says nothing of now.
+    pub gateway_at: Option<Timestamp>,
 }
 
 /// How much an event matters to those who look after devices; it is no alarm.
@@ -69,6 +75,8 @@ pub struct DeviceState {
     pub config: Option<String>,
     /// The message.
     pub payload: Vec<u8>,
+    /// When it reached us first, if it lay as a dead letter since; it says nothing of now.
+    pub gateway_at: Option<Timestamp>,
 }
 
 /// The configuration that is in force on a device, as it reports it.
@@ -84,6 +92,8 @@ pub struct DeviceConfig {
     pub version: String,
     /// The message.
     pub payload: Vec<u8>,
+    /// When it reached us first, if it lay as a dead letter since; it says nothing of now.
+    pub gateway_at: Option<Timestamp>,
 }
 
 /// What a device says became of a command.
@@ -103,6 +113,8 @@ pub struct CommandResult {
     pub text: Redacted<String>,
     /// The message.
     pub payload: Vec<u8>,
+    /// When it reached us first, if it lay as a dead letter since; it says nothing of now.
+    pub gateway_at: Option<Timestamp>,
 }
 
 /// How far a command has come on the device.

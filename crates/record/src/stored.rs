@@ -20,7 +20,7 @@ coded! {
     struct Duplicate { 0 device, 1 counted, 2 channel, 3 samples }
     struct Presence { 0 device, 1 change, 2 remote }
     enum PresenceChange { 0 Connected, 1 Disconnected, 2 Lost, 3 TakenOver, 4 Refused }
-    struct Upward { 0 device, 1 leaf, 2 content_type, 3 payload }
+    struct Upward { 0 device, 1 leaf, 2 content_type, 3 payload, 4 gateway_at }
     struct ClockStep { 0 jumped_ns }
     struct SegmentHead { 0 offset, 1 next }
     struct Part { 0 kind, 1 body_version, 2 number, 3 of, 4 bytes }

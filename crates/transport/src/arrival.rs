@@ -232,10 +232,10 @@ impl Unacked {
     /// back by [`Self::accompany`].
     pub fn companions(&self, is_letter: bool) -> (Vec<Body>, Option<Company>) {
         let message = &*self.message;
-        let mut bodies = Vec::new();
+        let (mut bodies, mut route) = (Vec::new(), Route::default());
         let mut sessions = self.house.sessions();
         if let Some(key) = &self.changed {
-            bodies.extend(sessions.record(key));
+            bodies.extend(sessions.record(key, &mut route));
         }
         // A refused message of MQTT 5 has no id any more.
         let held = self.held.as_ref().filter(|held| held.is_kept);
@@ -243,21 +243,16 @@ impl Unacked {
             let key = (message.identity.device, message.client_id.as_ref().to_owned());
             bodies.push(Note::received(&key, held.id));
         }
-        if is_letter || !message.authorised {
-            return (bodies, None);
-        }
-        let mut company = None;
-        if message.retain || sessions.is_heard(message.site, &message.topic) {
+        let is_said = !is_letter && message.authorised;
+        if is_said && (message.retain || sessions.is_heard(message.site, &message.topic)) {
             let key = (message.identity.device, message.client_id.as_ref().to_owned());
             let said = Arc::new(message.said(Some(message.received_at)));
             let device = message.identity.device;
             let to = Addressed { site: message.site, device, said, group: None };
             let outgoing = Outgoing { to: &to, from: Some(&key), retain: message.retain };
-            let (more, route) = sessions.route(&outgoing);
-            bodies.extend(more);
-            company = Some(Company(Box::new(route)));
+            bodies.extend(sessions.route(&outgoing, &mut route));
         }
-        (bodies, company)
+        (bodies, Some(route).filter(|route| !route.is_empty()).map(|route| Company(route.into())))
     }
 
     /// Who gets the message once it is acknowledged.
@@ -352,19 +347,20 @@ impl Unacked {
 
     /// Never answers, because storage cannot take it: the device keeps its copy.
     pub fn drop_unanswered(mut self, why: Unanswered) {
-        self.take_back();
+        self.take_back(why);
         if let Some(ticket) = self.ticket.take() {
             ticket.never(why);
         }
     }
 
     /// The message is not safe: nobody gets it, and it is new when it comes again.
-    fn take_back(&mut self) {
+    fn take_back(&mut self, why: Unanswered) {
         if let Some(route) = self.route.take() {
             self.house.sessions().take_back(*route);
         }
         if let Some(held) = self.held.take() {
-            lock(&held.outbox).release(held.id);
+            let repeats = lock(&held.outbox).forget(held.id);
+            repeats.into_iter().for_each(|ticket| ticket.never(why));
         }
     }
 
@@ -374,11 +370,17 @@ impl Unacked {
             return Err(self);
         }
         let is_refused = matches!(answer, Answer::Refused(_));
-        if let Some(held) = self.held.take()
-            && is_refused
-            && held.version == Version::V5
-        {
-            lock(&held.outbox).release(held.id);
+        if let Some(held) = self.held.take() {
+            let mut outbox = lock(&held.outbox);
+            // A refused message of MQTT 5 has no id any more.
+            let is_over = is_refused && held.version == Version::V5;
+            let (repeats, same) = if is_over {
+                (outbox.forget(held.id), answer.clone())
+            } else {
+                (outbox.store(held.id), Answer::Taken)
+            };
+            drop(outbox);
+            repeats.into_iter().for_each(|ticket| ticket.answer(same.clone()));
         }
         let mut answer = answer;
         if let Some(route) = self.route.take() {
@@ -396,6 +398,6 @@ impl Unacked {
 
 impl Drop for Unacked {
     fn drop(&mut self) {
-        self.take_back();
+        self.take_back(Unanswered::Lost);
     }
 }

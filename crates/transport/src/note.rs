@@ -42,6 +42,15 @@ pub(crate) enum What {
         /// Whether it is kept for later subscriptions.
         retain: bool,
     },
+    /// Messages to a device were withdrawn.
+    Withdraw {
+        /// Whose sessions.
+        device: DeviceId,
+        /// The topic, of which more may be on its way; nothing if only the ids are to be said.
+        topic: Option<String>,
+        /// The packet ids that the journal still holds.
+        done: Vec<MqttProgress>,
+    },
 }
 
 impl Note {
@@ -50,6 +59,7 @@ impl Note {
             What::Session(key) | What::Subscribed(key, _) => key.0,
             What::Progress(progress) => progress.device,
             What::Say { to, .. } => to.device,
+            What::Withdraw { device, .. } => *device,
         };
         let what = Box::new(what);
         Self { device, what, house, ticket: None, route: None, has_bodies: false }
@@ -77,25 +87,27 @@ impl Note {
     /// To be called once, in the order of the groups.
     pub fn bodies(&mut self) -> Vec<Body> {
         let mut sessions = self.house.sessions();
-        let bodies = match &*self.what {
-            What::Session(key) => sessions.record(key),
+        let mut route = Route::default();
+        let moved = |progress: &MqttProgress| Body::MqttNote(MqttNote::Progress(progress.clone()));
+        let bodies = match &mut *self.what {
+            What::Session(key) => sessions.record(key, &mut route),
             What::Subscribed(key, wanted) => {
-                let mut bodies = sessions.record(key);
-                let (more, route) = sessions.greet(key, wanted, self.house.now());
-                bodies.extend(more);
-                self.route = Some(Box::new(route));
+                let mut bodies = sessions.record(key, &mut route);
+                bodies.extend(sessions.greet(key, wanted, self.house.now(), &mut route));
                 bodies
             }
-            What::Progress(progress) => {
-                vec![Body::MqttNote(MqttNote::Progress(progress.clone()))]
-            }
+            What::Progress(progress) => vec![moved(progress)],
             What::Say { to, retain } => {
                 let outgoing = Outgoing { to, from: None, retain: *retain };
-                let (bodies, route) = sessions.route(&outgoing);
-                self.route = Some(Box::new(route));
-                bodies
+                sessions.route(&outgoing, &mut route)
+            }
+            What::Withdraw { device, topic, done } => {
+                let more = topic.as_ref().map(|topic| sessions.withdraw(*device, topic));
+                done.extend(more.into_iter().flatten());
+                done.iter().map(moved).collect()
             }
         };
+        self.route = Some(route).filter(|route| !route.is_empty()).map(Box::new);
         self.has_bodies = !bodies.is_empty();
         bodies
     }
@@ -123,6 +135,13 @@ impl Note {
         if let Some(route) = self.route.take() {
             self.house.sessions().deliver(*route);
         }
+        if let What::Withdraw { device, topic, done } = &mut *self.what {
+            done.clear();
+            if let Some(topic) = topic {
+                // What was on its way when the note was written has arrived by now.
+                *done = self.house.sessions().withdraw(*device, topic);
+            }
+        }
         if let Some(ticket) = self.ticket.take() {
             ticket.answer(Answer::Taken);
         }
@@ -140,6 +159,11 @@ impl Drop for Note {
     fn drop(&mut self) {
         if let Some(route) = self.route.take() {
             self.house.sessions().take_back(*route);
+        }
+        if let What::Withdraw { done, .. } = &mut *self.what
+            && !done.is_empty()
+        {
+            self.house.sessions().withdrawn(done.drain(..));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The devices' listening socket: TLS 1.3, a certificate that is judged if it is there,
-//! connections bounded in number, and closed as soon as their device may not speak.
+//! connections bounded in number and by address, those without a certificate apart, and
+//! closed as soon as their device may not speak.
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -20,21 +21,58 @@ use super::{router, speaker::Guest};
 use crate::{
     Api,
     limits::{
-        DEVICE_CONNECTIONS_MAX, DEVICE_HEADERS_WITHIN, HANDSHAKE_WITHIN, HEADERS_LEN_MAX,
-        HEADERS_MAX,
+        DEVICE_CONNECTIONS_MAX, DEVICE_CONNECTIONS_OF_ADDRESS_MAX, DEVICE_HEADERS_WITHIN,
+        HANDSHAKE_WITHIN, HEADERS_LEN_MAX, HEADERS_MAX, STRANGERS_HEADERS_WITHIN, STRANGERS_MAX,
+        STRANGERS_OF_ADDRESS_MAX, WRITE_WITHIN,
     },
-    listener::let_in,
+    listener::{Bounds, Moving, Newcomer, Place, Room, let_in},
 };
 
 /// How often a connection asks whether its device may still speak.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// What bounds the connections of devices, and of those who are none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DoorBounds {
+    pub(crate) all: Bounds,
+    /// Of those without a certificate, when they have shaken hands.
+    pub(crate) strangers: usize,
+    pub(crate) strangers_of_address: usize,
+    pub(crate) strangers_headers_within: Duration,
+}
+
+impl DoorBounds {
+    pub(crate) const USUAL: Self = Self {
+        all: Bounds {
+            places: DEVICE_CONNECTIONS_MAX,
+            of_address: DEVICE_CONNECTIONS_OF_ADDRESS_MAX,
+            write_within: WRITE_WITHIN,
+        },
+        strangers: STRANGERS_MAX,
+        strangers_of_address: STRANGERS_OF_ADDRESS_MAX,
+        strangers_headers_within: STRANGERS_HEADERS_WITHIN,
+    };
+}
+
 /// Serves devices by HTTPS until [`Api::stop`]; `tls` asks for client certificates.
 pub async fn serve_devices(api: Arc<Api>, listener: TcpListener, tls: Arc<ServerConfig>) {
+    serve_within(DoorBounds::USUAL, api, listener, tls).await;
+}
+
+pub(crate) async fn serve_within(
+    bounds: DoorBounds,
+    api: Arc<Api>,
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+) {
     let (acceptor, router) = (TlsAcceptor::from(tls), router(&api));
     let (stop, told) = (api.stopping(), api.stopping());
-    let greet = move |stream, remote| {
-        let arrived = Arrived { api: Arc::clone(&api), router: router.clone(), remote };
+    let strangers = Room::new(bounds.strangers, bounds.strangers_of_address);
+    let greet = move |newcomer: Newcomer| {
+        let Newcomer { stream, address: remote, place } = newcomer;
+        let (api, router, strangers) = (Arc::clone(&api), router.clone(), strangers.clone());
+        let stranger_within = bounds.strangers_headers_within;
+        let arrived = Arrived { api, router, remote, place, strangers, stranger_within };
         let (acceptor, stop) = (acceptor.clone(), told.clone());
         async move {
             if let Some(stream) = arrived.shake_hands(stream, acceptor).await {
@@ -42,7 +80,7 @@ pub async fn serve_devices(api: Arc<Api>, listener: TcpListener, tls: Arc<Server
             }
         }
     };
-    let_in(listener, DEVICE_CONNECTIONS_MAX, stop, greet).await;
+    let_in(listener, bounds.all, stop, greet).await;
 }
 
 /// One connection from its first byte.
@@ -50,14 +88,17 @@ struct Arrived {
     api: Arc<Api>,
     router: Router,
     remote: SocketAddr,
+    place: Place,
+    strangers: Room,
+    stranger_within: Duration,
 }
 
 impl Arrived {
     async fn shake_hands(
         &self,
-        stream: TcpStream,
+        stream: Moving<TcpStream>,
         acceptor: TlsAcceptor,
-    ) -> Option<TlsStream<TcpStream>> {
+    ) -> Option<TlsStream<Moving<TcpStream>>> {
         let shown = Shown::default();
         let shake = timeout(HANDSHAKE_WITHIN, shown.watch(acceptor.accept(stream))).await;
         let why = match shake {
@@ -70,10 +111,18 @@ impl Arrived {
         None
     }
 
-    async fn talk(self, stream: TlsStream<TcpStream>, mut stop: watch::Receiver<bool>) {
+    async fn talk(self, stream: TlsStream<Moving<TcpStream>>, mut stop: watch::Receiver<bool>) {
         let identity = device_of(stream.get_ref().1.peer_certificates()).map(Arc::new);
-        let guest = Guest { remote: self.remote, identity };
-        let (told, router) = (guest.clone(), self.router);
+        let (place, headers_within) = match &identity {
+            Some(_) => (self.place, DEVICE_HEADERS_WITHIN),
+            // Those whom nobody vouches for share a little room, and leave that of devices.
+            None => match self.strangers.take(self.remote.ip()) {
+                Some(place) => (place, self.stranger_within),
+                None => return,
+            },
+        };
+        let guest = Guest { remote: self.remote, identity, place: Arc::new(place) };
+        let (told, router, api) = (guest.clone(), self.router, self.api);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(told.clone());
             let answer = router.clone().call(request.map(Body::new));
@@ -84,7 +133,7 @@ impl Arrived {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(DEVICE_HEADERS_WITHIN)
+            .header_read_timeout(headers_within)
             .max_buf_size(HEADERS_LEN_MAX)
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), service)
@@ -98,7 +147,7 @@ impl Arrived {
                 _ = connection.as_mut() => return,
                 _ = stop.wait_for(|stop| *stop) => break,
                 _ = look.tick() => {
-                    if is_put_out(&guest, &self.api) {
+                    if is_put_out(&guest, &api) {
                         return;
                     }
                 }

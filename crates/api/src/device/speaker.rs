@@ -11,7 +11,7 @@ use ingest::{DeviceRef, Incident};
 use security::DeviceIdentity;
 
 use super::answer::Refused;
-use crate::Api;
+use crate::{Api, listener::Place};
 
 /// The other end of a connection, as its handshake left it.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Guest {
     pub(super) remote: SocketAddr,
     /// None for a client without a certificate.
     pub(super) identity: Option<Arc<DeviceIdentity>>,
+    /// The connection's, for as long as anything of it lives.
+    pub(super) place: Arc<Place>,
 }
 
 /// A device that may speak now.
@@ -27,6 +29,8 @@ pub(super) struct Speaker {
     pub(super) device: DeviceRef,
     pub(super) identity: Arc<DeviceIdentity>,
     pub(super) remote: SocketAddr,
+    /// That of its connection, for what outlives the answer.
+    pub(super) place: Arc<Place>,
 }
 
 impl Guest {
@@ -46,7 +50,8 @@ impl Guest {
             self.tell(api, unknown.reason(), &unknown.to_string());
             Refused::Unknown(unknown)
         })?;
-        Ok(Speaker { device, identity: Arc::clone(identity), remote: self.remote })
+        let (identity, place) = (Arc::clone(identity), Arc::clone(&self.place));
+        Ok(Speaker { device, identity, remote: self.remote, place })
     }
 
     /// Takes note of a refusal, for whoever looks for the device's trouble.

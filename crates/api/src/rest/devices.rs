@@ -324,11 +324,13 @@ async fn associate(
     }
     let directory = api.engine.directory();
     let named = given.patient.as_deref().map(parse).transpose()?;
-    let worn_by = match directory.subject_of(id) {
-        Subject::Patient(patient) => Some(patient),
-        Subject::Place(_) | Subject::Nobody => None,
-    };
-    // Both the one who gets the device and the one who loses it are cared for by somebody.
+    let from = since(given.from.as_ref(), caller.at)?;
+    not_too_long_ago(from, caller.at)?;
+    // The engine refuses what takes readings from anybody whom this snapshot does not show.
+    let known_at = directory.associations_known_at(id);
+    // Whoever gets the device is cared for by somebody, and so is everybody who loses it or,
+    // where it is dated back, their past with it.
+    let worn_by = directory.worn_since(id, from);
     for patient in BTreeSet::from_iter(named.into_iter().chain(worn_by)) {
         let found = patient_resource(&directory, patient)?;
         // Somebody without a bed belongs to whoever has the device.
@@ -344,10 +346,7 @@ async fn associate(
     }
     let in_room = room.map_or(Subject::Nobody, |room| Subject::Place(room.into()));
     let value = named.map_or(in_room, Subject::Patient);
-    let from = since(given.from.as_ref(), caller.at)?;
-    not_too_long_ago(from, caller.at)?;
-    api.ask(&caller, Wish::Associate(Association { key: id, value, from, known_at: caller.at }))
-        .await?;
+    api.ask(&caller, Wish::Associate(Association { key: id, value, from, known_at })).await?;
     api.show_device(&caller, id).await.map(Json)
 }
 

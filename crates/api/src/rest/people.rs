@@ -20,7 +20,7 @@ use crate::{
         words::Spelt as _,
     },
     extract::{Asked, Given, Named},
-    guard::{Caller, parse},
+    guard::{Caller, parse, patient_resource},
     limits::INVITATION_LASTS,
     paging::{Page, PageQuery},
     problem::Problem,
@@ -204,6 +204,12 @@ async fn invite_again(
     Named(id): Named<String>,
 ) -> Invited {
     let user = find_user(&api, &caller, &id)?;
+    // Whoever holds a patient's link can become the patient: the policy of that patient decides.
+    if let Some(patient) = user.patient {
+        let resource = patient_resource(&api.engine.directory(), patient)?;
+        let path = format!("POST /api/v1/users/{id}/invitation");
+        api.permit_also(&caller, Action::InvitePatient, resource, path).await?;
+    }
     if user.disabled {
         return Err(Problem::conflict("this login is shut; open it first"));
     }

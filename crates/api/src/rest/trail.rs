@@ -10,6 +10,7 @@ use axum::{
 };
 use engine::Directory;
 use model::{OrgId, PatientId};
+use record::Actor;
 use security::Action;
 use serde::{Deserialize, Serialize};
 use store::{AuditFilter, LogOffset};
@@ -39,6 +40,9 @@ pub struct Look {
     count: u64,
     first_at: String,
     last_at: String,
+    /// When they last made a one-time link for the patient's own login, by which a new
+    /// password is set; null if never.
+    link_made_at: Option<String>,
 }
 
 /// Everybody who looked at a patient, the latest look first.
@@ -235,11 +239,25 @@ async fn looks(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Looks
 
 impl Api {
     /// Who looked at a patient; a patient's look at themselves is nobody's business.
+    ///
+    /// Whoever made a link for the patient's login could look as the patient, so that is said.
     pub(crate) async fn looks(&self, org: OrgId, patient: PatientId) -> Result<Vec<Look>, Problem> {
-        let rows = self.look_up(move |records| records.looks_at(org, patient, LOOKS_MAX)).await?;
+        let links = AuditFilter {
+            patient: Some(patient),
+            action: Some(Action::InvitePatient.word().to_owned()),
+            allowed: Some(true),
+            ..AuditFilter::default()
+        };
+        let look_up = move |records: &store::Records| {
+            let rows = records.looks_at(org, patient, LOOKS_MAX)?;
+            Ok((rows, records.audit(org, &links, LOOKS_MAX)?))
+        };
+        let (rows, links) = self.look_up(look_up).await?;
         let directory = self.engine.directory();
         let look = |row: &store::LookRow| {
             let user = directory.users.get(&row.user)?;
+            // The latest comes first.
+            let link = links.iter().find(|link| link.entry.actor == Actor::User(row.user));
             (user.patient != Some(patient)).then(|| Look {
                 user: user.id.to_string(),
                 name: name_of(&directory, user),
@@ -247,6 +265,7 @@ impl Api {
                 count: row.count,
                 first_at: time(row.first_at),
                 last_at: time(row.last_at),
+                link_made_at: link.map(|link| time(link.at)),
             })
         };
         Ok(rows.iter().filter_map(look).collect())

@@ -19,7 +19,10 @@ use super::{
     browser::{Answer, Browser},
     house::{House, Ward},
 };
-use crate::{limits::DEVICE_LINES_LEN_MAX, serve_devices};
+use crate::{
+    device::{DoorBounds, serve_within},
+    limits::DEVICE_LINES_LEN_MAX,
+};
 
 /// The devices' listener of a house, and a device with its papers.
 struct Door<'h> {
@@ -30,6 +33,10 @@ struct Door<'h> {
 
 impl<'h> Door<'h> {
     async fn open(house: &'h House, device: &str) -> Self {
+        Self::open_within(DoorBounds::USUAL, house, device).await
+    }
+
+    async fn open_within(bounds: DoorBounds, house: &'h House, device: &str) -> Self {
         let (authority, clock) = (&house.api.authority, &house.clock);
         let valid = Duration::from_secs(3_600);
         let names = ["localhost".to_owned()];
@@ -40,7 +47,7 @@ impl<'h> Door<'h> {
         let tls = server_config(certificate, key, &offered, clock).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve_devices(Arc::clone(&house.api), listener, tls));
+        tokio::spawn(serve_within(bounds, Arc::clone(&house.api), listener, tls));
         let device: DeviceId = device.parse().unwrap();
         let own = authority.issue_device(house.org, device, clock.now(), valid).unwrap();
         Self { house, address, own: Some((own.certificate_pem, own.key_pem.0)) }
@@ -216,6 +223,70 @@ async fn who_may_not_speak_is_told_why_and_a_revoked_one_is_cut_off() {
     assert_eq!((status, &*kind), (401, "no-certificate"));
     assert_eq!(door.ask(Method::GET, "/health", "", Vec::new()).await.json()["status"], "pass");
     assert_eq!(door.post("/api/v2/write", "m f=1").await.json()["code"], "unauthorized");
+}
+
+/// Whether the door answers on an open connection.
+async fn is_answered(open: &mut TlsStream<TcpStream>) -> bool {
+    let request = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    if open.write_all(request).await.is_err() {
+        return false;
+    }
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"}") {
+        let read = open.read_buf(&mut seen);
+        let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+        if !read.is_ok_and(|read| read.is_ok_and(|len| len > 0)) {
+            return false;
+        }
+    }
+    seen.starts_with(b"HTTP/1.1 200")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_without_a_certificate_have_little_room_and_leave_that_of_devices() {
+    let (house, _, device) = ward().await;
+    let bounds = DoorBounds { strangers: 2, ..DoorBounds::USUAL };
+    let mut door = Door::open_within(bounds, &house, &device).await;
+    let own = door.own.take();
+    let mut strangers = [door.dial().await, door.dial().await];
+    for stranger in &mut strangers {
+        assert!(is_answered(stranger).await);
+    }
+    let mut further = door.dial().await;
+    assert!(!is_answered(&mut further).await, "one stranger more than there is room for");
+    door.own = own;
+    assert!(is_answered(&mut door.dial().await).await, "a device is kept out by strangers");
+    drop(strangers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_without_a_certificate_that_says_nothing_more_is_hung_up_on_and_a_device_is_not() {
+    let (house, _, device) = ward().await;
+    let strangers_headers_within = Duration::from_millis(200);
+    let bounds = DoorBounds { strangers_headers_within, ..DoorBounds::USUAL };
+    let mut door = Door::open_within(bounds, &house, &device).await;
+    let mut own = door.dial().await;
+    assert!(is_answered(&mut own).await);
+    door.own = None;
+    let mut stranger = door.dial().await;
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(10), stranger.read_to_end(&mut rest));
+    assert!(ended.await.is_ok(), "a stranger is idle for as long as it likes");
+    assert!(is_answered(&mut own).await, "a device has more time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_never_has_all_connections_of_devices() {
+    let (house, _, device) = ward().await;
+    let mut bounds = DoorBounds::USUAL;
+    (bounds.all.places, bounds.all.of_address) = (2, 1);
+    let door = Door::open_within(bounds, &house, &device).await;
+    let mut open = door.dial().await;
+    assert!(is_answered(&mut open).await);
+    let mut further = TcpStream::connect(door.address).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), further.read(&mut [0])).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "one more than an address may have");
+    assert!(is_answered(&mut open).await);
 }
 
 /// The serial number of a certificate in PEM.

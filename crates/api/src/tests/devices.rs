@@ -1,9 +1,18 @@
 //! Devices in use: their life, their commands, their codes, and what is said when they are refused.
 
-use axum::http::StatusCode;
-use serde_json::{Value, json};
+use std::{sync::Mutex, time::Duration};
 
-use super::house::{House, Ward};
+use axum::http::StatusCode;
+use engine::view::DeviceReport;
+use model::DeviceId;
+use serde_json::{Value, json};
+use transport::mqtt::Published;
+
+use super::{
+    browser::Browser,
+    house::{House, Ward, someone},
+};
+use crate::warden::{Done, Down};
 
 /// A device that lies in a drawer.
 async fn spare(ward: &Ward, serial: &str, ordered: bool) -> String {
@@ -237,6 +246,45 @@ async fn it_watches_a_devices_messages_and_the_look_is_on_record_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_viewer_of_a_devices_messages_and_each_patient_of_it_is_on_record() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = house.monitor(&ward).await;
+    let path = format!("/devices/{id}/messages");
+    let look = async |who: &Browser| {
+        let seen = who.get(&path).await.good();
+        (seen["begins"] == true, seen["messages"].as_array().unwrap().len())
+    };
+    assert_eq!(look(&ward.admin).await, (true, 0));
+    house.measure(&ward, &id, 72).await;
+    let second = house.click("admin").await;
+    assert_eq!(look(&second).await, (true, 0), "what came before its own beginning");
+    house.measure(&ward, &id, 73).await;
+    assert_eq!(look(&second).await, (false, 1));
+    assert_eq!(look(&ward.admin).await, (false, 2));
+    // The device goes to somebody else, whose messages are another look.
+    let other = ward.charge.add("/patients", someone("BR 002", "Otto", "Kern")).await;
+    let bed = format!("/beds/{}/patient", ward.beds[1]);
+    ward.charge.post(&bed, json!({ "patient": other })).await.good();
+    let on = json!({ "patient": other });
+    ward.charge.post(&format!("/devices/{id}/association"), on).await.good();
+    house.measure(&ward, &id, 74).await;
+    assert_eq!(look(&ward.admin).await, (true, 0));
+    assert_eq!(look(&second).await, (true, 0));
+    let patients = house
+        .until(async || {
+            let trail = ward.admin.get("/audit").await.good();
+            let items = trail["items"].as_array().unwrap().iter();
+            let looks = items.filter(|it| it["action"] == "device.watch" && it["allowed"] == true);
+            let of: Vec<_> = looks.map(|it| it["patient"].clone()).collect();
+            (of.len() >= 4).then_some(of)
+        })
+        .await;
+    let (first, other) = (json!(ward.patient), json!(other));
+    assert_eq!(patients, [other.clone(), other, first.clone(), first]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_is_put_in_a_room_by_whoever_works_there() {
     let house = House::open().await;
     let ward = house.ward().await;
@@ -252,4 +300,197 @@ async fn a_device_is_put_in_a_room_by_whoever_works_there() {
     let unit = ward.admin.add("/care-units", json!({ "site_id": ward.site, "name": "5C" })).await;
     let room = ward.admin.add("/rooms", json!({ "care_unit_id": unit, "name": "9" })).await;
     assert_eq!(ward.nurse.post(&path, json!({ "room": room })).await.problem().0, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_dates_a_device_back_over_a_patient_of_another_ward() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = house.monitor(&ward).await;
+    let unit = ward.admin.add("/care-units", json!({ "site_id": ward.site, "name": "5C" })).await;
+    let room = ward.admin.add("/rooms", json!({ "care_unit_id": unit, "name": "9" })).await;
+    let bed = ward.admin.add("/beds", json!({ "room_id": room, "name": "91" })).await;
+    let leo = ward.charge.add("/patients", someone("BR 002", "Leo", "Osei")).await;
+    let lies = json!({ "patient": leo });
+    ward.physician.post(&format!("/beds/{bed}/patient"), lies).await.good();
+    // Leo wore it for a while between two times of Ilse.
+    let path = format!("/devices/{id}/association");
+    let ago = |seconds| house.clock.now().before(Duration::from_secs(seconds)).unix_millis();
+    let on =
+        |patient: &str, seconds| json!({ "patient": patient, "from": ago(seconds).to_string() });
+    ward.physician.post(&path, on(&leo, 40)).await.good();
+    ward.physician.post(&path, on(&ward.patient, 20)).await.good();
+    let off = json!({ "patient": null, "from": ago(30).to_string() });
+    for body in [on(&ward.patient, 30), on(&ward.patient, 50), off] {
+        assert_eq!(ward.nurse.post(&path, body.clone()).await.problem().0, 403, "{body}");
+    }
+    let traced = async |who: &str| {
+        let path = format!("/audit?patient={leo}&action=device.associate&{who}");
+        ward.admin.get(&path).await.good()["items"].as_array().unwrap().len()
+    };
+    let refused = "actor=priya&outcome=refused";
+    house.until(async || (traced(refused).await == 3).then_some(())).await;
+    // What is her own patient's she may mend, and a physician mends both, with a trace on both.
+    ward.nurse.post(&path, on(&ward.patient, 10)).await.good();
+    ward.physician.post(&path, on(&ward.patient, 30)).await.good();
+    // Put on Leo, taken off him, and his past given away.
+    house.until(async || (traced("actor=mara&outcome=allowed").await == 3).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_puts_a_device_only_where_its_finder_works_and_it_anywhere() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let unit = ward.admin.add("/care-units", json!({ "site_id": ward.site, "name": "5C" })).await;
+    let room = ward.admin.add("/rooms", json!({ "care_unit_id": unit, "name": "9" })).await;
+    let code = async |serial: &str| {
+        let id = spare(&ward, serial, true).await;
+        let offered = ward.admin.post(&format!("/devices/{id}/claim"), Value::Null).await.good();
+        offered["code"].clone()
+    };
+    let first = code("M-7").await;
+    for there in [
+        json!({ "code": first, "room": room }),
+        json!({ "code": first, "care_unit": unit }),
+        json!({ "code": first, "care_unit": unit, "room": ward.room }),
+        json!({ "code": first, "care_unit": unit, "patient": ward.patient }),
+    ] {
+        assert_eq!(ward.nurse.post("/claims", there.clone()).await.problem().0, 403, "{there}");
+    }
+    let nowhere = "0192f0c1-2b3a-7c4d-8e5f-00000000002a";
+    let unknown = json!({ "code": first, "care_unit": nowhere });
+    assert_eq!(ward.nurse.post("/claims", unknown).await.problem().0, 404);
+    // The code is not spent by what was refused.
+    let own = json!({ "code": first, "care_unit": ward.unit, "room": ward.room });
+    assert_eq!(ward.nurse.post("/claims", own).await.good()["place"]["name"], "1");
+    let in_service = json!({ "code": code("M-8").await });
+    assert_eq!(ward.nurse.post("/claims", in_service).await.good()["lifecycle"], "in_service");
+    let by_it = json!({ "code": code("M-9").await, "care_unit": unit, "room": room });
+    assert_eq!(ward.admin.post("/claims", by_it).await.good()["place"]["name"], "9");
+    let on_patient = json!({ "code": code("M-10").await, "patient": ward.patient });
+    assert_eq!(ward.admin.post("/claims", on_patient).await.problem().0, 403);
+}
+
+/// The way down to devices, which writes down what goes there.
+#[derive(Default)]
+struct Wire(Mutex<Vec<String>>);
+
+impl Wire {
+    /// What went down since the last look, without site and device.
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    fn tell(&self, what: &str, topic: &str, payload: &[u8]) {
+        let topic = topic.split_once("/down/").unwrap().1;
+        let payload = String::from_utf8_lossy(payload);
+        self.0.lock().unwrap().push(format!("{what} {topic} {payload}").trim_end().to_owned());
+    }
+}
+
+impl Down for Wire {
+    fn is_there(&self, _: DeviceId) -> bool {
+        true
+    }
+
+    fn publish(&self, _: DeviceId, published: Published) -> bool {
+        let what = if published.retain { "retain" } else { "send" };
+        self.tell(what, &published.topic, &published.payload);
+        true
+    }
+
+    fn withdraw(&self, _: DeviceId, topic: &str) {
+        self.tell("withdraw", topic, b"");
+    }
+}
+
+/// What one round of the warden does, without asking for reports.
+fn carry_out(done: &mut Done, house: &House, later: Duration) -> Vec<String> {
+    let (wire, directory) = (Wire::default(), house.api.engine.directory());
+    let now = house.clock.now().after(later);
+    done.take_back(&wire, &directory, now);
+    done.configure(&wire, &directory);
+    done.send(&wire, &directory, now);
+    wire.told()
+}
+
+/// Asks for a command to the monitor on its patient and has it agreed to.
+async fn agreed(ward: &Ward, id: &str) -> (String, Vec<String>) {
+    let commands = format!("/devices/{id}/commands");
+    let mut wish = json!({ "name": "set-interval", "args": { "interval_min": 15 } });
+    let plan = ward.charge.post(&format!("{commands}/plan"), wish.clone()).await.good();
+    wish["on"] = plan["on"].clone();
+    let asked = ward.charge.post(&commands, wish).await.good();
+    let number = asked["id"].as_str().unwrap().to_owned();
+    ward.nurse.post(&format!("{commands}/{number}/second"), Value::Null).await.good();
+    let taken_back = vec![format!("withdraw cmd/{number}")];
+    (number, taken_back)
+}
+
+const AT_ONCE: Duration = Duration::ZERO;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_taken_back_when_its_device_is_put_on_somebody_else_or_it_expires() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = house.monitor(&ward).await;
+    let (number, taken_back) = agreed(&ward, &id).await;
+    let mut done = Done::default();
+    let sent = carry_out(&mut done, &house, AT_ONCE);
+    assert!(sent[0].starts_with(&format!("send cmd/{number} ")), "{sent:?}");
+    assert!(sent[0].contains(r#""expires_at":"#), "{sent:?}");
+    assert!(carry_out(&mut done, &house, AT_ONCE).is_empty(), "it is on its way");
+    let mut expiring = Done::default();
+    assert_eq!(carry_out(&mut expiring, &house, AT_ONCE).len(), 1, "once after each start");
+    assert_eq!(carry_out(&mut expiring, &house, Duration::from_secs(61)), taken_back);
+    assert!(carry_out(&mut expiring, &house, Duration::from_secs(62)).is_empty());
+    // Down in between: the next start looks for what is over.
+    assert_eq!(carry_out(&mut Done::default(), &house, Duration::from_secs(61)), taken_back);
+    let room = json!({ "room": ward.room });
+    ward.charge.post(&format!("/devices/{id}/association"), room).await.good();
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), taken_back);
+    assert!(carry_out(&mut done, &house, AT_ONCE).is_empty(), "never again");
+    assert_eq!(carry_out(&mut Done::default(), &house, AT_ONCE), taken_back);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_reaches_no_device_that_is_on_a_patient() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = house.monitor(&ward).await;
+    let path = format!("/devices/{id}/association");
+    let on = async |patient: Value| {
+        ward.charge.post(&path, json!({ "patient": patient })).await.good();
+    };
+    on(Value::Null).await;
+    let config = json!({ "version": "2", "config": { "sound": false } });
+    ward.admin.put(&format!("/devices/{id}/configuration"), config).await.good();
+    let retained = [r#"retain cfg {"version":"2","config":{"sound":false}}"#];
+    let mut done = Done::default();
+    let withhold = |done: &mut Done, in_force: Option<&str>| {
+        let (wire, directory) = (Wire::default(), house.api.engine.directory());
+        let devices = done.in_doubt(&directory);
+        let reports: Vec<_> = devices
+            .iter()
+            .map(|id| DeviceReport {
+                config: in_force.map(str::to_owned),
+                ..DeviceReport::new(*id)
+            })
+            .collect();
+        done.withhold(&wire, &directory, &devices, &reports);
+        wire.told()
+    };
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), retained);
+    assert!(withhold(&mut done, None).is_empty(), "it is free");
+    on(json!(ward.patient)).await;
+    assert!(withhold(&mut Done::default(), Some("2")).is_empty(), "it is in force already");
+    let taken_back = ["retain cfg", "withdraw cfg"];
+    assert_eq!(withhold(&mut done, Some("1")), taken_back);
+    assert!(withhold(&mut done, Some("1")).is_empty(), "once");
+    assert!(carry_out(&mut done, &house, AT_ONCE).is_empty());
+    let mut restarted = Done::default();
+    assert!(carry_out(&mut restarted, &house, AT_ONCE).is_empty(), "nor after a restart");
+    assert_eq!(withhold(&mut restarted, None), taken_back);
+    on(Value::Null).await;
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), retained, "it waited for this");
 }

@@ -164,3 +164,48 @@ async fn a_new_link_opens_the_same_login_again() {
     let own = users["items"].as_array().unwrap().iter().filter(|it| it["role"] == "patient");
     assert_eq!(own.count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_made_a_link_for_a_patients_login_is_named_to_the_patient_and_the_ward() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = patient(&house, &ward).await;
+    let path = format!("/patients/{}", ward.patient);
+    ward.physician.get(&path).await.good();
+    ward.charge.post(&format!("{path}/login"), json!({})).await.good();
+    let of = |looks: &Value, name: &str| {
+        let found = looks.as_array()?.iter().find(|it| it["name"] == name)?;
+        found.get("link_made_at").cloned()
+    };
+    let looks = house
+        .until(async || {
+            let looks = ilse.get("/own").await.good()["looks"].clone();
+            (of(&looks, "TOM")?.is_string() && of(&looks, "MARA").is_some()).then_some(looks)
+        })
+        .await;
+    assert!(of(&looks, "PRIYA").unwrap().is_string(), "she made the first link: {looks}");
+    assert_eq!(of(&looks, "MARA"), Some(Value::Null), "she only looked");
+    let told = ward.physician.get(&format!("{path}/looks")).await.good();
+    assert!(of(&told["items"], "TOM").unwrap().is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_makes_no_link_by_which_it_would_become_a_patient() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = patient(&house, &ward).await;
+    let user = ilse.get("/session").await.good()["user"]["id"].as_str().unwrap().to_owned();
+    let again = ward.admin.post(&format!("/users/{user}/invitation"), Value::Null).await;
+    assert_eq!(again.problem().0, 403);
+    let directory = house.api.engine.directory();
+    assert!(directory.invitations.values().all(|it| it.user.to_string() != user));
+    // The attempt stands in the patient's trail.
+    let tried = format!("/audit?patient={}&action=patient.invite&outcome=refused", ward.patient);
+    let found = async || ward.admin.get(&tried).await.good()["items"].as_array().unwrap().len();
+    house.until(async || (found().await == 1).then_some(())).await;
+    ilse.get("/own").await.good();
+    let users = ward.admin.get("/users?limit=200").await.good();
+    let nurse = users["items"].as_array().unwrap().iter().find(|it| it["login"] == "priya");
+    let path = format!("/users/{}/invitation", nurse.unwrap()["id"].as_str().unwrap());
+    ward.admin.post(&path, Value::Null).await.good();
+}

@@ -43,7 +43,7 @@ impl Core {
             let words = format!("devices of this kind have no command `{}`", given.name);
             return refuse(Reason::NotFound, words);
         };
-        let is_on = matches!(self.directory.subject_of(given.device), Subject::Patient(_));
+        let is_on = self.directory.is_on_patient(given.device);
         match command::plan(spec, &given.args, device.lifecycle, is_on) {
             Ok(plan) if plan.needs_second == given.needs_second => Ok(()),
             Ok(_) => {

@@ -63,6 +63,11 @@ struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// Whether it says how its device is now: one that lay here as a dead letter does not.
+    const fn is_current(&self) -> bool {
+        self.readings.gateway_at.is_none()
+    }
+
     fn times(&self, delta_ns: i64) -> Times {
         let base = self.readings.device_at.unix_nanos();
         Times {
@@ -93,10 +98,12 @@ impl Core {
     ) {
         let device = readings.device;
         self.counters.stored += 1;
-        self.heard(device, turn);
+        self.heard_unless_kept(device, readings.gateway_at, turn);
         let facts = self.facts_of(device);
         let message = Message { device, facts: &facts, readings, received_at };
-        self.weigh_clock(turn, &message);
+        if message.is_current() {
+            self.weigh_clock(turn, &message);
+        }
         let mut newest: Option<(Times, Taken)> = None;
         for sample in &readings.samples {
             let times = message.times(sample.device_at_delta_ns);
@@ -107,7 +114,7 @@ impl Core {
             }
         }
         self.counters.readings += u64::try_from(readings.samples.len()).unwrap_or(0);
-        if let Some((times, taken)) = newest {
+        if let Some((times, taken)) = newest.filter(|_| message.is_current()) {
             // A device that was away is late with all but its newest sample.
             let key = AlarmKey::new(About::Device(device), AlarmKind::DataLate);
             let late = received_at.since(taken.at);
@@ -203,7 +210,7 @@ impl Core {
     ) {
         let device = message.device;
         let is_on = self.directory.subject_of(device) != Subject::Nobody;
-        if !is_on || !taken.age_known {
+        if !is_on || !taken.age_known || !message.is_current() {
             return;
         }
         // The lesser alarm first, so that the greater one finds it and takes its place.

@@ -33,6 +33,19 @@ pub(super) struct SiteRun {
 const BEAT_AFTER: Duration = Duration::from_secs(3);
 
 impl Core {
+    /// A message of a device came: it is not silent, unless the message lay here since
+    /// `gateway_at` and says nothing of now.
+    pub(super) fn heard_unless_kept(
+        &mut self,
+        device: DeviceId,
+        gateway_at: Option<Timestamp>,
+        turn: &mut Turn<'_>,
+    ) {
+        if gateway_at.is_none() {
+            self.heard(device, turn);
+        }
+    }
+
     /// A message of a device came: it is not silent.
     pub(super) fn heard(&mut self, device: DeviceId, turn: &mut Turn<'_>) {
         let now = turn.now;
@@ -130,7 +143,10 @@ impl Core {
         turn: &mut Turn<'_>,
     ) {
         self.counters.stored += 1;
-        self.heard(upward.device, turn);
+        self.heard_unless_kept(upward.device, upward.gateway_at, turn);
+        if upward.gateway_at.is_some() {
+            return;
+        }
         let Some(device) = self.directory.devices.get(&upward.device) else { return };
         if device.profile != beat::PROFILE || upward.leaf != beat::LEAF {
             return;

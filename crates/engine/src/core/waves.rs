@@ -73,7 +73,7 @@ impl Core {
         turn: &mut Turn<'_>,
     ) {
         self.counters.stored += 1;
-        self.heard(record.device, turn);
+        self.heard_unless_kept(record.device, record.gateway_at, turn);
         // The door has read it before; what cannot be read any more is counted.
         let Ok(block) = wave::decode(&record.payload) else {
             self.counters.unreadable += 1;
@@ -108,7 +108,9 @@ impl Core {
         // What a device had kept of whom it left behind fills that chart, and teaches its
         // detectors nothing about whom it is on now.
         let is_theirs = whose == self.directory.subject_of(record.device);
-        let gap_before = self.run_wave(&taken, is_theirs);
+        // One that lay here as a dead letter fills the chart, and its channel has run on since.
+        let is_current = record.gateway_at.is_none();
+        let gap_before = is_current.then(|| self.run_wave(&taken, is_theirs)).flatten();
         let samples: Arc<[i32]> = taken.counts.samples.as_slice().into();
         let marks: Vec<WaveSpanMark> = taken.counts.doubts.iter().map(mark).collect();
         turn.out.waves.push(self.wave_of(&taken, &samples, &marks));

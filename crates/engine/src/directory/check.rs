@@ -3,7 +3,7 @@
 //! The answer depends on what was accepted before and on the instant of receipt,
 //! on nothing else, so a wish is judged alike whenever it is judged.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use fleet::lifecycle::{self, NoMove, Wanted};
 
@@ -372,6 +372,7 @@ impl Check<'_> {
     fn associate(&self, line: &Association) -> Checked {
         let device = self.device(line.key)?;
         not_ahead(line.from, self.at)?;
+        self.takes_from_nobody_unseen(line)?;
         match line.value {
             Subject::Patient(patient) => {
                 self.patient(patient)?;
@@ -384,6 +385,18 @@ impl Check<'_> {
             }
             Subject::Nobody => Ok(()),
         }
+    }
+
+    /// Whoever asked was permitted for those who wore the device by what was known then:
+    /// nobody else loses readings to a line that is dated back.
+    fn takes_from_nobody_unseen(&self, line: &Association) -> Checked {
+        let seen = self.directory.worn_by_what_was_known(line.key, line.from, line.known_at);
+        let worn = self.directory.worn_since(line.key, line.from);
+        let is_named = |patient: &PatientId| {
+            seen.contains(patient) || line.value == Subject::Patient(*patient)
+        };
+        let words = "the device was put on somebody else meanwhile; look again before it is moved";
+        need(worn.iter().all(is_named), Reason::IllegalMove, words)
     }
 
     fn occupy(&self, line: &Encounter) -> Checked {
@@ -457,6 +470,39 @@ impl Check<'_> {
         need(span, Reason::WrongTime, "the session would be expired already")?;
         let is_new = !self.directory.sessions.contains_key(&session.id);
         need(is_new, Reason::NotUnique, "the session is open already")
+    }
+}
+
+impl Directory {
+    /// Every patient whom a device was on at any instant since `from`, as all that is known
+    /// has it; whoever it is on now is one of them.
+    pub fn worn_since(&self, device: DeviceId, from: Timestamp) -> BTreeSet<PatientId> {
+        self.worn_by_what_was_known(device, from, Timestamp::from_unix_nanos(i64::MAX))
+    }
+
+    /// When the last that is known of whom a device measures was recorded; a wish that is
+    /// `known_at` this instant is refused once more is known.
+    pub fn associations_known_at(&self, device: DeviceId) -> Timestamp {
+        let history = self.associations.get(&device).into_iter().flatten();
+        let last = history.map(|line| line.known_at).max();
+        last.unwrap_or(Timestamp::from_unix_nanos(0))
+    }
+
+    fn worn_by_what_was_known(
+        &self,
+        device: DeviceId,
+        from: Timestamp,
+        as_known_at: Timestamp,
+    ) -> BTreeSet<PatientId> {
+        // Between two of these instants nothing changes.
+        let history = self.associations.get(&device).into_iter().flatten();
+        let later = history.map(|line| line.from).filter(|it| *it > from);
+        let instants: BTreeSet<Timestamp> = later.chain([from]).collect();
+        let wearer = |at| match self.who(device, at, as_known_at) {
+            Subject::Patient(patient) => Some(patient),
+            Subject::Place(_) | Subject::Nobody => None,
+        };
+        instants.into_iter().filter_map(wearer).collect()
     }
 }
 

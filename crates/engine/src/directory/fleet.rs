@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::record::{Actor, coded};
 use fleet::{
-    command::{self, Life, Verdict},
+    command::{self, Life, Phase, Verdict},
     lifecycle::{Wanted, may_move},
 };
 use model::{
@@ -135,6 +135,24 @@ impl Directory {
         holds.then_some(claim.device)
     }
 
+    /// Whether a device is on a patient now.
+    pub fn is_on_patient(&self, device: DeviceId) -> bool {
+        matches!(self.subject_of(device), Subject::Patient(_))
+    }
+
+    /// Whether a command may reach its device at `now`, again included: it is not over, and
+    /// whoever is on the device is whom the person had in mind.
+    pub fn may_reach(&self, state: &CommandState, now: Timestamp) -> bool {
+        let is_over = command::phase(&state.life(), now).is_over();
+        !is_over && self.subject_of(state.command.device) == state.command.on
+    }
+
+    /// Whether a command is to be published at `now`, if its device is there.
+    pub fn is_to_be_sent(&self, state: &CommandState, now: Timestamp) -> bool {
+        let is_sent = command::phase(&state.life(), now) == Phase::Sent;
+        is_sent && self.may_reach(state, now)
+    }
+
     pub(super) fn send_command(&mut self, command: &DeviceCommand, by: Actor, at: Timestamp) {
         let state = CommandState {
             command: command.clone(),
@@ -250,8 +268,8 @@ impl Check<'_> {
     pub(super) fn configure(&self, config: &DesiredConfig) -> Checked {
         self.device(config.device)?;
         text("version", &config.version)?;
-        let is_free = !matches!(self.directory.subject_of(config.device), Subject::Patient(_));
-        let words = "the device is on a patient; its configuration waits until it is taken off";
+        let is_free = !self.directory.is_on_patient(config.device);
+        let words = "the device is on a patient; take it off, then set its configuration";
         need(is_free, Reason::IllegalMove, words)?;
         let fits = config.json.len() <= CONFIG_LEN_MAX;
         need(fits, Reason::Unusable, "a configuration has at most 16 KiB")

@@ -455,7 +455,7 @@ async fn a_disk_that_was_full_records_again_and_forgets_no_decision() {
     let big = || {
         let payload = vec![0; 200_000];
         let (device, leaf, content_type) = (id(MONITOR), "log".to_owned(), None);
-        Body::Upward(::record::Upward { device, leaf, content_type, payload })
+        Body::Upward(::record::Upward { device, leaf, content_type, payload, gateway_at: None })
     };
     let mut refused = false;
     for _ in 0..100 {

@@ -87,6 +87,7 @@ impl Door {
             // Refused as any message is, and with the same record.
             Err(_) => return Err(self.refuse_whole(org, device, door, &lines.message).await),
         };
+        self.room_in_time().await?;
         let apart = self.take_apart(&found, lines);
         let bad = bad_lines(&lines.message, &apart.bad);
         let (ticket, fates) = self.admit_lines(&found, lines, &apart, bad.as_ref(), door);
@@ -166,8 +167,10 @@ impl Door {
                 place.insert(Of { device, samples: Vec::new() })
             }
         };
-        let at = lines.message.received_at;
-        let resolved = line::resolve(&own.device.profile, line, lines.precision, at)?;
+        // A line without a time was measured as it was sent. That instant is told by the
+        // clock that its age is reckoned by, or a clock that is fast makes it look old.
+        let untimed_at = lines.device_now.unwrap_or(lines.message.received_at);
+        let resolved = line::resolve(&own.device.profile, line, lines.precision, untimed_at)?;
         own.samples.extend(resolved.samples);
         Ok(resolved.unmapped)
     }

@@ -8,9 +8,12 @@ use model::{DeadLetterId, OrgId, PartitionId, Timestamp, UserId};
 use record::{Body, DeadLetter, Replayed};
 use store::{AppendError, Entry};
 
-use super::{Door, Fate, Message, forget, recognise};
+use super::{Admitted, Door, Fate, Message, recognise, settling::Settling};
 use crate::{
-    accept::accept, clock_offset::ClockOffset, gateway::child_of, identify::UnknownDevice,
+    accept::accept,
+    clock_offset::ClockOffset,
+    gateway::child_of,
+    identify::{DeviceRef, UnknownDevice},
 };
 
 /// Who asks for a letter to be replayed, and when.
@@ -72,41 +75,60 @@ impl Door {
             Ok(body) => was_here_since(body, came_at),
             Err(why) => return self.stays(letter.id, asked, (why.reason, why.explanation)).await,
         };
-        let (body, fate) = {
-            let mut devices = self.devices();
-            recognise(body, &mut devices.entry(found.id).or_default().seen)
+        let mut replayed = Replayed {
+            letter: letter.id,
+            by: asked.by,
+            mended: true,
+            outcome: String::new(),
+            words: String::new(),
         };
+        let admitted = self.readmit(&found, body, &mut replayed, asked.at)?;
+        let settled = Settling::new(&self.ledger, admitted).done().await;
+        let Ok((outcome, ..)) = settled else {
+            return Err(ReplayError::NotDurable(AppendError::Closed));
+        };
+        outcome.map_err(ReplayError::NotDurable)?;
+        self.mended().insert(letter.id);
+        Ok(replayed)
+    }
+
+    /// Hands the body and the note to the journal as live intake does: what is recognised
+    /// and what is appended are of one order, so that nobody's repeat of it counts as safe
+    /// before it is.
+    fn readmit(
+        &self,
+        found: &DeviceRef,
+        body: Body,
+        replayed: &mut Replayed,
+        at: Timestamp,
+    ) -> Result<Admitted, ReplayError> {
+        let mut devices = self.devices();
+        let memory = devices.entry(found.id).or_default();
+        let (body, fate) = recognise(body, &mut memory.seen);
+        if let Fate::Repeated { keys } = &fate
+            && memory.pending.holds(keys)
+        {
+            // The copy that came since may yet be lost, and the letter would be lost with it.
+            return Err(ReplayError::NotDurable(AppendError::Busy));
+        }
+        memory.pending.add(&fate);
         let (outcome, words) = match &fate {
             Fate::Stored { .. } => ("stored", "taken in; it is late and fills the chart"),
             Fate::Repeated { .. } | Fate::Dead { .. } => {
                 ("duplicate", "the device had sent it again since, and that copy was taken in")
             }
         };
-        let replayed = Replayed {
-            letter: letter.id,
-            by: asked.by,
-            mended: true,
-            outcome: outcome.to_owned(),
-            words: words.to_owned(),
+        (replayed.outcome, replayed.words) = (outcome.to_owned(), words.to_owned());
+        let note = Body::Replayed(replayed.clone());
+        let entry = |body: &Body| entry_of(found.org, found.partition, at, body);
+        // A repeat is told by the note alone: that the device was heard now would be untrue.
+        let group = match &fate {
+            Fate::Stored { .. } => vec![entry(&body), entry(&note)],
+            Fate::Repeated { .. } | Fate::Dead { .. } => vec![entry(&note)],
         };
-        let entry = |body: &Body| entry_of(found.org, found.partition, asked.at, body);
-        let group = vec![entry(&body), entry(&Body::Replayed(replayed.clone()))];
-        let done = self.journal.append(group).await;
-        match done {
-            Ok(_) => {
-                self.settle(found.id, &fate, true);
-                self.mended().insert(letter.id);
-                Ok(replayed)
-            }
-            Err(error) => {
-                if let Fate::Stored { keys, .. } = &fate
-                    && let Some(memory) = self.devices().get_mut(&found.id)
-                {
-                    forget(&mut memory.seen, keys);
-                }
-                Err(ReplayError::NotDurable(error))
-            }
-        }
+        let ticket = self.journal.append(group);
+        drop(devices);
+        Ok(Admitted { ticket, fate, device: found.id })
     }
 
     async fn stays(
@@ -144,11 +166,17 @@ impl Drop for Turn<'_> {
 
 /// The same with the time at which it reached us first, as if a gateway had kept it since.
 fn was_here_since(mut body: Body, came_at: Timestamp) -> Body {
-    match &mut body {
-        Body::Readings(readings) => drop(readings.gateway_at.get_or_insert(came_at)),
-        Body::Wave(block) => drop(block.gateway_at.get_or_insert(came_at)),
-        _ => {}
-    }
+    let gateway_at = match &mut body {
+        Body::Readings(readings) => &mut readings.gateway_at,
+        Body::Wave(block) => &mut block.gateway_at,
+        Body::Upward(upward) => &mut upward.gateway_at,
+        Body::Event(event) => &mut event.gateway_at,
+        Body::State(state) => &mut state.gateway_at,
+        Body::Config(config) => &mut config.gateway_at,
+        Body::CommandResult(result) => &mut result.gateway_at,
+        _ => return body,
+    };
+    gateway_at.get_or_insert(came_at);
     body
 }
 

@@ -46,7 +46,7 @@ impl Pending {
     }
 
     /// Two messages with one print are taken for one: the later is asked for again.
-    fn holds(&self, keys: &Keys) -> bool {
+    pub(super) fn holds(&self, keys: &Keys) -> bool {
         print(keys).is_some_and(|print| self.0.contains(&print))
     }
 }

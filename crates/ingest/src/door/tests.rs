@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use model::{Lifecycle, Timestamp};
 use protocols::profile::Profile;
+use record::MqttNote;
 use store::{Clock, FaultyDisk, JournalLimits, LogOffset};
 
 use super::*;
@@ -33,9 +34,13 @@ impl Ward {
     }
 
     fn with_profile(profile: &str) -> Self {
+        Self::with(profile, JournalLimits::default())
+    }
+
+    fn with(profile: &str, limits: JournalLimits) -> Self {
         let (disk, now) = (FaultyDisk::new(), Timestamp::from_unix_millis(1_767_258_000_000));
         let clock = Clock::manual(now);
-        let (journal, _) = Journal::open(disk.clone(), clock, JournalLimits::default()).unwrap();
+        let (journal, _) = Journal::open(disk.clone(), clock, limits).unwrap();
         let profile = Arc::new(Profile::parse(profile).unwrap());
         let lookup = move |device: DeviceId| {
             let site: SiteId = SITE.parse().unwrap();
@@ -208,6 +213,37 @@ async fn whoever_gives_up_waiting_is_settled_all_the_same() {
         }
         assert_eq!(answer, want, "{again}");
         assert!(ward.journalled().contains(&"readings"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_over_https_waits_for_room_before_anything_is_admitted() {
+    let profile = include_str!("../../../../profiles/bedside-monitor/profile.toml");
+    let limits = JournalLimits { queue_groups_max: 4, ..JournalLimits::default() };
+    let ward = Ward::with(profile, limits);
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    ward.disk.hold_syncs();
+    let note = || ward.door.remark(Timestamp::default(), &Body::MqttNote(MqttNote::SnapshotBegan));
+    let mut notes = vec![note()];
+    while ward.journal.status().queue_groups > 0 {
+        tokio::task::yield_now().await;
+    }
+    notes.extend([note(), note()]);
+    let payload = counted(1, "72");
+    let mut given_up = Box::pin(ward.numerics(&payload));
+    assert!(given_up.as_mut().poll(&mut context).is_pending());
+    let body = format!("vitals hr=72 {}", 1_767_258_000_000_i64);
+    let mut lines = Box::pin(ward.lines(&body));
+    assert!(lines.as_mut().poll(&mut context).is_pending());
+    assert_eq!(ward.journal.status().queue_groups, 2, "nothing came to those that wait");
+    // Who gives up leaves nothing behind, and who waits is served.
+    drop(given_up);
+    ward.disk.release_syncs();
+    assert_eq!(lines.await.unwrap().samples, 1);
+    assert_eq!(ward.numerics(&payload).await, "stored");
+    for note in notes {
+        note.await.unwrap();
     }
 }
 

@@ -24,17 +24,18 @@ pub struct Resolved {
 // RC-051
 /// The samples that a line means for a device of this profile.
 ///
-/// A line without a time is of `received_at`. A tag that the profile does not name tells
+/// A line without a time is of the instant `untimed_at`: the sender's own time at sending
+/// if it said one, so that a clock that is off ages nothing, and else ours at receipt. A tag that the profile does not name tells
 /// two sources apart, so a field beside it is nobody's vital: it is kept, spelled out.
 pub fn resolve(
     profile: &Profile,
     line: &Line<'_>,
     precision: Precision,
-    received_at: Timestamp,
+    untimed_at: Timestamp,
 ) -> Result<Resolved, LineError> {
     let device_at = match line.time {
         Some(time) => precision.instant(time).ok_or(LineError::TimeRange)?,
-        None => received_at,
+        None => untimed_at,
     };
     let ours = |tag: &str| tag == DEVICE_TAG || profile.line_tags.iter().any(|known| known == tag);
     let is_plain = line.tags.iter().all(|(tag, _)| ours(tag));

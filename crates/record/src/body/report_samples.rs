@@ -21,6 +21,7 @@ fn event() -> DeviceEvent {
         severity: Severity::Warning,
         text: Redacted("button".into()),
         payload: b"{}".to_vec(),
+        gateway_at: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn state() -> DeviceState {
         battery_percent: Some(81),
         config: Some("12".into()),
         payload: b"{}".to_vec(),
+        gateway_at: None,
     }
 }
 
@@ -46,6 +48,7 @@ fn result() -> CommandResult {
         status: CommandStatus::Done,
         text: Redacted(String::new()),
         payload: b"{}".to_vec(),
+        gateway_at: None,
     }
 }
 
@@ -65,13 +68,19 @@ pub(crate) fn reports() -> Vec<(&'static str, Body)> {
         device_at: None,
         version: "12".into(),
         payload: b"{}".to_vec(),
+        gateway_at: None,
     };
+    let gateway_at = Some(at(2));
     vec![
         ("event", Body::Event(event())),
         ("state", Body::State(state())),
         ("state-bare", Body::State(bare)),
-        ("config", Body::Config(config)),
+        ("config", Body::Config(config.clone())),
         ("command-result", Body::CommandResult(result())),
+        ("event-replayed", Body::Event(DeviceEvent { gateway_at, ..event() })),
+        ("state-replayed", Body::State(DeviceState { gateway_at, ..state() })),
+        ("config-replayed", Body::Config(DeviceConfig { gateway_at, ..config })),
+        ("command-result-replayed", Body::CommandResult(CommandResult { gateway_at, ..result() })),
     ]
 }
 

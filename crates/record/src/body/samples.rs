@@ -94,6 +94,16 @@ fn wave() -> WaveBlock {
     }
 }
 
+fn upward(gateway_at: Option<i64>) -> Body {
+    Body::Upward(Upward {
+        device: id(7),
+        leaf: "state".into(),
+        content_type: Some("application/json".into()),
+        payload: b"{}".to_vec(),
+        gateway_at: gateway_at.map(Timestamp::from_unix_nanos),
+    })
+}
+
 fn inputs() -> Vec<(&'static str, Body)> {
     let dead_letter = DeadLetter {
         id: id(11),
@@ -113,12 +123,6 @@ fn inputs() -> Vec<(&'static str, Body)> {
     };
     let presence =
         |change| Body::Presence(Presence { device: id(7), change, remote: "[::1]:50000".into() });
-    let upward = Upward {
-        device: id(7),
-        leaf: "state".into(),
-        content_type: Some("application/json".into()),
-        payload: b"{}".to_vec(),
-    };
     let session = MqttSession {
         device: id(7),
         client_id: "patch-7".into(),
@@ -150,7 +154,8 @@ fn inputs() -> Vec<(&'static str, Body)> {
         ("presence-lost", presence(PresenceChange::Lost)),
         ("presence-taken-over", presence(PresenceChange::TakenOver)),
         ("presence-refused", presence(PresenceChange::Refused)),
-        ("upward", Body::Upward(upward)),
+        ("upward", upward(None)),
+        ("upward-replayed", upward(Some(1_700_000_002_000_000_000))),
         ("audit", Body::Audit(audit)),
         ("clock-step", Body::ClockStep(ClockStep { jumped_ns: -3_600_000_000_000 })),
         ("mqtt-session", Body::MqttSession(session)),
@@ -554,9 +559,10 @@ pub(crate) fn any_body() -> impl Strategy<Value = Body> {
                 Body::Duplicate(Duplicate { device, counted, channel, samples })
             }
         ),
-        (any_id(), any::<(String, Option<String>, Vec<u8>)>()).prop_map(
-            |(device, (leaf, content_type, payload))| {
-                Body::Upward(Upward { device, leaf, content_type, payload })
+        (any_id(), any::<(String, Option<String>, Vec<u8>, Option<i64>)>()).prop_map(
+            |(device, (leaf, content_type, payload, at))| {
+                let gateway_at = at.map(Timestamp::from_unix_nanos);
+                Body::Upward(Upward { device, leaf, content_type, payload, gateway_at })
             }
         ),
         (any_actor(), any_wish()).prop_map(|(actor, wish)| Body::Command(Command { actor, wish })),

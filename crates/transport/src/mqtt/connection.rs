@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     listener::{House, Shared},
-    outbox::{Letter, Outbox},
+    outbox::{Letter, Outbox, Receipt},
     peer::{Event, Peer, Publication, Subscribing},
     proto::{Fault, Publish, Qos, Reason, Version, write::Granted},
     sessions::{Key, Leave, Live, SharedOutbox, lock},
@@ -403,10 +403,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let ticket = self.desk.open(reply);
         let is_exact = publish.qos == Qos::ExactlyOnce;
-        if is_exact && !lock(&open.outbox).receive(publish.id) {
-            // It is stored, or its answer stands before this one.
-            ticket.answer(Answer::Taken);
-            return None;
+        if is_exact {
+            let mut outbox = lock(&open.outbox);
+            match outbox.receive(publish.id) {
+                Receipt::New => {}
+                // The first copy may be of another connection: only its own proof answers both.
+                Receipt::Pending => {
+                    outbox.wait(publish.id, ticket);
+                    self.unanswered = self.unanswered.saturating_add(1);
+                    return None;
+                }
+                Receipt::Stored => {
+                    ticket.answer(Answer::Taken);
+                    return None;
+                }
+            }
         }
         let held = is_exact.then(|| Held {
             outbox: open.outbox.clone(),

@@ -4,17 +4,18 @@
 //! ```text
 //!   to the client      waiting ─▶ written ─ PUBACK ─────────────────────────▶ over
 //!                                    └ PUBREC ─▶ released ─ PUBCOMP ────────▶ over
-//!   from the client    PUBLISH ─▶ received ─ PUBREL ────────────────────────▶ over
+//!   from the client    PUBLISH ─▶ pending ─ durable ─▶ received ─ PUBREL ───▶ over
 //! ```
 //! They outlive a connection with their session. A new connection first gets again
 //! what the last one did not answer, in the same order. A packet id is given when a
 //! message is queued, as it is stored with it: after a restart it means the same.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use model::Timestamp;
 
 use super::{Limits, mail::Mail, proto::Qos};
+use crate::desk::Ticket;
 
 /// What is to be written now.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +34,17 @@ pub(crate) enum Pushed {
     Full,
 }
 
+/// What is known of a message of QoS 2 that comes from the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// Nothing: it is to be taken in.
+    New,
+    /// A copy is on its way to the disk; the answer waits for that one.
+    Pending,
+    /// It is stored.
+    Stored,
+}
+
 #[derive(Debug)]
 struct Sent {
     id: u16,
@@ -40,6 +52,9 @@ struct Sent {
     mail: Option<Mail>,
     /// Whether this connection has written it.
     on_wire: bool,
+    /// Whether it was withdrawn after this connection had written it: it keeps its room until
+    /// the client answers, and does not go out again.
+    withdrawn: bool,
 }
 
 /// The queue of one session.
@@ -54,7 +69,10 @@ pub(crate) struct Outbox {
     ids: HashSet<u16>,
     last_id: u16,
     dropped: u64,
-    /// Messages of QoS 2 from the client that it has not released.
+    /// Messages of QoS 2 from the client that are not durable yet, each with the repeats of
+    /// this connection that wait for the same answer.
+    pending: BTreeMap<u16, Vec<Ticket>>,
+    /// Messages of QoS 2 from the client that are durable and that it has not released.
     received: BTreeSet<u16>,
 }
 
@@ -104,11 +122,23 @@ impl Outbox {
     pub(crate) fn begin(&mut self) {
         self.on_wire = 0;
         self.sent.iter_mut().for_each(|sent| sent.on_wire = false);
+        while let Some(at) = self.sent.iter().position(|sent| sent.withdrawn && is_mail(sent)) {
+            self.remove(at);
+        }
+        // Nobody listens at the last connection's desk any more.
+        self.pending.values_mut().for_each(Vec::clear);
     }
 
     /// What to write next, with at most `receive_max` of QoS 1 and 2 unfinished.
     pub(crate) fn next(&mut self, now: Timestamp, receive_max: u16) -> Option<Letter> {
         let has_room = self.on_wire < usize::from(receive_max);
+        // What the client did not answer in time means nothing any more either.
+        while let Some(again) = self.sent.get(self.on_wire)
+            && again.mail.as_ref().is_some_and(|mail| mail.said.is_expired(now))
+        {
+            self.dropped = self.dropped.saturating_add(1);
+            self.remove(self.on_wire);
+        }
         if let Some(again) = self.sent.get_mut(self.on_wire) {
             // «Released» is no message, and needs no room.
             if !has_room && again.mail.is_some() {
@@ -135,7 +165,8 @@ impl Outbox {
                 self.bytes = self.bytes.saturating_sub(mail.len());
                 return Some(Letter::Message { mail, again: false });
             }
-            self.sent.push_back(Sent { id: mail.id, mail: Some(mail.clone()), on_wire: true });
+            let (id, sent) = (mail.id, Some(mail.clone()));
+            self.sent.push_back(Sent { id, mail: sent, on_wire: true, withdrawn: false });
             self.on_wire = self.on_wire.saturating_add(1);
             return Some(Letter::Message { mail, again: false });
         }
@@ -194,14 +225,73 @@ impl Outbox {
         true
     }
 
-    /// Remembers a message of QoS 2 from the client; `false` if it was remembered.
-    pub(crate) fn receive(&mut self, id: u16) -> bool {
-        self.received.insert(id)
+    /// Takes back what was said on exactly this topic; answers with the packet ids of QoS 1
+    /// and 2 that are not to be recalled.
+    pub(crate) fn withdraw(&mut self, topic: &str) -> Vec<u16> {
+        let mut gone = Vec::new();
+        let (mut at, is_on) = (0, |mail: &Mail| mail.said.topic.as_ref() == topic);
+        while let Some(sent) = self.sent.get_mut(at) {
+            let is_it = sent.mail.as_ref().is_some_and(is_on) && !sent.withdrawn;
+            if is_it {
+                gone.push(sent.id);
+            }
+            if is_it && !sent.on_wire {
+                self.remove(at);
+                continue;
+            }
+            // The client counts it until it answers, so it goes on taking room.
+            sent.withdrawn |= is_it;
+            at = at.saturating_add(1);
+        }
+        while let Some(at) = self.waiting.iter().position(is_on) {
+            let Some(mail) = self.waiting.remove(at) else { break };
+            self.bytes = self.bytes.saturating_sub(mail.len());
+            self.ids.remove(&mail.id);
+            gone.extend(Some(mail.id).filter(|id| *id != 0));
+        }
+        gone
     }
 
-    /// Forgets a message of QoS 2 from the client; `false` if it was not remembered.
+    /// Looks at a message of QoS 2 from the client; one that is new is remembered as pending.
+    pub(crate) fn receive(&mut self, id: u16) -> Receipt {
+        if self.received.contains(&id) {
+            return Receipt::Stored;
+        }
+        if self.pending.contains_key(&id) {
+            return Receipt::Pending;
+        }
+        self.pending.insert(id, Vec::new());
+        Receipt::New
+    }
+
+    /// A repeat waits for the copy that is pending.
+    pub(crate) fn wait(&mut self, id: u16, ticket: Ticket) {
+        self.pending.entry(id).or_default().push(ticket);
+    }
+
+    /// A pending message is durable; answers with the repeats that waited for that.
+    pub(crate) fn store(&mut self, id: u16) -> Vec<Ticket> {
+        let waited = self.pending.remove(&id);
+        if waited.is_some() {
+            self.received.insert(id);
+        }
+        waited.unwrap_or_default()
+    }
+
+    /// A pending message is lost or refused, so its id is new when it comes again; answers
+    /// with the repeats that waited for it.
+    pub(crate) fn forget(&mut self, id: u16) -> Vec<Ticket> {
+        self.pending.remove(&id).unwrap_or_default()
+    }
+
+    /// Forgets a message of QoS 2 from the client; `false` if it was not stored.
     pub(crate) fn release(&mut self, id: u16) -> bool {
         self.received.remove(&id)
+    }
+
+    /// Puts back what a restart found: a message of the client that it has not released.
+    pub(crate) fn recall_received(&mut self, id: u16) {
+        self.received.insert(id);
     }
 
     /// Puts back what a restart found: a message that waits, perhaps for an answer.
@@ -210,7 +300,8 @@ impl Outbox {
         self.last_id = self.last_id.max(mail.id);
         self.bytes = self.bytes.saturating_add(mail.len());
         if was_sent {
-            self.sent.push_back(Sent { id: mail.id, mail: Some(mail), on_wire: false });
+            let (id, mail) = (mail.id, Some(mail));
+            self.sent.push_back(Sent { id, mail, on_wire: false, withdrawn: false });
         } else {
             self.waiting.push_back(mail);
         }
@@ -220,13 +311,14 @@ impl Outbox {
     pub(crate) fn recall_taken(&mut self, id: u16) {
         self.ids.insert(id);
         self.last_id = self.last_id.max(id);
-        self.sent.push_back(Sent { id, mail: None, on_wire: false });
+        self.sent.push_back(Sent { id, mail: None, on_wire: false, withdrawn: false });
     }
 
     /// What a snapshot keeps: messages of QoS 1 and 2 in their order and whether each was
-    /// sent, the ids that the client has, and the ids that it has not released.
+    /// sent, the ids that the client has, and the durable ones that it has not released.
     pub(crate) fn kept(&self) -> (Vec<(&Mail, bool)>, Vec<u16>, Vec<u16>) {
-        let sent = self.sent.iter().filter_map(|sent| sent.mail.as_ref().zip(Some(true)));
+        let sent = self.sent.iter().filter(|sent| !sent.withdrawn);
+        let sent = sent.filter_map(|sent| sent.mail.as_ref().zip(Some(true)));
         let waiting = self.waiting.iter().filter(|mail| mail.qos != Qos::AtMostOnce);
         let waiting = waiting.map(|mail| (mail, false));
         let taken = self.sent.iter().filter(|sent| sent.mail.is_none()).map(|sent| sent.id);
@@ -236,7 +328,8 @@ impl Outbox {
     /// Empties the queue of a session that ended; answers with what a shared subscription may
     /// give to another member: all that waits, and what was sent with QoS 1.
     pub(crate) fn clear(&mut self) -> Vec<Mail> {
-        let sent = std::mem::take(&mut self.sent).into_iter().filter_map(|sent| sent.mail);
+        let sent = std::mem::take(&mut self.sent).into_iter().filter(|sent| !sent.withdrawn);
+        let sent = sent.filter_map(|sent| sent.mail);
         let again = sent.filter(|mail| mail.qos == Qos::AtLeastOnce);
         let waiting = std::mem::take(&mut self.waiting);
         let left = again.chain(waiting).filter(|mail| mail.shared.is_some()).collect();
@@ -253,6 +346,10 @@ impl Outbox {
     pub(crate) fn len(&self) -> usize {
         self.waiting.len().saturating_add(self.sent.len())
     }
+}
+
+fn is_mail(sent: &Sent) -> bool {
+    sent.mail.is_some()
 }
 
 fn is_qos(sent: &Sent, qos: Qos) -> bool {

@@ -268,7 +268,8 @@ impl Peer {
             let words = "a subscription identifier, which only a server sends";
             return Err(Fault::new(Reason::ProtocolError, words));
         }
-        let again = self.unfinished.contains(&publish.id);
+        // Only QoS 2 repeats an id that is not finished; under QoS 1 it is one message more.
+        let again = publish.qos == Qos::ExactlyOnce && self.unfinished.contains(&publish.id);
         let is_full = self.window() >= usize::from(self.limits.receive_max);
         let counts = publish.qos != Qos::AtMostOnce && !again;
         if counts && is_full && version == Version::V5 {

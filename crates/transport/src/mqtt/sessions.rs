@@ -16,7 +16,7 @@ use std::{
 };
 
 use model::{DeviceId, SiteId, Timestamp};
-use record::{Body, MqttSession};
+use record::{Body, MqttProgress, MqttSession};
 use security::DeviceIdentity;
 
 use super::{
@@ -86,6 +86,8 @@ pub(crate) enum Chore {
     Session(Key),
     /// A message of a shared subscription whose member is gone.
     Again(Addressed),
+    /// Packet ids of messages that were withdrawn.
+    Withdrawn(MqttProgress),
 }
 
 /// A subscription in the tree.
@@ -598,6 +600,24 @@ impl Sessions {
             .iter()
             .filter(move |((owner, _), _)| device.is_none_or(|device| device == *owner))
             .filter_map(|(key, session)| session.live.as_ref().map(|live| (key, live)))
+    }
+
+    /// Takes back what the device's sessions have of exactly this topic; answers with the packet
+    /// ids that the journal still holds.
+    pub(crate) fn withdraw(&mut self, device: DeviceId, topic: &str) -> Vec<MqttProgress> {
+        let mut withdrawn = Vec::new();
+        for (key, session) in self.of_device(device) {
+            let done = lock(&session.outbox).withdraw(topic);
+            if session.expiry_s > 0 && !done.is_empty() {
+                withdrawn.push(MqttProgress { done, ..progress(key) });
+            }
+        }
+        withdrawn
+    }
+
+    /// Withdrawn packet ids are still to be said.
+    pub(crate) fn withdrawn(&mut self, withdrawn: impl IntoIterator<Item = MqttProgress>) {
+        self.chores.extend(withdrawn.into_iter().map(Chore::Withdrawn));
     }
 
     /// Messages that wait for clients, and those that were dropped so far, of all sessions.

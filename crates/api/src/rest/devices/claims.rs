@@ -8,9 +8,9 @@ use axum::{
     extract::State,
     http::{HeaderMap, Method, StatusCode, header},
 };
-use model::{CareUnitId, DeviceId, PatientId, Subject};
+use model::{CareUnitId, DeviceId, PatientId, Role, Subject};
 use record::Wish;
-use security::{Action, random_bytes, sha256};
+use security::{Action, Resource, random_bytes, sha256};
 
 use crate::{
     Api,
@@ -124,6 +124,21 @@ impl Api {
         });
         own.ok_or_else(|| Problem::not_found("this code is not known, used, or too old"))
     }
+
+    /// Whether the caller may put a device into this care unit: those who work there may, and
+    /// IT, which says of every device where it belongs.
+    async fn permit_unit(&self, caller: &Caller, unit: CareUnitId) -> Result<(), Problem> {
+        let org = self.engine.directory().org_of_care_unit(unit);
+        let org = org.ok_or_else(|| Problem::not_found("there is no such care unit"))?;
+        let resource = Resource { org, care_unit: Some(unit), patient: None };
+        let action = match caller.who.role {
+            Role::It => Action::ClaimDevice,
+            Role::Nurse | Role::ChargeNurse | Role::Physician | Role::Patient => {
+                Action::AssociateDevice
+            }
+        };
+        self.permit_also(caller, action, resource, "POST /api/v1/claims".to_owned()).await
+    }
 }
 
 async fn look(
@@ -152,6 +167,9 @@ async fn take(
     let id = api.device_of_code(&caller, &given.code)?;
     let directory = api.engine.directory();
     let mut care_unit: Option<CareUnitId> = given.care_unit.as_deref().map(parse).transpose()?;
+    if let Some(unit) = care_unit {
+        api.permit_unit(&caller, unit).await?;
+    }
     let subject = match (given.patient.as_deref(), given.room.as_deref()) {
         (Some(_), Some(_)) => {
             return Err(Problem::bad_request("a device is on a patient or in a room, not both"));
@@ -167,6 +185,9 @@ async fn take(
         (None, Some(room)) => {
             let room = api.room_for(&caller, room)?;
             let of = directory.rooms.get(&room).map(|room| room.care_unit);
+            if let Some(unit) = of {
+                api.permit_unit(&caller, unit).await?;
+            }
             care_unit = care_unit.or(of);
             Subject::Place(room.into())
         }

@@ -1,11 +1,13 @@
 //! The messages of one device as they come, for those who mend devices.
 //!
 //! A message names no patient; whom the device is on is not shown here. Each look leaves
-//! a trace when it begins.
+//! a trace when it begins, and it is one sign-in's, for as long as the device stays on the
+//! same patient.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::Method};
+use ingest::Viewer;
 use model::{DeviceId, Subject};
 use security::{Action, Resource};
 use serde::Deserialize;
@@ -45,16 +47,19 @@ async fn look(
     Asked(since): Asked<Since>,
 ) -> Result<Json<RawMessages>, Problem> {
     let id: DeviceId = parse(&id)?;
-    let found =
-        api.door.tap().look(id, since.after.unwrap_or(0), caller.at).map_err(Problem::slow_down)?;
+    let patient = match api.engine.directory().subject_of(id) {
+        Subject::Patient(patient) => Some(patient),
+        Subject::Place(_) | Subject::Nobody => None,
+    };
+    let (tap, viewer) = (api.door.tap(), Viewer { session: caller.session, patient });
+    let found = tap.look(viewer, id, since.after.unwrap_or(0), caller.at);
+    let found = found.map_err(Problem::slow_down)?;
     if found.begins {
-        let patient = match api.engine.directory().subject_of(id) {
-            Subject::Patient(patient) => Some(patient),
-            Subject::Place(_) | Subject::Nobody => None,
-        };
         let resource = Resource { patient, ..caller.resource };
         let path = format!("GET /api/v1/devices/{id}/messages");
-        api.permit_look(&caller, Action::WatchDevice, resource, path)?;
+        let permitted = api.permit_look(&caller, Action::WatchDevice, resource, path);
+        // Whoever was refused must not be taken for one whose look goes on.
+        permitted.inspect_err(|_| tap.leave(caller.session, id))?;
     }
     Ok(Json(RawMessages {
         begins: found.begins,

@@ -285,3 +285,29 @@ impl Ward {
         self.grant(Wish::PutDevice(device(1, "bedside-monitor")));
     }
 }
+
+#[test]
+fn a_line_that_is_dated_back_takes_readings_from_nobody_whom_its_asker_did_not_see() {
+    let mut ward = Ward::new();
+    ward.furnish_second();
+    let seen = ward.core.directory().associations_known_at(id(MONITOR));
+    ward.wait_until(at(5.0));
+    ward.put_on(MONITOR, Some(ILSE + 1));
+    ward.wait_until(at(9.0));
+    ward.put_on(MONITOR, Some(ILSE));
+    let directory = ward.core.directory();
+    let worn = |from| directory.worn_since(id(MONITOR), from).into_iter().collect::<Vec<_>>();
+    assert_eq!(worn(at(4.0)), [id(ILSE), id(ILSE + 1)]);
+    assert_eq!(worn(at(6.0)), [id(ILSE), id(ILSE + 1)]);
+    assert_eq!(worn(ward.now), [id(ILSE)]);
+    let on = |value, known_at| {
+        Wish::Associate(Association { key: id(MONITOR), value, from: at(4.0), known_at })
+    };
+    for value in [Subject::Nobody, Subject::Patient(id(ILSE))] {
+        assert_eq!(ward.asks(Actor::System, on(value, seen)).unwrap_err().0, Reason::IllegalMove);
+    }
+    // Whoever is named loses nothing, and whoever looked again has seen her.
+    ward.grant(on(Subject::Patient(id(ILSE + 1)), seen));
+    let seen = ward.core.directory().associations_known_at(id(MONITOR));
+    ward.grant(on(Subject::Nobody, seen));
+}

@@ -35,7 +35,11 @@ fn phase_of(ward: &Ward) -> Phase {
 }
 
 fn answers(ward: &mut Ward, from: u128, status: CommandStatus, payload: &str) {
-    ward.happens(&Body::CommandResult(CommandResult {
+    ward.happens(&answer(from, status, payload, None));
+}
+
+fn answer(from: u128, status: CommandStatus, payload: &str, gateway_at: Option<Timestamp>) -> Body {
+    Body::CommandResult(CommandResult {
         device: id(from),
         command: id(COMMAND),
         counted: None,
@@ -43,7 +47,8 @@ fn answers(ward: &mut Ward, from: u128, status: CommandStatus, payload: &str) {
         status,
         text: Redacted(String::new()),
         payload: payload.as_bytes().to_vec(),
-    }));
+        gateway_at,
+    })
 }
 
 fn asks(ward: &mut Ward, user: u128, wish: Wish) -> Result<(), Reason> {
@@ -129,6 +134,24 @@ fn a_command_is_done_when_the_device_itself_reports_the_new_state() {
 }
 
 #[test]
+fn an_answer_that_lay_as_a_dead_letter_takes_the_place_of_no_newer_one() {
+    let mut ward = Ward::new();
+    let wish = Wish::SendCommand(command(&ward, "identify", false));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+    let sent_at = ward.now;
+    ward.wait_until(sent_at.after(Duration::from_secs(5)));
+    answers(&mut ward, MONITOR, CommandStatus::Running, "{}");
+    let failed = |second| {
+        let kept = sent_at.after(Duration::from_secs(second));
+        answer(MONITOR, CommandStatus::Failed, "{}", Some(kept))
+    };
+    ward.happens(&failed(4));
+    assert_eq!(phase_of(&ward), Phase::Running, "it said since that it runs");
+    ward.happens(&failed(6));
+    assert_eq!(phase_of(&ward), Phase::Failed);
+}
+
+#[test]
 fn a_command_that_was_meant_for_one_patient_never_reaches_the_device_on_another() {
     let mut ward = Ward::new();
     ward.move_in(1);
@@ -136,6 +159,29 @@ fn a_command_that_was_meant_for_one_patient_never_reaches_the_device_on_another(
     assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
     ward.put_on(MONITOR, Some(ILSE + 1));
     assert_eq!(phase_of(&ward), Phase::Withdrawn);
+}
+
+#[test]
+fn a_command_may_reach_its_device_only_in_time_and_on_whom_it_was_meant_for() {
+    let mut ward = Ward::new();
+    ward.move_in(1);
+    let wish = Wish::SendCommand(interval(&ward));
+    assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()));
+    let may = |ward: &Ward, later: u64| {
+        let (directory, now) = (ward.core.directory(), ward.now.after(Duration::from_secs(later)));
+        let state = &directory.commands[&id(COMMAND)];
+        (directory.is_to_be_sent(state, now), directory.may_reach(state, now))
+    };
+    assert_eq!(may(&ward, 0), (false, true), "it waits for a second look");
+    assert_eq!(asks(&mut ward, TOM, Wish::SecondCommand(id(COMMAND))), Ok(()));
+    assert_eq!(may(&ward, 0), (true, true));
+    assert_eq!(may(&ward, 60), (false, false), "over");
+    answers(&mut ward, MONITOR, CommandStatus::Running, "{}");
+    assert_eq!(may(&ward, 0), (false, true), "the device has it");
+    // What has answered is not withdrawn, but nothing of it is sent to anybody else.
+    ward.put_on(MONITOR, Some(ILSE + 1));
+    assert_eq!(phase_of(&ward), Phase::Running);
+    assert_eq!(may(&ward, 0), (false, false));
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn state(online: Option<bool>, firmware: Option<&str>, battery_percent: Option<u
         battery_percent,
         config: None,
         payload: b"{}".to_vec(),
+        gateway_at: None,
     })
 }
 
@@ -28,6 +29,7 @@ fn event(number: usize) -> Body {
         severity: Severity::Info,
         text: Redacted("in its own words".to_owned()),
         payload: b"{}".to_vec(),
+        gateway_at: None,
     })
 }
 
@@ -56,6 +58,7 @@ fn what_a_state_leaves_out_is_as_it_was_and_screens_are_told_of_the_change() {
         device_at: None,
         version: "12".to_owned(),
         payload: b"{}".to_vec(),
+        gateway_at: None,
     };
     ward.happens(&Body::Config(config));
     assert_eq!(ward.report().config.as_deref(), Some("12"));
@@ -88,4 +91,47 @@ fn the_latest_events_are_shown_and_raise_nothing() {
     ward.happens(&event(1));
     assert_eq!(ward.titles(), Vec::<String>::new());
     assert!(Core::restore(setup(), &ward.core.checkpoint()).is_ok_and(|core| core == ward.core));
+}
+
+#[test]
+fn a_report_that_lay_as_a_dead_letter_replaces_nothing_newer_and_wakes_nobody() {
+    let mut ward = Ward::new();
+    ward.monitor(1, 5, 97.0, 80.0);
+    ward.wait_until(at(6.0));
+    ward.happens(&state(None, Some("2.4.1"), Some(81)));
+    ward.happens(&event(2));
+    ward.wait_until(at(60.0));
+    assert_eq!(ward.titles(), ["Bedside monitor silent"]);
+    let kept = |body: Body, second: f64| match body {
+        Body::State(it) => Body::State(DeviceState { gateway_at: Some(at(second)), ..it }),
+        Body::Event(it) => Body::Event(DeviceEvent { gateway_at: Some(at(second)), ..it }),
+        other => other,
+    };
+    let config = |version: &str, second: f64| {
+        Body::Config(DeviceConfig {
+            device: id(MONITOR),
+            counted: None,
+            device_at: None,
+            version: version.to_owned(),
+            payload: b"{}".to_vec(),
+            gateway_at: Some(at(second)),
+        })
+    };
+    ward.happens(&kept(state(Some(true), Some("1.0.0"), Some(3)), 5.5));
+    ward.happens(&config("11", 5.6));
+    ward.happens(&config("10", 5.5));
+    ward.happens(&kept(event(1), 5.5));
+    let report = ward.report();
+    // What nobody has said since is filled in.
+    assert_eq!((report.online, report.battery_percent), (Some(true), Some(81)));
+    assert_eq!((report.firmware.as_deref(), report.config.as_deref()), (Some("2.4.1"), Some("11")));
+    assert_eq!(report.state_at, Some(at(6.0)));
+    let events: Vec<_> = report.events.iter().map(|it| (&*it.name, it.received_at)).collect();
+    assert_eq!(events, [("event-1", at(5.5)), ("event-2", at(6.0))]);
+    // One that came after the newest is the newest, as of when it came.
+    ward.happens(&kept(state(Some(false), Some("2.5.0"), None), 7.0));
+    let report = ward.report();
+    assert_eq!((report.online, report.state_at), (Some(false), Some(at(7.0))));
+    assert_eq!(report.firmware.as_deref(), Some("2.5.0"));
+    assert_eq!(ward.titles(), ["Bedside monitor silent"]);
 }

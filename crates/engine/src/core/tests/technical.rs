@@ -16,6 +16,7 @@ impl Ward {
             leaf: beat::LEAF.to_owned(),
             content_type: None,
             payload: beat::payload(seq, self.now),
+            gateway_at: None,
         }));
     }
 
@@ -190,5 +191,52 @@ fn data_that_is_late_after_a_silence_is_told_once_the_silence_is_over() {
     }
     assert!(ward.titled("Bedside monitor data late").is_some(), "{:?}", ward.titles());
     ward.monitor(121, 180, 97.0, 80.0);
+    assert_eq!(ward.titles(), Vec::<String>::new());
+}
+
+#[test]
+fn a_dead_letter_that_is_taken_in_says_nothing_of_how_its_device_is_now() {
+    let mut ward = Ward::new();
+    ward.monitor(1, 5, 97.0, 80.0);
+    ward.beat(1);
+    ward.wait_until(at(60.0));
+    assert_eq!(ward.titles(), ["Bedside monitor silent"]);
+    let kept = Some(at(3.0));
+    let reading = |vital: Vital, mantissa| SampleAt {
+        channel: channel_of(vital),
+        device_at_delta_ns: 0,
+        sample: Sample::Measured(Measure {
+            kind: code_of(vital),
+            mantissa,
+            exp10: 0,
+            ucum: model::Ucum::new(vital.unit()),
+        }),
+        refused: None,
+    };
+    // Minutes of a clock that was wrong and a battery that was empty, all of it of then.
+    for second in 61..=120_u32 {
+        ward.wait_until(at(f64::from(second)));
+        ward.happens(&Body::Readings(Readings {
+            device: id(MONITOR),
+            counted: Some(Counted { boot: 9, seq: u64::from(second) }),
+            device_at: at(93.0),
+            device_now: None,
+            gateway_at: kept,
+            clock: Clock::Synchronised { offset_ns: 90_000_000_000 },
+            may_be_buffered: false,
+            samples: vec![reading(Vital::BatteryLevel, 5), reading(Vital::HeartRate, 80)],
+        }));
+        ward.happens(&Body::Upward(Upward {
+            device: id(MONITOR),
+            leaf: beat::LEAF.to_owned(),
+            content_type: None,
+            payload: beat::payload(1, at(3.0)),
+            gateway_at: kept,
+        }));
+        assert_eq!(ward.titles(), ["Bedside monitor silent"], "{second}");
+    }
+    assert!(ward.core.devices[&id(MONITOR)].is_silent);
+    // A word of now ends it.
+    ward.reads(121.0, MONITOR, &[(Vital::HeartRate, Some(80.0))]);
     assert_eq!(ward.titles(), Vec::<String>::new());
 }

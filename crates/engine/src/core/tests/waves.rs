@@ -33,12 +33,12 @@ impl Ward {
 
     fn block_of(&mut self, channel: &str, seq: u64, samples: &[i32], validity: Vec<Span>) {
         let device_at = self.now.before(std::time::Duration::from_secs(1));
-        self.block_at(device_at, channel, seq, samples, validity);
+        self.block_at((device_at, None), channel, seq, samples, validity);
     }
 
     fn block_at(
         &mut self,
-        device_at: Timestamp,
+        (device_at, gateway_at): (Timestamp, Option<Timestamp>),
         channel: &str,
         seq: u64,
         samples: &[i32],
@@ -72,7 +72,7 @@ impl Ward {
             counted: Counted { boot: 7, seq },
             device_at,
             device_now: None,
-            gateway_at: None,
+            gateway_at,
             clock: Clock::Synchronised { offset_ns: 0 },
             may_be_buffered: false,
             payload,
@@ -223,7 +223,7 @@ fn a_late_block_of_the_patient_before_teaches_nothing_about_the_next() {
     ward.wait_until(at(22.0));
     let stored = ward.core.counters().waveform_samples;
     let samples = ecg(19.0, &steady(72.0));
-    ward.block_at(at(18.0), "MDC_ECG_ELEC_POTL_II", 20, &samples, vec![]);
+    ward.block_at((at(18.0), None), "MDC_ECG_ELEC_POTL_II", 20, &samples, vec![]);
     assert_eq!(ward.core.counters().waveform_samples, stored + u64::from(RATE));
     assert_eq!(followed(&ward), 0, "the new patient's detector saw the old patient");
     ward.block(22, &samples, vec![]);
@@ -240,4 +240,18 @@ fn gaps_after_a_silence_are_told_once_the_silence_is_over() {
     assert_eq!(ward.titles(), ["Bedside monitor waveform with gaps"]);
     ward.lead_ii(65, 120, &steady(72.0));
     assert_eq!(ward.titles(), Vec::<String>::new());
+}
+
+#[test]
+fn a_block_that_lay_as_a_dead_letter_fills_the_chart_and_moves_its_channel_nowhere() {
+    let mut ward = Ward::new();
+    ward.lead_ii(0, 5, &steady(72.0));
+    ward.wait_until(at(60.0));
+    assert!(ward.titles().iter().any(|it| it == "Bedside monitor silent"));
+    let before = ward.core.devices[&id(MONITOR)].clone();
+    // Newer by its number than any that was seen.
+    let kept = (at(5.0), Some(at(6.0)));
+    ward.block_at(kept, "MDC_ECG_ELEC_POTL_II", 99, &[0; RATE as usize], vec![]);
+    assert_eq!(ward.core.devices[&id(MONITOR)], before);
+    assert!(ward.titles().iter().any(|it| it == "Bedside monitor silent"));
 }

@@ -92,7 +92,13 @@ impl Run {
         for _ in 0..100 {
             let payload = vec![0; 200_000];
             let (device, leaf, content_type) = (id(MONITOR), "log".to_owned(), None);
-            let body = Body::Upward(::record::Upward { device, leaf, content_type, payload });
+            let body = Body::Upward(::record::Upward {
+                device,
+                leaf,
+                content_type,
+                payload,
+                gateway_at: None,
+            });
             if self.append(&body).await.is_err() {
                 return;
             }

@@ -34,7 +34,7 @@ impl Ward {
             .map_err(|error| error.to_string())
     }
 
-    fn readings(&self) -> Vec<(Timestamp, Readings)> {
+    pub(super) fn readings(&self) -> Vec<(Timestamp, Readings)> {
         let records = self.journal.replay(LogOffset::default());
         let of =
             |frame: &record::Frame| match Body::decode(frame.kind, frame.body_version, &frame.body)
@@ -117,4 +117,113 @@ async fn a_letter_that_was_taken_in_is_known_after_a_restart_and_one_that_was_lo
         again.door.recall(&Body::decode(frame.kind, frame.body_version, &frame.body).unwrap());
     }
     assert!(again.replays(&kept, 2).await.unwrap_err().contains("already"));
+}
+
+#[tokio::test]
+async fn a_live_repeat_of_a_replayed_letter_is_safe_only_when_the_letter_is() {
+    let ward = Ward::new();
+    let payload = counted(7, "72");
+    let kept = letter(DEVICE, &payload);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    ward.disk.hold_syncs();
+    let mut replayed = Box::pin(ward.replays(&kept, 1));
+    assert!(replayed.as_mut().poll(&mut context).is_pending());
+    let mut live = Box::pin(ward.numerics(&payload));
+    assert!(live.as_mut().poll(&mut context).is_pending());
+    ward.disk.release_syncs();
+    // Its repeat is asked before anybody has heard what became of the letter.
+    assert_eq!(live.await, "no answer");
+    assert_eq!(replayed.await, Ok("stored".to_owned()));
+    assert_eq!(ward.numerics(&payload).await, "repeated");
+    assert_eq!(ward.readings().len(), 1);
+}
+
+#[tokio::test]
+async fn a_letter_waits_for_the_copy_that_the_device_is_sending_again() {
+    let ward = Ward::new();
+    let payload = counted(7, "72");
+    let kept = letter(DEVICE, &payload);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    ward.disk.hold_syncs();
+    let mut live = Box::pin(ward.numerics(&payload));
+    assert!(live.as_mut().poll(&mut context).is_pending());
+    let mut replayed = Box::pin(ward.replays(&kept, 1));
+    // It is refused at once, and nothing is appended.
+    let answer = replayed.as_mut().poll(&mut context);
+    let is_refused = |answer: &Result<String, String>| {
+        answer.as_ref().is_err_and(|words| words.contains("try again"))
+    };
+    assert!(matches!(&answer, std::task::Poll::Ready(it) if is_refused(it)), "{answer:?}");
+    ward.disk.release_syncs();
+    assert_eq!(live.await, "stored");
+    assert_eq!(ward.replays(&kept, 1).await, Ok("duplicate".to_owned()));
+    assert_eq!(ward.readings().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_asked_for_a_replay_and_left_leaves_nothing_pending() {
+    let ward = Ward::new();
+    let payload = counted(7, "72");
+    let kept = letter(DEVICE, &payload);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    ward.disk.hold_syncs();
+    let mut replayed = Box::pin(ward.replays(&kept, 1));
+    assert!(replayed.as_mut().poll(&mut context).is_pending());
+    drop(replayed);
+    ward.disk.release_syncs();
+    let mut answer = String::new();
+    for _ in 0..1_000_000 {
+        answer = ward.numerics(&payload).await;
+        if answer == "repeated" {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(answer, "repeated");
+}
+
+#[tokio::test]
+async fn what_a_letter_becomes_says_since_when_it_lay_here_and_a_repeat_says_nothing_of_now() {
+    let ward = Ward::new();
+    for (leaf, said) in [
+        ("num", counted(7, "72")),
+        ("event", r#"{"event":"fall"}"#.to_owned()),
+        ("state", r#"{"online":true}"#.to_owned()),
+        ("cfg", r#"{"version":"12"}"#.to_owned()),
+        ("cmd/0192f0c1-2b3a-7c4d-8e5f-00000000000c", r#"{"status":"done"}"#.to_owned()),
+        ("log", "a line of any kind".to_owned()),
+    ] {
+        let topic = format!("wl/1/{SITE}/{DEVICE}/up/{leaf}");
+        let id = letter_id(&Message {
+            topic: &topic,
+            content_type: None,
+            payload: said.as_bytes(),
+            received_at: Timestamp::from_unix_millis(CAME),
+        });
+        let kept = DeadLetter { id, topic, ..letter(DEVICE, &said) };
+        assert_eq!(ward.replays(&kept, 1).await, Ok("stored".to_owned()), "{leaf}");
+    }
+    let again = DeadLetter {
+        id: DeadLetterId::v7(Timestamp::default(), 9),
+        ..letter(DEVICE, &counted(7, "72"))
+    };
+    assert_eq!(ward.replays(&again, 1).await, Ok("duplicate".to_owned()));
+    let came = Some(Timestamp::from_unix_millis(CAME));
+    let mut bodies = 0;
+    for record in ward.journal.replay(LogOffset::default()) {
+        let frame = record.unwrap().frame;
+        let gateway_at = match Body::decode(frame.kind, frame.body_version, &frame.body).unwrap() {
+            Body::Readings(it) => it.gateway_at,
+            Body::Event(it) => it.gateway_at,
+            Body::State(it) => it.gateway_at,
+            Body::Config(it) => it.gateway_at,
+            Body::CommandResult(it) => it.gateway_at,
+            Body::Upward(it) => it.gateway_at,
+            Body::Replayed(_) => continue,
+            _ => None,
+        };
+        assert_eq!(gateway_at, came);
+        bodies += 1;
+    }
+    assert_eq!(bodies, 6);
 }

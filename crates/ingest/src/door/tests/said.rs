@@ -8,18 +8,28 @@ use crate::limits::{SAMPLES_OF_A_RECORD_MAX, UNCOUNTED_MAX, UNCOUNTED_OF_BATCHES
 const NOW_MS: i64 = 1_767_258_000_000;
 
 impl Ward {
-    async fn lines(&self, body: &str) -> Result<LinesTaken, Refusal> {
+    pub(super) async fn lines(&self, body: &str) -> Result<LinesTaken, Refusal> {
         self.lines_of(DEVICE, body).await
     }
 
     async fn lines_of(&self, device: &str, body: &str) -> Result<LinesTaken, Refusal> {
+        self.lines_sent_at(None, device, body).await
+    }
+
+    /// `device_now`: what the sender's clock said at sending.
+    async fn lines_sent_at(
+        &self,
+        device_now: Option<Timestamp>,
+        device: &str,
+        body: &str,
+    ) -> Result<LinesTaken, Refusal> {
         let message = Message {
             topic: "/write",
             content_type: None,
             payload: body.as_bytes(),
             received_at: Timestamp::from_unix_millis(NOW_MS),
         };
-        let lines = Lines { message, precision: Precision::Milliseconds, device_now: None };
+        let lines = Lines { message, precision: Precision::Milliseconds, device_now };
         self.door.take_lines(ORG.parse().unwrap(), device.parse().unwrap(), "https", &lines).await
     }
 
@@ -50,6 +60,31 @@ async fn good_lines_are_kept_beside_bad_ones_and_both_are_told() {
     assert_eq!((counts.stored, counts.dead_letters, counts.samples), (1, 1, 4));
     let taken = ward.lines(&format!("vitals,device={DEVICE} hr=73")).await.unwrap();
     assert!(taken.bad.is_none() && taken.good == 1);
+}
+
+#[tokio::test]
+async fn a_line_without_a_time_is_of_the_moment_at_which_its_sender_says_it_was_sent() {
+    let received_at = Timestamp::from_unix_millis(NOW_MS);
+    for minutes in [-60, 0, 60] {
+        let ward = Ward::new();
+        let device_now = Timestamp::from_unix_millis(NOW_MS + minutes * 60_000);
+        let taken = ward.lines_sent_at(Some(device_now), DEVICE, "vitals hr=72").await;
+        assert_eq!(taken.unwrap().samples, 1);
+        let (_, readings) = ward.readings().remove(0);
+        assert_eq!((readings.device_at, readings.device_now), (device_now, Some(device_now)));
+        let times = model::Times {
+            device_at: readings.device_at,
+            device_now: readings.device_now,
+            gateway_at: readings.gateway_at,
+            received_at,
+            clock: readings.clock,
+            may_be_buffered: readings.may_be_buffered,
+        };
+        assert_eq!(times.taken().at, received_at, "{minutes} minutes off, and fresh");
+    }
+    let ward = Ward::new();
+    ward.lines("vitals hr=72").await.unwrap();
+    assert_eq!(ward.readings().remove(0).1.device_at, received_at);
 }
 
 #[tokio::test]

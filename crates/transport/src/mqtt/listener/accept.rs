@@ -265,6 +265,9 @@ pub(super) async fn keep_house(shared: Arc<Shared>, arrivals: mpsc::Sender<Arriv
             let what = match chore {
                 Chore::Session(key) => What::Session(key),
                 Chore::Again(to) => What::Say { to, retain: false },
+                Chore::Withdrawn(done) => {
+                    What::Withdraw { device: done.device, topic: None, done: vec![done] }
+                }
             };
             Arrival::Note(Note::new(what, house()))
         });

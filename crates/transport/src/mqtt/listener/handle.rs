@@ -151,6 +151,19 @@ impl MqttHandle {
         self.shared.sessions().put_out(device, newest, why, now)
     }
 
+    /// Takes back what was sent to a device on exactly this topic before and its sessions have
+    /// not answered: it does not go out, not again, and not after a restart.
+    ///
+    /// A retained message stays as it is, and so does what is sent on the topic from now on.
+    pub fn withdraw(&self, device: DeviceId, topic: &str) {
+        let Some(arrivals) = self.shared.arrivals.upgrade() else { return };
+        let done = self.shared.sessions().withdraw(device, topic);
+        // What is still on its way to the sessions stands before the note in the journal's order.
+        let what = What::Withdraw { device, topic: Some(topic.to_owned()), done };
+        // A note that finds no room leaves its packet ids to be said soon.
+        let _ = arrivals.try_send(Arrival::Note(Note::new(what, House::new(&self.shared))));
+    }
+
     /// The connections whose CONNECT was accepted.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
         let sessions = self.shared.sessions();

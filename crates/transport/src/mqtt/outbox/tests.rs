@@ -112,6 +112,53 @@ fn a_message_is_not_sent_after_its_time() {
 }
 
 #[test]
+fn a_message_is_not_sent_again_after_its_time() {
+    let (limits, mut outbox) = (Limits::default(), Outbox::default());
+    for (text, qos, at) in [("a", One, 101), ("b", Two, 101), ("c", Two, 101), ("d", One, 999)] {
+        let mail = mail(&mut outbox, text, qos, Some(at));
+        assert_eq!(outbox.push(&limits, mail), Pushed::Taken);
+    }
+    assert_eq!(drain(&mut outbox, 8), "a1 b2 c3 d4");
+    assert!(outbox.taken(2, false));
+    outbox.begin();
+    let mut out = Vec::new();
+    while let Some(letter) = outbox.next(Timestamp::from_unix_millis(101), 8) {
+        out.push(match letter {
+            Letter::Message { mail, .. } => mail.id.to_string(),
+            Letter::Release { id } => format!("r{id}"),
+        });
+    }
+    // The release goes on, as the client has the message.
+    assert_eq!((out.join(" "), outbox.dropped(), outbox.len()), ("r2 4".to_owned(), 2, 2));
+    outbox.last_id = 0;
+    assert_eq!((outbox.give_id(One), outbox.give_id(One)), (1, 3), "the ids are free");
+}
+
+#[test]
+fn what_is_withdrawn_goes_out_neither_for_the_first_time_nor_again() {
+    let (limits, mut outbox) = (Limits::default(), Outbox::default());
+    for (topic, text, qos) in
+        [("t", "a", One), ("u", "b", One), ("t", "c", Two), ("t", "d", Zero), ("t", "e", One)]
+    {
+        let mut mail = mail(&mut outbox, text, qos, None);
+        mail.said = Arc::new(Said { topic: topic.into(), ..(*mail.said).clone() });
+        assert_eq!(outbox.push(&limits, mail), Pushed::Taken);
+    }
+    assert_eq!(drain(&mut outbox, 3), "a1 b2 c3 d0");
+    outbox.begin();
+    assert_eq!(drain(&mut outbox, 1), "+a1");
+    assert_eq!(outbox.withdraw("t"), [1, 3, 4]);
+    assert!(outbox.withdraw("t").is_empty(), "once is enough");
+    assert_eq!(outbox.kept().0.len(), 1, "a restart finds the other topic only");
+    assert_eq!(drain(&mut outbox, 1), "", "what is on the wire takes its room until its answer");
+    assert!(outbox.acknowledged(1));
+    assert_eq!(drain(&mut outbox, 1), "+b2");
+    outbox.withdraw("u");
+    outbox.begin();
+    assert_eq!((drain(&mut outbox, 8), outbox.len()), (String::new(), 0));
+}
+
+#[test]
 fn a_full_queue_drops_its_oldest_of_qos_0_and_then_the_session_is_to_end() {
     let limits = Limits { queue_len_max: 3, ..Limits::default() };
     let mut outbox = outbox(&limits, &[("a", One), ("b", Zero), ("c", Zero), ("d", One)]);
@@ -147,9 +194,14 @@ fn an_id_is_not_given_twice_while_its_delivery_lasts() {
 #[test]
 fn a_message_of_qos_2_from_the_client_is_remembered_until_it_is_released() {
     let mut outbox = Outbox::default();
-    assert!(outbox.receive(7));
-    assert!(!outbox.receive(7));
+    assert_eq!(outbox.receive(7), Receipt::New);
+    assert_eq!(outbox.receive(7), Receipt::Pending, "no proof stands behind it yet");
+    assert!(!outbox.release(7), "what was not answered cannot be released");
+    outbox.store(7);
+    assert_eq!(outbox.receive(7), Receipt::Stored);
     assert!(outbox.release(7));
     assert!(!outbox.release(7));
-    assert!(outbox.receive(7));
+    assert_eq!(outbox.receive(7), Receipt::New);
+    outbox.forget(7);
+    assert_eq!(outbox.receive(7), Receipt::New, "a lost one is new when it comes again");
 }

@@ -97,6 +97,15 @@ fn the_same_packet_id_again_takes_a_place_of_its_own() {
 }
 
 #[test]
+fn an_id_of_qos_2_that_is_not_finished_takes_further_places_under_qos_1() {
+    let mut peer = open(Version::V5, &[]);
+    let mut exactly_once = publish(1, "a");
+    exactly_once[0] = 0x34;
+    let bytes = [exactly_once.repeat(2), publish(1, "a").repeat(3)].concat();
+    assert_eq!(feed(&mut peer, &bytes), "a:1 a:1 a:1 a:1 ReceiveMaximumExceeded 0x93");
+}
+
+#[test]
 fn a_client_of_mqtt_3_was_never_told_and_only_waits() {
     let mut peer = open(Version::V311, &[]);
     let packet = [0x32, 5, 0, 1, b'a', 0, 1];

@@ -152,10 +152,21 @@ impl Recalled {
     }
 }
 
+/// What the journal knew of a session before a record of it; restored if that is lost.
+#[derive(Debug)]
+pub(super) struct Unsaid {
+    key: Key,
+    /// The session's number, unless there was none.
+    session: Option<u64>,
+    is_new: bool,
+    is_queue_written: bool,
+    is_known: bool,
+}
+
 impl Found {
-    fn queue(self, outbox: &mut Outbox, limits: &Limits) {
+    fn queue(self, outbox: &mut Outbox, limits: &Limits, now: Timestamp) {
         for id in self.received {
-            outbox.receive(id);
+            outbox.recall_received(id);
         }
         for id in self.taken {
             outbox.recall_taken(id);
@@ -165,6 +176,9 @@ impl Found {
         // Only so many can have been on their way when it stopped.
         let sent_max = usize::from(limits.receive_max);
         for (at, Waiting { mail, may_be_sent, .. }) in queue.into_iter().enumerate() {
+            if mail.said.is_expired(now) {
+                continue;
+            }
             outbox.recall(mail, may_be_sent && at < sent_max);
         }
     }
@@ -196,7 +210,7 @@ impl Sessions {
                 .collect();
             let will = kept.will.clone();
             let org = found.org;
-            found.queue(&mut lock(&session.outbox), &limits);
+            found.queue(&mut lock(&session.outbox), &limits, now);
             all.sessions.insert(key.clone(), session);
             if let Some(site) = site {
                 all.settle_at(&key, site);
@@ -247,7 +261,42 @@ impl Sessions {
     }
 
     /// A session in its stored form, as it is now; nothing if the journal needs nothing.
-    pub(crate) fn record(&mut self, key: &Key) -> Vec<Body> {
+    ///
+    /// If the record is lost with the route, the next one says it again.
+    pub(crate) fn record(&mut self, key: &Key, route: &mut Route) -> Vec<Body> {
+        let unsaid = self.known_of(key);
+        let bodies = self.say(key);
+        if !bodies.is_empty() {
+            route.unsay(unsaid);
+        }
+        bodies
+    }
+
+    fn known_of(&self, key: &Key) -> Unsaid {
+        let session = self.sessions.get(key);
+        Unsaid {
+            key: key.clone(),
+            session: session.map(|session| session.number),
+            is_new: session.is_some_and(|session| session.is_new),
+            is_queue_written: session.is_some_and(|session| session.is_queue_written),
+            is_known: self.known.contains(key),
+        }
+    }
+
+    /// A record is lost: what it said first is still to be said.
+    pub(super) fn unsay(&mut self, unsaid: Unsaid) {
+        let session = self.sessions.get_mut(&unsaid.key);
+        if let Some(session) = session.filter(|found| unsaid.session == Some(found.number)) {
+            // A later record may have been lost before and knows less.
+            session.is_new |= unsaid.is_new;
+            session.is_queue_written &= unsaid.is_queue_written;
+        }
+        if unsaid.is_known {
+            self.known.insert(unsaid.key);
+        }
+    }
+
+    fn say(&mut self, key: &Key) -> Vec<Body> {
         let mut bodies = Vec::new();
         let mut session = self.sessions.get_mut(key);
         if let Some(session) = &mut session {
@@ -276,10 +325,13 @@ impl Sessions {
         let mut bodies: Vec<_> = self.retained.snapshot().collect();
         let keys: Vec<Key> = self.sessions.keys().cloned().collect();
         for key in keys {
+            // A snapshot may be lost: it says what there is and settles nothing.
+            let known = self.known_of(&key);
             if let Some(session) = self.sessions.get_mut(&key) {
                 session.is_queue_written = false;
             }
-            bodies.extend(self.record(&key).into_iter().map(|body| (key.0, body)));
+            bodies.extend(self.say(&key).into_iter().map(|body| (key.0, body)));
+            self.unsay(known);
         }
         bodies
     }

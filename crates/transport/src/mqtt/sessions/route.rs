@@ -4,7 +4,7 @@
 //! The first gives packet ids and says what has to be written in the message's own group;
 //! the second is what a client can see. What does not become durable is taken back.
 
-use super::*;
+use super::{recall::Unsaid, *};
 use crate::mqtt::{
     mail::{Mail, Said},
     outbox::Pushed,
@@ -39,8 +39,22 @@ pub(crate) struct Addressed {
 pub(crate) struct Route {
     targets: Vec<Target>,
     retained: Option<Undo>,
+    /// What the journal knew of sessions before their records went with it.
+    unsaid: Vec<Unsaid>,
     /// Whether it was not kept, as its device has as many as it may.
     pub over_quota: bool,
+}
+
+impl Route {
+    /// Whether nothing is left to be done, whatever becomes of what was written.
+    pub(crate) fn is_empty(&self) -> bool {
+        let nobody = self.targets.is_empty() && self.unsaid.is_empty();
+        nobody && self.retained.is_none() && !self.over_quota
+    }
+
+    pub(super) fn unsay(&mut self, unsaid: Unsaid) {
+        self.unsaid.push(unsaid);
+    }
 }
 
 #[derive(Debug)]
@@ -154,9 +168,9 @@ impl Sessions {
     }
 
     /// Decides who gets a message; the bodies are to be written in its group.
-    pub(crate) fn route(&mut self, outgoing: &Outgoing<'_>) -> (Vec<Body>, Route) {
+    pub(crate) fn route(&mut self, outgoing: &Outgoing<'_>, route: &mut Route) -> Vec<Body> {
         let Addressed { site, device, said, .. } = outgoing.to;
-        let (mut bodies, mut route) = (Vec::new(), Route::default());
+        let mut bodies = Vec::new();
         let heard = self.hearers(outgoing);
         self.turn = self.turn.wrapping_add(1);
         let mut to = Vec::new();
@@ -166,10 +180,9 @@ impl Sessions {
                 continue;
             }
             let retain = outgoing.retain && heard.retain_as_published;
-            let Some((mail, key)) = self.address(said, &heard, qos, retain, &mut bodies) else {
-                continue;
-            };
-            if key {
+            let addressed = self.address(said, &heard, (qos, retain), &mut bodies, route);
+            let Some((mail, is_kept)) = addressed else { continue };
+            if is_kept {
                 to.push(mail.target(&heard.key, false));
             }
             route.targets.push(Target { key: heard.key, session: heard.session, mail });
@@ -189,7 +202,7 @@ impl Sessions {
                 }
             }
         }
-        (bodies, route)
+        bodies
     }
 
     /// One client's mail, and whether its session is kept so that it has to be written.
@@ -197,16 +210,16 @@ impl Sessions {
         &mut self,
         said: &Arc<Said>,
         heard: &Heard,
-        qos: Qos,
-        retain: bool,
+        (qos, retain): (Qos, bool),
         bodies: &mut Vec<Body>,
+        route: &mut Route,
     ) -> Option<(Mail, bool)> {
         let session = self.sessions.get(&*heard.key)?;
         let id = lock(&session.outbox).give_id(qos);
         let is_kept = session.expiry_s > 0 && qos > Qos::AtMostOnce;
         if is_kept && (session.is_new || !self.known.contains(&*heard.key)) {
             // Its own record is on its way; a queue is recalled only for a session that is known.
-            bodies.extend(self.record(&heard.key));
+            bodies.extend(self.record(&heard.key, route));
         }
         let (subscription_ids, shared) = (heard.ids.clone(), heard.group.clone());
         let said = said.clone();
@@ -219,10 +232,11 @@ impl Sessions {
         key: &Key,
         wanted: &[(String, Options)],
         now: Timestamp,
-    ) -> (Vec<Body>, Route) {
-        let (mut bodies, mut route) = (Vec::new(), Route::default());
-        let Some(session) = self.sessions.get(key) else { return (bodies, route) };
-        let Some(site) = session.site else { return (bodies, route) };
+        route: &mut Route,
+    ) -> Vec<Body> {
+        let mut bodies = Vec::new();
+        let Some(session) = self.sessions.get(key) else { return bodies };
+        let Some(site) = session.site else { return bodies };
         let (key, number) = (session.key.clone(), session.number);
         let mut left = self.limits.retained_at_once_max;
         for (filter, options) in wanted {
@@ -241,7 +255,7 @@ impl Sessions {
                     group: None,
                 };
                 let qos = said.qos.min(options.qos);
-                let addressed = self.address(&said, &heard, qos, true, &mut bodies);
+                let addressed = self.address(&said, &heard, (qos, true), &mut bodies, route);
                 let Some((mail, is_kept)) = addressed else { continue };
                 if is_kept {
                     let to = vec![mail.target(&key, false)];
@@ -250,7 +264,7 @@ impl Sessions {
                 route.targets.push(Target { key: key.clone(), session: number, mail });
             }
         }
-        (bodies, route)
+        bodies
     }
 
     /// The message is durable: whoever is to get it gets it.
@@ -282,6 +296,7 @@ impl Sessions {
         if let Some(undo) = route.retained {
             self.retained.undo(undo);
         }
+        route.unsaid.into_iter().for_each(|unsaid| self.unsay(unsaid));
     }
 
     /// Ends the session of a subscriber that is too slow for its queue; it hears so, and so

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use record::{MqttNote, MqttProgress};
 
 use super::*;
-use crate::mqtt::{mail::Said, outbox::Letter};
+use crate::mqtt::{
+    mail::Said,
+    outbox::{Letter, Receipt},
+};
 
 const START: Timestamp = Timestamp::from_unix_millis(1_763_000_000_000);
 
@@ -76,9 +79,19 @@ fn words(message: Option<Message>) -> String {
     message.map_or("-".to_owned(), |will| String::from_utf8(will.payload.to_vec()).unwrap())
 }
 
+fn route(sessions: &mut Sessions, outgoing: &Outgoing<'_>) -> (Vec<Body>, Route) {
+    let mut route = Route::default();
+    (sessions.route(outgoing, &mut route), route)
+}
+
+/// A record that becomes durable.
+fn record(sessions: &mut Sessions, key: &Key) -> Vec<Body> {
+    sessions.record(key, &mut Route::default())
+}
+
 /// What would be written of a session now.
 fn told(sessions: &mut Sessions, key: &Key) -> String {
-    let bodies = sessions.record(key).into_iter().map(|body| match body {
+    let bodies = record(sessions, key).into_iter().map(|body| match body {
         Body::MqttSession(session) if session.ended => "ended".to_owned(),
         Body::MqttSession(session) => {
             let filters: Vec<_> =
@@ -113,7 +126,7 @@ fn addressed(topic: &str, payload: &str, qos: Qos) -> Addressed {
 
 /// Says something and has it delivered.
 fn say(sessions: &mut Sessions, to: &Addressed) {
-    let (_, route) = sessions.route(&Outgoing { to, from: None, retain: false });
+    let (_, route) = route(sessions, &Outgoing { to, from: None, retain: false });
     sessions.deliver(route);
 }
 
@@ -320,7 +333,7 @@ fn an_id_that_was_given_to_a_message_that_is_lost_is_free_again() {
     let attached = come(&mut sessions, &c, false, 60, 1);
     sessions.subscribe(&c, vec![Ok(filter("a", Qos::AtLeastOnce))], 0);
     let to = addressed("a", "x", Qos::AtLeastOnce);
-    let (bodies, route) = sessions.route(&Outgoing { to: &to, from: None, retain: true });
+    let (bodies, route) = route(&mut sessions, &Outgoing { to: &to, from: None, retain: true });
     // The session is written first, as its record was not on its way before the message.
     assert!(matches!(
         bodies[..],
@@ -331,18 +344,94 @@ fn an_id_that_was_given_to_a_message_that_is_lost_is_free_again() {
 }
 
 #[test]
+fn a_lost_record_of_a_clean_start_is_said_again_with_the_end_of_the_session_before() {
+    let mut sessions = empty(Limits::default());
+    let c = key(1, "c");
+    come(&mut sessions, &c, false, 60, 1);
+    assert_eq!(told(&mut sessions, &c), "kept 60s []");
+    come(&mut sessions, &c, true, 60, 2);
+    let mut lost = Route::default();
+    assert_eq!(sessions.record(&c, &mut lost).len(), 2);
+    // Another record on its way says no more than it must, and is lost as well.
+    let mut later = Route::default();
+    assert_eq!(sessions.record(&c, &mut later).len(), 1);
+    sessions.take_back(lost);
+    sessions.take_back(later);
+    assert_eq!(told(&mut sessions, &c), "ended, kept 60s []");
+    assert_eq!(told(&mut sessions, &c), "kept 60s []", "once it is kept, once is enough");
+}
+
+#[test]
+fn a_lost_record_of_an_end_is_said_again() {
+    let mut sessions = empty(Limits::default());
+    let c = key(1, "c");
+    come(&mut sessions, &c, false, 60, 1);
+    record(&mut sessions, &c);
+    sessions.detach(&c, 1, Leave { with_will: false, expiry_s: Some(0) }, START);
+    let mut lost = Route::default();
+    assert_eq!(sessions.record(&c, &mut lost).len(), 1);
+    sessions.take_back(lost);
+    assert_eq!(sessions.of_record(vec![c.clone()]), std::slice::from_ref(&c));
+    assert_eq!(told(&mut sessions, &c), "ended");
+}
+
+#[test]
+fn a_snapshot_that_may_be_lost_leaves_a_new_session_to_its_own_record() {
+    let mut sessions = empty(Limits::default());
+    let c = key(1, "c");
+    come(&mut sessions, &c, false, 60, 1);
+    record(&mut sessions, &c);
+    come(&mut sessions, &c, true, 60, 2);
+    assert_eq!(sessions.snapshot().len(), 2);
+    assert_eq!(told(&mut sessions, &c), "ended, kept 60s []");
+}
+
+#[test]
+fn a_snapshot_leaves_out_a_message_of_qos_2_that_is_not_durable() {
+    let mut sessions = empty(Limits::default());
+    let c = key(1, "c");
+    let attached = come(&mut sessions, &c, false, 60, 1);
+    for id in [7, 8] {
+        assert_eq!(lock(&attached.outbox).receive(id), Receipt::New);
+    }
+    lock(&attached.outbox).store(8);
+    let received = sessions.snapshot().into_iter().filter_map(|(_, body)| match body {
+        Body::MqttNote(MqttNote::Progress(progress)) => Some(progress.received),
+        _ => None,
+    });
+    assert_eq!(received.collect::<Vec<_>>(), [[8]]);
+}
+
+#[test]
+fn expired_mail_is_not_restored() {
+    let mut sessions = empty(Limits::default());
+    let c = key(1, "c");
+    come(&mut sessions, &c, false, 60, 1);
+    sessions.subscribe(&c, vec![Ok(filter("a", Qos::AtLeastOnce))], 0);
+    let mut recalled = Recalled::from_the_beginning();
+    record(&mut sessions, &c).iter().for_each(|body| recalled.take(org(), body));
+    let mut to = addressed("a", "x", Qos::AtLeastOnce);
+    to.said = Arc::new(Said { expires_at: Some(at(5)), ..(*to.said).clone() });
+    let (bodies, _) = route(&mut sessions, &Outgoing { to: &to, from: None, retain: false });
+    bodies.iter().for_each(|body| recalled.take(org(), body));
+    let restored = Sessions::restore(Arc::new(Limits::default()), recalled, at(5));
+    assert_eq!(restored.waiting().0, 0);
+}
+
+#[test]
 fn one_subscription_brings_a_bounded_number_of_retained_messages() {
     for (limit, sent, dropped) in [(1, "x", 1), (2, "x y", 0), (3, "x y", 0)] {
         let mut sessions = empty(Limits { retained_at_once_max: limit, ..Limits::default() });
         let c = key(1, "c");
         for (topic, payload) in [("a/1", "x"), ("a/2", "y")] {
             let to = addressed(topic, payload, Qos::AtLeastOnce);
-            let (_, route) = sessions.route(&Outgoing { to: &to, from: None, retain: true });
+            let (_, route) = route(&mut sessions, &Outgoing { to: &to, from: None, retain: true });
             sessions.deliver(route);
         }
         let attached = come(&mut sessions, &c, false, 0, 1);
         let wanted = sessions.subscribe(&c, vec![Ok(filter("a/#", Qos::AtLeastOnce))], 0).wanted;
-        let (bodies, route) = sessions.greet(&c, &wanted, START);
+        let mut route = Route::default();
+        let bodies = sessions.greet(&c, &wanted, START, &mut route);
         assert!(bodies.is_empty(), "the session is not kept");
         sessions.deliver(route);
         assert_eq!((waiting(&attached.outbox), sessions.waiting().1), (sent.to_owned(), dropped));
@@ -408,30 +497,31 @@ proptest! {
                 0 => {
                     connection += 1;
                     come(&mut sessions, &key, flag, [0, 60, 3600][which], connection);
-                    bodies = sessions.record(&key);
+                    bodies = record(&mut sessions, &key);
                 }
                 1 => {
                     let qos = if flag { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
                     sessions.subscribe(&key, vec![Ok(filter(filters[which], qos))], which as u32);
-                    bodies = sessions.record(&key);
+                    bodies = record(&mut sessions, &key);
                 }
                 2 => {
                     sessions.unsubscribe(&key, &[filters[which].to_owned()]);
-                    bodies = sessions.record(&key);
+                    bodies = record(&mut sessions, &key);
                 }
                 3 => {
                     sessions.detach(&key, connection, LOST, START);
-                    bodies = sessions.record(&key);
+                    bodies = record(&mut sessions, &key);
                 }
                 4 | 5 => {
                     let to = addressed(filters[which], "x", Qos::ExactlyOnce);
-                    let (written, route) = sessions.route(&Outgoing { to: &to, from: None, retain: flag });
+                    let (written, route) = route(&mut sessions, &Outgoing { to: &to, from: None, retain: flag });
                     bodies = written;
                     sessions.deliver(route);
                 }
                 6 if kept => {
                     let mut outbox = lock(outbox.as_ref().unwrap());
-                    if outbox.receive(which as u16 + 1) {
+                    if outbox.receive(which as u16 + 1) == Receipt::New {
+                        outbox.store(which as u16 + 1);
                         bodies.push(ids(vec![which as u16 + 1], vec![], vec![], vec![]));
                     } else if outbox.release(which as u16 + 1) {
                         bodies.push(ids(vec![], vec![which as u16 + 1], vec![], vec![]));

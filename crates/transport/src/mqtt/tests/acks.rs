@@ -305,3 +305,70 @@ async fn many_messages_share_few_writes_and_all_are_answered() {
     }
     assert_eq!(ward.handle.counters().acknowledged, 512);
 }
+
+#[tokio::test]
+async fn a_repeat_of_qos_2_over_a_new_connection_waits_for_the_sync_of_the_first_copy() {
+    for version in BOTH {
+        let mut ward = Ward::open(Limits::default()).await;
+        let bearer = ward.bearer(1);
+        let kept = ClientOptions { clean: false, expiry_s: 60, ..ward.options(&bearer, version) };
+        let mut client = ward.come(kept.clone()).await;
+        ward.take_in(1).await;
+        let topic = format!("{}/raw/x", bearer.up);
+        let id = client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap();
+        within(client.flush()).await.unwrap();
+        let first = ward.draw_message().await;
+        drop(client);
+        ward.take_in(2).await;
+        let mut client = ward.come(kept).await;
+        ward.take_in(1).await;
+        assert_eq!(client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap(), id);
+        // PUBREC would be the client's cue for its PUBREL, before the second ping.
+        for _ in 0..2 {
+            client.ping();
+            assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
+        }
+        assert_eq!(ward.listener.depth(), 0, "nothing is durable");
+        ward.take(first).await;
+        let released = within(async {
+            tokio::select! {
+                answer = client.next() => unreachable!("{answer:?} before its release is kept"),
+                released = ward.take_in(1) => released,
+            }
+        });
+        assert_eq!(released.await, ["note, released 1"]);
+        assert_eq!(within(client.next()).await.unwrap(), acknowledged(id));
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_of_qos_2_whose_first_copy_is_lost_is_never_answered_and_then_new() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let bearer = ward.bearer(1);
+    let kept = ClientOptions { clean: false, expiry_s: 60, ..ward.options(&bearer, Version::V5) };
+    let mut client = ward.come(kept.clone()).await;
+    ward.take_in(1).await;
+    let topic = format!("{}/raw/x", bearer.up);
+    client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap();
+    within(client.flush()).await.unwrap();
+    let first = ward.draw_message().await;
+    drop(client);
+    ward.take_in(2).await;
+    let mut client = ward.come(kept.clone()).await;
+    ward.take_in(1).await;
+    client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap();
+    client.ping();
+    assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
+    first.drop_unanswered(Unanswered::Full);
+    client.ping();
+    assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
+    ward.advance(Limits::default().never_answered_max);
+    let expected = Incoming::PutOut { code: 0x97, words: None };
+    assert_eq!(within(client.next()).await.unwrap(), expected);
+    ward.take_in(2).await;
+    let mut client = ward.come(kept).await;
+    ward.take_in(1).await;
+    client.publish(&topic, None, "x", Qos::ExactlyOnce).unwrap();
+    within(client.flush()).await.unwrap();
+    assert_eq!(ward.take_in(1).await, ["message x, received 1"]);
+}

@@ -287,3 +287,66 @@ async fn a_suback_waits_until_the_subscription_is_kept() {
     ward.take_one(asked).await;
     assert!(matches!(within(client.next()).await.unwrap(), Incoming::Subscribed { .. }));
 }
+
+#[tokio::test]
+async fn what_was_withdrawn_does_not_come_after_a_restart() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let (device, down) = (ward.bearer(1).device, ward.bearer(1).down);
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    for filter in ["cmd/#", "cfg"] {
+        subscribe(&mut ward, &mut client, &format!("{down}/{filter}"), Qos::AtLeastOnce).await;
+    }
+    drop(client);
+    ward.take_in(2).await;
+    for (topic, text) in [("cmd/1", "a"), ("cmd/2", "b"), ("cfg", "old")] {
+        say(&mut ward, &format!("{down}/{topic}"), text, Qos::AtLeastOnce, false).await;
+    }
+    ward.handle.withdraw(device, &format!("{down}/cmd/1"));
+    assert_eq!(ward.take_in(1).await, ["note, done 1"]);
+    // One that nobody has drawn yet is withdrawn with it, and what comes after it is not.
+    let topic = format!("{down}/cfg");
+    for text in ["older", "new"] {
+        let payload = text.into();
+        let (content_type, expires_at, qos) = (None, None, Qos::AtLeastOnce);
+        let topic = topic.clone();
+        let said = Published { topic, content_type, payload, qos, expires_at, retain: false };
+        if text == "new" {
+            ward.handle.withdraw(device, &said.topic);
+        }
+        ward.handle.publish_to(device, said).unwrap();
+    }
+    assert_eq!(
+        ward.take_in(3).await,
+        ["note, queued 4@1", "note, done 3, done 4", "note, queued 5@1"]
+    );
+    let mut second = again(&ward).await;
+    let mut client = second.come(kept(&second, 1)).await;
+    second.take_in(1).await;
+    assert_eq!(all(&mut client).await, ["b", "new"]);
+    drop(client);
+    // The first one goes on without them too.
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    assert_eq!(all(&mut client).await, ["b", "new"]);
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_storage_could_not_take_is_said_again() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let (device, down) = (ward.bearer(1).device, ward.bearer(1).down);
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    for filter in ["cmd/#", "cfg"] {
+        subscribe(&mut ward, &mut client, &format!("{down}/{filter}"), Qos::AtLeastOnce).await;
+    }
+    drop(client);
+    ward.take_in(2).await;
+    say(&mut ward, &format!("{down}/cmd/1"), "a", Qos::AtLeastOnce, false).await;
+    ward.handle.withdraw(device, &format!("{down}/cmd/1"));
+    let Arrival::Note(mut note) = ward.draw().await else { unreachable!("no note") };
+    assert_eq!(note.bodies().len(), 1);
+    note.lost(crate::Unanswered::Full);
+    ward.advance(Duration::from_secs(2));
+    assert_eq!(ward.take_in(1).await, ["note, done 1"]);
+}
