@@ -132,9 +132,11 @@ impl Outbox {
     /// What to write next, with at most `receive_max` of QoS 1 and 2 unfinished.
     pub(crate) fn next(&mut self, now: Timestamp, receive_max: u16) -> Option<Letter> {
         let has_room = self.on_wire < usize::from(receive_max);
-        // What the client did not answer in time means nothing any more either.
+        // What the client did not answer in time means nothing any more either; under QoS 2 what
+        // was sent once goes on to its end [MQTT-4.3.3-7].
+        let is_over = |mail: &Mail| mail.qos != Qos::ExactlyOnce && mail.said.is_expired(now);
         while let Some(again) = self.sent.get(self.on_wire)
-            && again.mail.as_ref().is_some_and(|mail| mail.said.is_expired(now))
+            && again.mail.as_ref().is_some_and(is_over)
         {
             self.dropped = self.dropped.saturating_add(1);
             self.remove(self.on_wire);
