@@ -225,6 +225,9 @@ impl<'a> Line<'a> {
         let checksum = self.optional::<i32>(fields.next(), "checksum")?;
         let _block_size: Option<i64> = self.optional(fields.next(), "block size")?;
         let description = fields.collect::<Vec<_>>().join(" ");
+        // Headers of the Challenge sets write a sum of 0 beside a `.mat`, whatever is in it, and
+        // a first sample of another edition.
+        let is_counted = checksum != Some(0) || !file.ends_with(".mat");
         Ok(Signal {
             file: file.to_owned(),
             format,
@@ -234,9 +237,8 @@ impl<'a> Line<'a> {
             unit,
             resolution_bits,
             adc_zero,
-            initial,
-            // Headers of the Challenge sets write 0 beside a `.mat`, whatever its samples sum up to.
-            checksum: checksum.map(wrapped).filter(|sum| *sum != 0 || !file.ends_with(".mat")),
+            initial: initial.filter(|_| is_counted),
+            checksum: checksum.map(wrapped).filter(|_| is_counted),
             description,
         })
     }
