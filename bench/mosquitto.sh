@@ -1,12 +1,15 @@
 #!/bin/sh
-# Measures Mosquitto with Wardline's own load: the same messages over mutual TLS 1.3, QoS 1,
-# one subscriber of everything, no message dropped. Needs openssl and mosquitto, and a build
-# of wardline in $WARDLINE_BIN or target/release. Prints one JSON object a line.
+# Measures Mosquitto and Wardline in turn with one load: the same messages over mutual TLS 1.3,
+# QoS 1, no message dropped; at the broker one subscriber of everything, at Wardline the whole
+# path. Needs openssl and mosquitto, and a build of wardline in $WARDLINE_BIN or target/release.
+# Prints one JSON object a line; those of `beside_mosquitto` are Wardline's figure divided by
+# the broker's. With a RATE both are sent so many messages a second, else as many as they take.
 #
-#   bench/mosquitto.sh [RUNS] [DEVICES] [SECONDS]
+#   bench/mosquitto.sh [RUNS] [DEVICES] [SECONDS] [RATE]
+#   bench/mosquitto.sh 3 200 10 5000
 set -eu
 cd "$(dirname "$0")/.."
-runs="${1:-3}" devices="${2:-200}" seconds="${3:-10}"
+runs="${1:-3}" devices="${2:-200}" seconds="${3:-10}" rate="${4:-}"
 wardline="${WARDLINE_BIN:-$PWD/target/release/wardline}"
 mosquitto="${MOSQUITTO_BIN:-mosquitto}"
 port="${PORT:-28883}"
@@ -58,15 +61,30 @@ tls_version tlsv1.3
 CONF
 if [ "$(id -u)" = 0 ]; then echo "user root" >>"$work/broker.conf"; fi
 
+bench() { # further arguments
+    "$wardline" bench ingest --json --devices "$devices" --seconds "$seconds" \
+        ${rate:+--rate "$rate"} "$@"
+}
+figure() { # file, name
+    sed -n "s/.*\"name\":\"[a-z]*\.$2\".*\"value\":\([0-9.e+-]*\).*/\1/p" "$1"
+}
+
 run=0
 while [ "$run" -lt "$runs" ]; do
     "$mosquitto" -c "$work/broker.conf" >"$work/broker.log" 2>&1 &
     broker=$!
-    "$wardline" bench ingest --json --devices "$devices" --seconds "$seconds" \
-        --against-mosquitto "127.0.0.1:$port" --ca "$work/ca.pem" --cert-dir "$work/clients" \
-        --server-pid "$broker"
+    bench --against-mosquitto "127.0.0.1:$port" --ca "$work/ca.pem" --cert-dir "$work/clients" \
+        --server-pid "$broker" >"$work/theirs"
     kill "$broker"
     wait "$broker" 2>/dev/null || true
     broker=""
+    bench >"$work/ours"
+    cat "$work/theirs" "$work/ours"
+    for name in messages_per_s server_cpu_per_message publish_to_ack_p50 publish_to_ack_p99; do
+        awk -v name="$name" -v ours="$(figure "$work/ours" "$name")" \
+            -v theirs="$(figure "$work/theirs" "$name")" 'BEGIN {
+                if (theirs > 0) printf "{\"name\":\"beside_mosquitto.%s\",\"value\":%.4f,\"unit\":\"1\"}\n",
+                    name, ours / theirs }'
+    done
     run=$((run + 1))
 done

@@ -18,6 +18,7 @@ import { Ward } from "./ward/ward.js";
 /** The board is the first screen for nearly everybody and comes with the page; the others are fetched when they are opened. */
 const SCREENS = {
   patient: () => import("./patient/patient.js").then((m) => m.Patient),
+  history: () => import("./history/history.js").then((m) => m.History),
   mine: () => import("./mine/mine.js").then((m) => m.Mine),
   strip: () => import("./strip/strip.js").then((m) => m.Strip),
   alarms: () => import("./alarms/alarms.js").then((m) => m.Alarms),

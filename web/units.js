@@ -1,6 +1,6 @@
 /** Which care unit this screen follows, and what of it the feed shall send. */
 import { effect, untracked } from "./html.js";
-import { session, unit, patient } from "./feed/state.js";
+import { closedPage, session, unit, patient } from "./feed/state.js";
 import * as socket from "./feed/socket.js";
 import { route } from "./router.js";
 import { seesPatients } from "./shell/role.js";
@@ -42,7 +42,7 @@ export function start() {
     if (theirs && theirs.id !== unit.value?.id) chooseUnit(theirs);
     if (!seesPatients()) return untracked(socket.followNone);
     if (!unit.value) return;
-    const who = name === "patient" ? route.value.id : null;
+    const who = name === "patient" && route.value.id !== closedPage.value ? route.value.id : null;
     untracked(() => socket.follow({ unit: unit.value.id, patient: who, waves: name === "ward" ? "board" : who ? "patient" : "none" }));
   });
 }

@@ -1,7 +1,7 @@
 /** Devices on the real server: cut off with a reason, claimed by a code, told with a second look, found when they are refused. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { accessible, calm, noBrowser, open, picture, settled, shut, tidy } from "./browser.mjs";
+import { accessible, calm, look, noBrowser, open, picture, settled, shut, tidy } from "./browser.mjs";
 import { noServer, server } from "./ward-server.mjs";
 
 describe("devices on the real server", { skip: noBrowser || noServer, concurrency: false }, () => {
@@ -112,6 +112,86 @@ describe("devices on the real server", { skip: noBrowser || noServer, concurrenc
     await nurse.click("[data-agree]");
     await nurse.waitForFunction(() => !document.querySelector('[data-phase="waits_for_second"]'));
     calm(nurse);
+    calm(page);
+  });
+
+  test("IT looks a configuration over before it is set, and on a patient it waits", async () => {
+    const page = await as("admin");
+    const worn = await monitor(page);
+    await page.goto(`${ward.url}/devices?open=${worn.id}`);
+    await page.waitForSelector("[data-configuration]");
+    assert.ok(await page.locator("[data-configure]").isDisabled(), "it is on a patient");
+    assert.match(await page.locator("[data-waits]").textContent(), /waits: it is on a patient/);
+    await page.locator("[data-configuration]").scrollIntoViewIfNeeded();
+    await picture(page, "device-configuration-waits-desk-dark");
+    const serial = `SET-${Date.now()}`;
+    const made = await page.ask("POST", "/devices", { profile: "bedside-monitor", serial, label: `Monitor ${serial}`, care_unit: worn.care_unit.id });
+    await page.goto(`${ward.url}/devices?open=${made.id}`);
+    await page.click("[data-configure]");
+    await page.fill("[name=alarm_volume]", "11");
+    await page.click("[data-configuration] form button.primary");
+    assert.equal(await page.locator("[data-look]").count(), 0, "eleven is more than it takes");
+    await page.fill("[name=alarm_volume]", "4");
+    await page.locator("[name=tone]").selectOption("soft");
+    await accessible(page);
+    await page.locator("[data-configuration] form").scrollIntoViewIfNeeded();
+    await picture(page, "device-configuration-desk-dark");
+    await page.click("[data-configuration] form button.primary");
+    await page.waitForSelector("[data-look]");
+    assert.match(await page.locator("[data-look]").textContent(), /Alarm volume: as it is → 4/);
+    await picture(page, "device-configuration-look-desk-dark");
+    await page.click("[data-configuration] form button.primary");
+    await page.waitForSelector("[data-configuration][data-state=sent]");
+    const set = await page.ask("GET", `/devices/${made.id}/configuration`);
+    assert.deepEqual([set.wanted, set.config, set.set_by.name], ["1", { alarm_volume: 4, tone: "soft" }, "admin"]);
+    await page.waitForFunction(() => /configur|Configur/.test(document.querySelector("[data-life]")?.textContent ?? ""));
+    await accessible(page);
+    calm(page);
+  });
+
+  test("the settings of a profile without any are a map that is refused before it is sent", async () => {
+    const page = await as("admin");
+    const serial = `RAW-${Date.now()}`;
+    const made = await page.ask("POST", "/devices", { profile: "oximeter", serial, label: `Oximeter ${serial}`, care_unit: (await monitor(page)).care_unit.id });
+    await page.goto(`${ward.url}/devices?open=${made.id}`);
+    await page.click("[data-configure]");
+    await page.fill("[name=config]", "{ led: green");
+    assert.ok(await page.locator("[data-configuration] form button.primary").isDisabled(), "no map");
+    await page.fill("[name=config]", '{"led": "green"}');
+    await page.click("[data-configuration] form button.primary");
+    await page.click("[data-look] ~ .row button.primary");
+    await page.waitForSelector("[data-configuration][data-state=sent]");
+    await look(page, { size: "desk", theme: "light" });
+    await picture(page, "device-configuration-desk-light");
+    calm(page);
+  });
+
+  test("a new certificate comes with both addresses, and a cuff of the demonstration speaks by HTTPS", async () => {
+    const page = await as("admin");
+    const { items } = await page.ask("GET", "/devices?limit=200");
+    const cuff = items.find((d) => d.profile === "blood-pressure-cuff" && d.lifecycle === "in_service");
+    const speaks = async () => (await page.ask("GET", `/devices/${cuff.id}`)).door;
+    // A cuff measures for the first time within seconds.
+    for (let tries = 0; tries < 60 && (await speaks()) !== "https"; tries += 1) await page.waitForTimeout(500);
+    assert.equal(await speaks(), "https");
+    await page.goto(`${ward.url}/devices?open=${cuff.id}`);
+    await page.waitForSelector("[data-door=https]");
+    await settled(page);
+    await picture(page, "device-by-https-desk-dark");
+    await accessible(page);
+    const serial = `TWO-${Date.now()}`;
+    const made = await page.ask("POST", "/devices", { profile: "oximeter", serial, label: `Oximeter ${serial}`, care_unit: cuff.care_unit.id });
+    await page.goto(`${ward.url}/devices?open=${made.id}`);
+    await page.locator(".drawer button", { hasText: "Make a new certificate" }).click();
+    await page.waitForSelector("[data-command=https]");
+    assert.match(await page.locator("[data-https]").first().textContent(), /^https:\/\/localhost:\d+$/);
+    assert.match(await page.locator("[data-command=https]").textContent(), /curl .*--cert .*\n.*\n.*\/v1\/num$/);
+    // By the number that the file hashes to, whoever is refused is found.
+    const fingerprint = (await page.locator("[data-fingerprint]").first().textContent()).replace("SHA-256 ", "");
+    await page.ask("PUT", `/devices/${made.id}/lifecycle`, { state: "quarantined", why: "a test" });
+    const found = await page.ask("GET", `/refusals?search=${fingerprint}`);
+    assert.deepEqual(found.items, [], "it was not refused yet");
+    await accessible(page);
     calm(page);
   });
 

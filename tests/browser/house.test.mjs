@@ -244,6 +244,11 @@ describe("the screens of the house", { skip: noBrowser, concurrency: false }, ()
     assert.equal(await page.locator('a[href="/devices?view=dead"]').count() > 0, true);
     assert.match(await text(page, "[data-certificate][data-ended]"), /Monitor 03.*ended/s);
     await has(page, ".stage", "nothing waits");
+    assert.match(await text(page, "[data-storage]"), /61 % used, full in about 41 d/);
+    assert.match(await text(page, '[data-backups="12"]'), /Newest.*5 h ago.*204 MB.*Restored and compared.*5 h ago/s);
+    await page.locator("[data-rehearse]").click();
+    await has(page, "[data-backups]", "being restored and compared");
+    assert.equal(await page.locator("[data-back-up]").isDisabled(), true, "one at a time");
     calm(page);
   });
 
@@ -429,11 +434,12 @@ describe("the house of a real ward", { skip: noBrowser || noServer, concurrency:
     await page.goto(`${ward.url}/staff`);
     await page.waitForSelector('tr[data-login="admin"]');
     calm(page);
-    const nurse = await real(ward, "nurse");
-    await nurse.goto(`${ward.url}/places`);
-    await nurse.locator(".bed-card:not([data-empty])").first().click();
-    await nurse.waitForSelector("[data-answer] a");
-    await nurse.waitForSelector(".stays li[data-holds]");
-    calm(nurse);
+    // A nurse reads this of the beds of the own care unit; who that is has changed with the shift above.
+    const physician = await real(ward, "physician");
+    await physician.goto(`${ward.url}/places`);
+    await physician.locator(".bed-card:not([data-empty])").first().click();
+    await physician.waitForSelector("[data-answer] a");
+    await physician.waitForSelector(".stays li[data-holds]");
+    calm(physician);
   });
 });

@@ -35,7 +35,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
   /** One page for each kind of device; its further looks are taken without loading it again. A wall is a wall: nobody holds it in a hand. */
   const hands = [[["phone", "dark"], ["phone", "light"]], [["tablet", "dark"]]],
     desks = [["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "dark"]];
-  const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], mine: ["/mine", ".own-bed"], strip: [STRIP, ".strip-row .line"], screen: ["/screen", ".ruler"], devices: ["/devices", "tr[data-device]"], device: [`/devices?open=${DEVICE}`, ".drawer [data-life] li"], refused: ["/devices?view=refused", "tr[data-refusal]"], claim: ["/claim", "form"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
+  const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], mine: ["/mine", ".own-bed"], strip: [STRIP, ".strip-row .line"], history: [`/history${PATIENT}?range=90d`, ".trend canvas"], screen: ["/screen", ".ruler"], devices: ["/devices", "tr[data-device]"], device: [`/devices?open=${DEVICE}`, ".drawer [data-life] li"], refused: ["/devices?view=refused", "tr[data-refusal]"], claim: ["/claim", "form"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
   for (const [name, [path, mark]] of Object.entries(screens)) {
     test(`${name} is accessible and fits at every size and in every look`, async () => {
       const through = async (looks) => {
@@ -55,7 +55,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["refused", "/devices?view=refused"], ["dead letters", "/devices?view=dead"]]) {
+  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["refused", "/devices?view=refused"], ["dead letters", "/devices?view=dead"], ["history", `/history${PATIENT}`]]) {
     test(`${name} without anything in it says what will come`, async () => {
       const page = await at(path, {}, { empty: true, role: name === "dead letters" ? "it" : "nurse" });
       await page.waitForSelector(".state h2");
@@ -63,7 +63,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["strip", STRIP, /^\/patients\/[^/]+\/waves/], ["mine", "/mine", /board$/], ["timeline", PATIENT, /timeline$/], ["devices", "/devices", /^\/devices/], ["refused", "/devices?view=refused", /^\/refusals/], ["system", "/system", /^\/system/]]) {
+  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["strip", STRIP, /^\/patients\/[^/]+\/waves/], ["history", `/history${PATIENT}`, /measured/], ["mine", "/mine", /board$/], ["timeline", PATIENT, /timeline$/], ["devices", "/devices", /^\/devices/], ["refused", "/devices?view=refused", /^\/refusals/], ["system", "/system", /^\/system/]]) {
     test(`${name} that cannot be read says so, and can be tried again`, async () => {
       const page = await at(path, {}, { broken: { path: broken, status: 500, detail: "The store answered too late." } });
       await page.waitForSelector('.state[data-state="failed"] button');
@@ -222,6 +222,27 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     calm(page);
   });
 
+  test("ninety days show their extremes, their gap with its reason, and how much of them is there", async () => {
+    const page = await at(`/history${PATIENT}?range=90d`);
+    await page.waitForSelector('.trend[data-gaps="1"] .u-over');
+    assert.equal(await page.locator("[data-coverage]").first().getAttribute("data-coverage"), "89.8");
+    assert.match(await page.locator("[data-coverage]").first().innerText(), /89[.,]8 % covered \(network/);
+    const over = page.locator(".trend .u-over").first();
+    await over.scrollIntoViewIfNeeded();
+    const box = await over.boundingBox();
+    // The middle of the gap says why.
+    await page.mouse.move(box.x + box.width * 0.551, box.y + 20);
+    await page.waitForFunction(() => /network/.test(document.querySelector(".trend-now").textContent));
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 24, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForURL(/from=\d+&to=\d+/);
+    await page.goBack();
+    await page.waitForURL(/range=90d/);
+    calm(page);
+  });
+
   test("an invitation sets a password once, and says when it was used", async () => {
     const page = await at("/invite/used", {}, { signedIn: false });
     await page.fill("[name=password]", "short");
@@ -245,6 +266,38 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     await picture(page, "made-up-alarms-200");
     calm(page);
   });
+
+  for (const [name, path, role, wanted, rows] of [["devices", "/devices", "it", /\/api\/v1\/devices\?/, "tr[data-device]"], ["refusals", "/devices?view=refused", "it", /\/api\/v1\/refusals/, "tr[data-refusal]"], ["dead letters", "/devices?view=dead", "it", /\/api\/v1\/dead-letters\?/, "tbody tr"], ["people", "/staff?view=people", "physician", /\/api\/v1\/staff\?/, "tr[data-staff]"]]) {
+    test(`two hundred ${name} are still a list`, async () => {
+      const crowd = (page) => page.route(wanted, async (route) => {
+        const { items } = await (await route.fetch()).json();
+        await route.fulfill({ json: { items: Array.from({ length: 200 }, (_, i) => ({ ...items[i % items.length], id: uuid(16, i), ...(items[0].login ? { login: `u${i}` } : {}) })), next: null } });
+      });
+      const page = await at(path, {}, { role }, crowd);
+      await page.waitForFunction((selector) => document.querySelectorAll(selector).length >= 200, rows);
+      await picture(page, `made-up-${name.replace(" ", "-")}-200`);
+      calm(page);
+    });
+  }
+
+  for (const [name, path, role, slow] of [["ward", WARD, "nurse", /board$/], ["patient", PATIENT, "nurse", /\/patients\/[^/]+$/], ["strip", STRIP, "nurse", /\/waves/], ["alarms", "/alarms", "nurse", /\/alarms\?/], ["mine", "/mine", "nurse", /board$/], ["devices", "/devices", "it", /\/devices\?/], ["refused", "/devices?view=refused", "it", /refusals/], ["dead letters", "/devices?view=dead", "it", /dead-letters/], ["places", "/places", "nurse", /\/places$/], ["the shift", "/staff", "nurse", /shift$/], ["the logins", "/staff", "it", /\/users/], ["the trail", "/audit", "it", /\/audit/], ["settings", "/settings", "charge_nurse", /limits$/], ["system", "/system", "it", /\/system$/], ["the own page", "/own", "patient", /\/own$/]]) {
+    test(`${name} that is on its way says so, and comes`, async () => {
+      let come;
+      const held = new Promise((done) => {
+        come = done;
+      });
+      const late = (page) => page.route((url) => url.pathname.startsWith("/api/") && slow.test(url.pathname + url.search), async (route) => {
+        await held;
+        await route.continue();
+      });
+      const page = await at(path, {}, { role }, late);
+      await page.waitForSelector(".state[aria-busy=true][role=status]");
+      await accessible(page);
+      come();
+      await page.waitForSelector(".state[aria-busy=true]", { state: "detached" });
+      calm(page);
+    });
+  }
 
   test("every control on a phone is large enough for a thumb", async () => {
     await Promise.all([WARD, PATIENT, "/alarms", "/devices"].map(async (path) => {

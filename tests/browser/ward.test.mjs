@@ -200,7 +200,7 @@ describe("the screens of a real ward", { skip, concurrency: false }, () => {
     await page.waitForSelector('[data-file="key"]');
     const [download] = await Promise.all([page.waitForEvent("download"), page.click('[data-file="key"]')]);
     assert.match(download.suggestedFilename(), /\.key\.pem$/);
-    const command = await page.locator("[data-command]").textContent();
+    const command = await page.locator("[data-command=mqtt]").textContent();
     assert.match(command, /mosquitto_pub .*-p \d+/);
     assert.match(command, /-t 'wl\/1\/[0-9a-f-]{36}\/[0-9a-f-]{36}\/up\/num'/);
     await accessible(page);

@@ -11,6 +11,8 @@ mod hospital;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod remade;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod story;
@@ -25,6 +27,7 @@ mod tests {
     use super::{
         hospital,
         node::{Node, Restart},
+        remade,
         stage::{self, START, second},
         story,
         visible::{Lives, View, lives_of, view_of},
@@ -74,6 +77,43 @@ mod tests {
         let (lives, points) = (lives_of(&kept.records), stage::points(&kept.series));
         let core = kept.core();
         Ended { view, lives, core, points, folder }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_hours_made_anew_are_those_that_were_lived_byte_for_byte() {
+        let clock = Clock::manual(START);
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = Node::open(folder.path(), &clock).await;
+        let script = stage::ward();
+        stage::build(&mut node, &script).await;
+        let (devices, hearts) = (stage::enrolled(&script), stage::recordings());
+        let mut ward = Hospital::new(1, START, script, devices, &hearts, &Fidelity::default());
+        for lived in (0..2 * 3_600).step_by(20) {
+            let until = lived + 20;
+            let mut deeds = Vec::new();
+            while ward.next_at() <= second(until) {
+                deeds.extend(ward.step().into_iter().filter(stage::is_delivered));
+            }
+            node.take_in(&deeds, lived, until).await.unwrap();
+            if until == 1_240 {
+                // It dies with records that nobody has decided on.
+                node = node.restart(Restart::Crash).await;
+            } else {
+                node.catch_up(until).await;
+            }
+            clock.advance_to(second(until));
+            if until % ROUND_S == 0 {
+                stage::answer_all(&node, until).await;
+            }
+            if until == 2_400 {
+                node = node.restart(Restart::Orderly).await;
+            }
+        }
+        node.beat_again(2 * 3_600).await;
+        let one = end(node, folder).await;
+        remade::check(one.folder.path());
+        let again = end(Node::open(one.folder.path(), &clock).await, one.folder).await;
+        assert_eq!((again.view, again.lives, again.points), (one.view, one.lives, one.points));
     }
 
     /// A server that has the journal of another and nothing else.
@@ -160,6 +200,7 @@ mod tests {
             assert_eq!(again.lives, one.lives);
             assert_eq!(again.points, one.points);
             assert!(again.core == one.core, "the journal alone leads to another state");
+            remade::check(one.folder.path());
         }
         story::check(&steady.lives);
     }

@@ -58,7 +58,7 @@ pub(crate) struct Node {
     feed: Option<FeedReader>,
 }
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup { profiles: stage::profiles(), cut: None }
 }
 

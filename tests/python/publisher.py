@@ -43,7 +43,9 @@ class Device:
         self.seq, self.acked = 0, 0
         self.numbers = {}
         self.answers = queue.SimpleQueue()
-        self.connected, self.wanted = threading.Event(), threading.Event()
+        self.connected, self.wanted = False, False
+        # Guards all of the above but the answers, and tells of every change of them.
+        self.changed = threading.Condition()
         self.client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2,
             client_id=self.id,
@@ -60,21 +62,36 @@ class Device:
         threading.Thread(target=self.live, daemon=True).start()
 
     def on_connect(self, client, userdata, flags, code, properties):
-        if not code.is_failure:
-            self.connected.set()
+        self.change(connected=not code.is_failure)
 
     def on_disconnect(self, client, userdata, flags, code, properties):
-        self.connected.clear()
+        self.change(connected=False)
 
     def on_publish(self, client, userdata, mid, code, properties):
-        # paho calls while it holds its own lock, so nothing is waited for here.
         self.answers.put((mid, 0 if isinstance(code, int) else code.value))
+        self.change()
+
+    def change(self, **what):
+        # paho calls while it holds its own lock, so nothing that takes long is done under this one.
+        with self.changed:
+            vars(self).update(what)
+            self.changed.notify_all()
+
+    def wait_for(self, condition, within_s=None):
+        with self.changed:
+            return self.changed.wait_for(condition, within_s)
+
+    def may_send(self):
+        return self.wanted and self.connected and len(self.numbers) < IN_FLIGHT_MAX
 
     def hear(self):
         while not self.answers.empty():
             mid, code = self.answers.get()
-            tell("acked", device=self.id, seq=self.numbers.pop(mid), code=code)
+            tell("acked", device=self.id, seq=self.numbers[mid], code=code)
             self.acked += 1
+            with self.changed:
+                del self.numbers[mid]
+                self.changed.notify_all()
 
     def message(self, seq, at_ms):
         at = f"{at_ms // 1000}.{at_ms % 1000:03d}"
@@ -94,26 +111,26 @@ class Device:
 
     def live(self):
         while True:
+            self.wait_for(lambda: not self.answers.empty() or self.may_send())
             self.hear()
-            is_free = self.connected.is_set() and len(self.numbers) < IN_FLIGHT_MAX
-            if not self.wanted.is_set() or not is_free:
-                time.sleep(0.0005)
+            if not self.may_send():
                 continue
             at_ms = time.time_ns() // 1_000_000
             topic, value, text = self.message(self.seq, at_ms)
             tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
             sent = self.client.publish(topic, text, qos=1)
-            self.numbers[sent.mid] = self.seq
-            self.seq += 1
+            with self.changed:
+                self.numbers[sent.mid] = self.seq
+                self.seq += 1
 
     def go(self, port):
         self.client.connect("localhost", port, keepalive=30)
         self.client.loop_start()
 
     def pause(self):
-        self.wanted.clear()
+        self.change(wanted=False)
         self.client.loop_stop()
-        self.connected.clear()
+        self.change(connected=False)
 
 
 devices = [Device(paper, index + 1) for index, paper in enumerate(wish["clients"])]
@@ -129,13 +146,13 @@ for line in sys.stdin:
         for device in devices:
             device.go(int(rest[0]))
         for device in devices:
-            if not device.connected.wait(CONNECT_WITHIN_S):
+            if not device.wait_for(lambda: device.connected, CONNECT_WITHIN_S):
                 sys.exit(f"{device.id} is not connected within {CONNECT_WITHIN_S} s")
-            device.wanted.set()
+            device.change(wanted=True)
         answer("going")
     elif command == "hush":
         for device in devices:
-            device.wanted.clear()
+            device.change(wanted=False)
         answer("hushed")
     elif command == "pause":
         for device in devices:
@@ -143,10 +160,10 @@ for line in sys.stdin:
         answer("paused")
     elif command == "settle":
         for device in devices:
-            device.wanted.clear()
+            device.change(wanted=False)
         until = time.monotonic() + float(rest[0])
-        while any(device.numbers for device in devices) and time.monotonic() < until:
-            time.sleep(0.01)
+        for device in devices:
+            device.wait_for(lambda: not device.numbers, until - time.monotonic())
         answer(f"settled {sum(len(device.numbers) for device in devices)}")
     elif command == "count":
         answer(f"counted {sum(it.seq for it in devices)} {sum(it.acked for it in devices)}")

@@ -11,7 +11,7 @@ import json
 import socket
 import ssl
 import sys
-import time
+import threading
 
 import paho.mqtt.client as mqtt
 
@@ -40,13 +40,17 @@ def is_done(heard, shared):
 
 def by_paho():
     heard, shared, codes, made = [], [0, 0], [], []
+    changed = threading.Condition()
+
+    def tell(change):
+        with changed:
+            change()
+            changed.notify_all()
 
     def wait_for(condition, what):
-        until = time.monotonic() + ANSWER_WITHIN_S
-        while not condition():
-            if time.monotonic() > until:
+        with changed:
+            if not changed.wait_for(condition, ANSWER_WITHIN_S):
                 sys.exit(f"no {what} within {ANSWER_WITHIN_S} s: {heard} {shared} {codes}")
-            time.sleep(0.01)
 
     def connect(suffix, will=None):
         client = mqtt.Client(
@@ -59,9 +63,9 @@ def by_paho():
         if will:
             client.will_set(f"{root}/{will}", will, qos=2)
         said = []
-        client.on_connect = lambda client, userdata, flags, code, properties: said.append(code)
-        client.on_subscribe = lambda client, userdata, mid, found, properties: codes.extend(
-            code if isinstance(code, int) else code.value for code in found
+        client.on_connect = lambda client, userdata, flags, code, properties: tell(lambda: said.append(code))
+        client.on_subscribe = lambda client, userdata, mid, found, properties: tell(
+            lambda: codes.extend(code if isinstance(code, int) else code.value for code in found)
         )
         client.connect(wish["host"], wish["port"], keepalive=30)
         client.loop_start()
@@ -80,13 +84,13 @@ def by_paho():
 
     publish("kept", "kept", 1, retain=True)
     hears = connect("hears")
-    hears.on_message = lambda client, userdata, message: heard.append(told(message))
+    hears.on_message = lambda client, userdata, message: tell(lambda: heard.append(told(message)))
     subscribe(hears, f"{root}/#", 2, 1)
     for place in (0, 1):
         worker = connect(f"worker{place}")
 
         def count(client, userdata, message, place=place):
-            shared[place] += 1
+            tell(lambda: shared.__setitem__(place, shared[place] + 1))
 
         worker.on_message = count
         subscribe(worker, f"$share/workers/{root}/work", 1, 2 + place)
@@ -113,6 +117,11 @@ async def by_aiomqtt():
     import aiomqtt
 
     heard, shared, codes = [], [0, 0], []
+    done = asyncio.Event()
+
+    def look():
+        if is_done(heard, shared):
+            done.set()
 
     def client(suffix, will=None):
         return aiomqtt.Client(
@@ -133,10 +142,12 @@ async def by_aiomqtt():
     async def hear(client):
         async for message in client.messages:
             heard.append(told(message))
+            look()
 
     async def count(client, place):
         async for message in client.messages:
             shared[place] += 1
+            look()
 
     async with client("publisher") as publisher, client("hears") as hears:
         await publisher.publish(f"{root}/kept", "kept", qos=1, retain=True)
@@ -158,8 +169,7 @@ async def by_aiomqtt():
             except aiomqtt.MqttError:
                 pass
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                while not is_done(heard, shared):
-                    await asyncio.sleep(0.01)
+                await done.wait()
             for task in tasks:
                 task.cancel()
         said = {"heard": list(heard), "shared": shared, "codes": codes}

@@ -1,24 +1,36 @@
 //! Bad input at the devices' door: each kind gets its protocol's clear answer, a
 //! counter, a dead letter where there was a message, and costs nobody else anything.
 
+mod bombs;
+mod crowds;
+mod floods;
+mod noise;
+
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    sync::Arc,
     time::Duration,
 };
 
+use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 use serde_json::{Value, json};
 
 use crate::{
-    companion::Companion,
+    companion::{Companion, Racing},
+    conformance::packets::Publish,
     payload::{Cbor, ECG, SENML_CBOR, SENML_JSON, WAVE, Wave, heart_rate, pack, senml_now},
     server::{Home, Server},
-    waiting::eventually,
+    waiting::{eventually, now},
     ward::{Device, Ward},
     wire::{End, Version, Wire, connect, packet, text, tls},
 };
 
 const SOON: Duration = Duration::from_secs(10);
+/// Messages that a client may have on their way, with room to spare.
+const IN_FLIGHT: usize = 60;
+/// Packet ids that a flood goes through.
+const IDS: usize = 60_000;
 
 /// A server with a ward, a device to misbehave with, and one that behaves well.
 struct Scene {
@@ -56,12 +68,70 @@ impl Scene {
         self.ward.counts("refused", before + how_many);
     }
 
+    /// Does something, in spite of which the program's memory grows by no more than this.
+    fn grows_at_most(&self, mib: u64, deed: impl FnOnce()) {
+        let before = self.server.memory_kib();
+        deed();
+        let Some((before, after)) = before.zip(self.server.memory_kib()) else {
+            return crate::tools::not_run("memory", "the system does not tell a program's");
+        };
+        let grown = after.saturating_sub(before) / 1_024;
+        assert!(grown <= mib, "the program's memory grew by {grown} MiB from {before} KiB");
+    }
+
+    /// Publishes with QoS 1 as fast as is allowed, topic, payload and whether it is retained;
+    /// the code of each.
+    fn publish_all<'a>(
+        &self,
+        wire: &mut Wire,
+        messages: impl IntoIterator<Item = (String, &'a str, bool)>,
+    ) -> Vec<u8> {
+        let (mut codes, mut sent) = (Vec::new(), 0_usize);
+        let hear = |wire: &mut Wire, codes: &mut Vec<u8>| {
+            let answer = wire.puback().unwrap_or_else(|end| panic!("{end:?} after {codes:02x?}"));
+            assert_eq!(usize::from(answer.id), codes.len() % IDS + 1, "out of order");
+            codes.push(answer.code);
+        };
+        for (topic, payload, is_retained) in messages {
+            let id = u16::try_from(sent % IDS + 1).unwrap();
+            let publish = Publish::new(1, id, &topic, payload);
+            let publish = if is_retained { publish.retained() } else { publish };
+            wire.send(&publish.bytes(Version::V5));
+            sent += 1;
+            if sent - codes.len() >= IN_FLIGHT {
+                hear(wire, &mut codes);
+            }
+        }
+        while codes.len() < sent {
+            hear(wire, &mut codes);
+        }
+        codes
+    }
+
+    /// A device of the ward still gets in, and is answered.
+    fn lets_honest_devices_in(&self, within: Duration) {
+        let began = now();
+        let mut wire = self.wire(Version::V5);
+        let answer = wire.told(&self.device.up("event"), None, b"still here");
+        assert_eq!(answer.map(|it| it.code), Ok(0));
+        let took = began.elapsed();
+        assert!(took < within, "an honest device waited {took:?} at the door");
+    }
+
     /// The good device did not feel anything, and the program lives.
     fn ends_well(mut self) {
         self.companion.ends_unharmed();
         assert!(self.server.is_alive());
         drop(self.home);
     }
+}
+
+/// TLS to the devices' door of HTTPS.
+fn https(server: &Server, tls: Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+    let tcp = TcpStream::connect(&server.ready.https).unwrap();
+    tcp.set_read_timeout(Some(SOON)).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    StreamOwned::new(ClientConnection::new(tls, name).unwrap(), tcp)
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! `docs/reference/mqtt-conformance.md` in step.
 
 mod aliases;
+mod authentication;
 mod client;
 mod connect;
 mod farewell;
@@ -13,7 +14,7 @@ mod field;
 mod flow;
 mod groups;
 mod malformed;
-mod packets;
+pub(crate) mod packets;
 mod properties;
 mod publish;
 mod reference;

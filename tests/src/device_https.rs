@@ -272,9 +272,7 @@ fn the_client_of_influxdb_writes_and_is_told() {
             { "precision": "ms", "gzip": false, "lines": [other] },
         ],
     });
-    let stdin = fs::File::open(file(home.path(), "wish.json", wish.to_string())).unwrap();
-    let printed = run(Command::new(python).arg(script("influx.py")).stdin(stdin));
-    let said: Value = serde_json::from_str(&printed).unwrap();
+    let said = tools::ask(&python, "influx.py", &wish);
     assert_eq!((&said["ping"], &said["health"]), (&json!(true), &json!("pass")), "{said}");
     assert!(said["version"].as_str().unwrap().starts_with("wardline-"), "{said}");
     assert_eq!((&said["wrote"][0], &said["wrote"][2]), (&Value::Null, &Value::Null), "{said}");
@@ -310,6 +308,82 @@ fn samples_of(home: &Home, device: &str) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
     let samples = own.flat_map(|it| it["body"]["samples"].as_array().cloned().unwrap_or_default());
     samples.map(|sample| (text(&sample["channel"]), text(&sample["value"]))).collect()
+}
+
+/// The first block of shell in a page of the guide that holds this, without its indentation.
+fn shell_of(page: &str, holds: &str) -> String {
+    let path = format!("{}/../docs/guide/{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(path).unwrap();
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let block = blocks.into_iter().find(|block| block.contains(holds)).unwrap();
+    block.lines().map(|line| line.trim_start().to_owned() + "\n").collect()
+}
+
+#[test]
+fn the_curl_line_of_the_guide_sends_a_first_reading() {
+    if lacks_curl("the_curl_line_of_the_guide_sends_a_first_reading") {
+        return;
+    }
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ward = Ward::build(&server);
+    let device = ward.enrol_on("oximeter", "GUIDE-1", 0);
+    let issued = ward.admin.post(&format!("/api/v1/devices/{}/certificate", device.id), &json!({}));
+    assert_eq!(issued["https"]["port"], server.https_port());
+    let papers = device.papers(&home);
+    let mut line = shell_of("first-device.md", "curl ");
+    for (name, path) in [
+        ("oximeter-77/ca.pem", &papers.ca),
+        ("oximeter-77/device.pem", &papers.certificate),
+        ("oximeter-77/device.key", &papers.key),
+    ] {
+        assert!(line.contains(name), "{line}");
+        line = line.replace(name, &path.display().to_string());
+    }
+    line = line.replace("URL", issued["https"]["url"].as_str().unwrap());
+    let told = run(Command::new("sh").arg("-c").arg(&line)).to_lowercase();
+    assert!(told.contains("204 no content") && told.contains("wardline-result: stored"), "{told}");
+    ward.sees(0, "saturation", 97.0);
+    let shown = ward.admin.get(&format!("/api/v1/devices/{}", device.id));
+    assert_eq!((&shown["door"], &shown["connected"]), (&json!("https"), &json!(true)));
+}
+
+#[test]
+fn telegrafs_second_output_is_taken_with_its_token_and_its_gzip() {
+    let test = "telegrafs_second_output_is_taken_with_its_token_and_its_gzip";
+    if lacks_curl(test) {
+        return;
+    }
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ward = Ward::build(&server);
+    let device = ward.enrol_on("bedside-monitor", "TELEGRAF-2", 0);
+    let curl = Curl::of(&home, &server, &device);
+    let second = jiff::Timestamp::now().as_second();
+    let plain = file(
+        home.path(),
+        "lines",
+        format!("vitals,host=ward3 hr=84i,spo2=95i {second}000000000\n").as_bytes(),
+    );
+    let packed = Command::new("gzip").arg("-c").arg(&plain).output().unwrap().stdout;
+    let headers = ["authorization: Token unused", "content-encoding: gzip", "user-agent: Telegraf"];
+    let more: Vec<&str> = headers
+        .into_iter()
+        .chain(["content-type: text/plain; charset=utf-8"])
+        .flat_map(|header| ["-H", header])
+        .collect();
+    let path = "/api/v2/write?bucket=unused&org=unused";
+    let told = curl.ask(path, &more, Some(&packed));
+    assert_eq!(told.status, 204, "{told:?}");
+    ward.sees(0, "heart_rate", 84.0);
+    // A tag that tells two sources apart is nobody's vital.
+    let of_a_bed = format!("vitals,bed=04,host=ward3 hr=181i {second}500000000\n");
+    let told = curl.post(path, "text/plain; charset=utf-8", of_a_bed.as_bytes());
+    assert_eq!(told.status, 204, "{told:?}");
+    ward.sees(0, "heart_rate", 84.0);
+    server.stop();
+    let stored = samples_of(&home, &device.id);
+    assert!(stored.iter().any(|(channel, _)| channel == "vitals.hr;bed=04"), "{stored:?}");
 }
 
 #[test]
@@ -385,9 +459,7 @@ fn paho_speaks_mqtt_over_websocket_in_both_versions() {
             "subscribe": [device.down("#")],
             "messages": [{ "topic": device.up("num"), "kind": SENML_JSON, "payload": crate::ward::base64(&payload) }],
         });
-        let stdin = fs::File::open(file(home.path(), "wish.json", wish.to_string())).unwrap();
-        let printed = run(Command::new(&python).arg(script("talk.py")).stdin(stdin));
-        let said: Value = serde_json::from_str(&printed).unwrap();
+        let said = tools::ask(&python, "talk.py", &wish);
         assert_eq!((&said["connack"], &said["suback"]), (&json!(0), &json!([1])), "{said}");
         assert_eq!(said["puback"], json!([0]), "{said}");
         ward.sees(0, "heart_rate", f64::from(u32::try_from(rate).unwrap()));

@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// What a person waits at most for the reason of a refusal; the promise is a minute.
-const FOUND_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const FOUND_WITHIN: Duration = Duration::from_secs(10);
 /// Within what a revoked device is off.
 const OFF_WITHIN: Duration = Duration::from_secs(1);
 
-fn scene() -> (Home, Server, Ward) {
+pub(crate) fn scene() -> (Home, Server, Ward) {
     let home = Home::new();
     let server = Server::start(&home);
     let ward = Ward::build(&server);
@@ -85,6 +85,10 @@ fn quarantine_cuts_a_device_off_and_a_retired_one_never_comes_back() {
     assert_eq!(dial(&server, &device).greet(&device.id), Ok(0x8a), "banned");
     let found = refusal(&ward, "QUA-1", "device:quarantined");
     assert_eq!((&found["is_proved"], &found["named"]), (&json!(true), &json!(device.id)));
+    // Whoever has the certificate in hand finds it too, by the number that it hashes to.
+    let shown = ward.admin.get(&format!("/api/v1/devices/{}", device.id));
+    let fingerprint = shown["certificates"][0]["fingerprint"].as_str().unwrap();
+    refusal(&ward, fingerprint, "device:quarantined");
     move_to(&ward, &device, "in_service");
     let mut wire = Wire::connect(&server, &device, Version::V5);
     move_to(&ward, &device, "retired");
@@ -114,6 +118,7 @@ fn whoever_is_turned_away_is_found_by_the_address_with_what_to_do() {
     let mut params = rcgen::CertificateParams::default();
     let org = "0192f0c1-2b3a-7c4d-8e5f-000000000001";
     let name = format!("urn:wardline:{org}:device:{}", device.id);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Monitor of the fourth floor");
     params.subject_alt_names = vec![rcgen::SanType::URI(name.as_str().try_into().unwrap())];
     let foreign = params.self_signed(&key).unwrap();
     let own = (foreign.pem(), key.serialize_pem());
@@ -123,6 +128,8 @@ fn whoever_is_turned_away_is_found_by_the_address_with_what_to_do() {
     let found = refusal(&ward, &device.id, "tls:foreign");
     assert_eq!(found["is_proved"], false);
     assert_eq!(found["device"]["serial"], "TLS-1", "whom it claims to be is shown");
+    let found = refusal(&ward, "subject=CN%20=%20Monitor%20of%20the%20fourth", "tls:foreign");
+    assert!(found["subject"].as_str().unwrap().contains("fourth floor"), "{found}");
     // Whoever does not trust us: a clock that is years off looks like this.
     let others = rcgen::generate_simple_self_signed(vec!["x".to_owned()]).unwrap().cert.pem();
     let own = (device.certificate_pem.as_str(), device.key_pem.as_str());
@@ -179,7 +186,7 @@ fn refusals_are_known_after_the_program_was_killed() {
 }
 
 /// Subscribes with QoS 1; gives the code of the SUBACK.
-fn subscribe(wire: &mut Wire, filter: &str) -> u8 {
+pub(crate) fn subscribe(wire: &mut Wire, filter: &str) -> u8 {
     let body = [&[0x12, 0x34, 0][..], &text(filter), &[1]].concat();
     wire.send(&packet(0x82, &body));
     let answer = wire.receive().unwrap();
@@ -187,15 +194,18 @@ fn subscribe(wire: &mut Wire, filter: &str) -> u8 {
     *answer.body.last().unwrap()
 }
 
-/// Topic and payload of a PUBLISH of MQTT 5 with QoS 1, which is acknowledged.
-fn delivered(wire: &mut Wire) -> (String, Value) {
+/// Topic and payload of a PUBLISH of MQTT 5 with QoS 1, which is acknowledged; an empty payload
+/// is null.
+pub(crate) fn delivered(wire: &mut Wire) -> (String, Value) {
     let Packet { head, body } = wire.receive().unwrap();
     assert_eq!(head & 0xf6, 0x32, "{head:x} is no PUBLISH with QoS 1");
     let len = usize::from(u16::from_be_bytes([body[0], body[1]]));
     let topic = String::from_utf8(body[2..2 + len].to_vec()).unwrap();
     let id = [body[2 + len], body[3 + len]];
     let properties = usize::from(body[4 + len]);
-    let payload = serde_json::from_slice(&body[5 + len + properties..]).unwrap();
+    let payload = &body[5 + len + properties..];
+    let payload =
+        if payload.is_empty() { Value::Null } else { serde_json::from_slice(payload).unwrap() };
     wire.send(&packet(0x40, &id));
     (topic, payload)
 }
@@ -261,9 +271,8 @@ fn a_command_for_a_device_on_a_patient_is_not_sent_before_a_second_person_looked
     wish["on"] = plan["on"].clone();
     let asked = ward.charge.post(&path, &wish);
     assert_eq!(asked["phase"], "waits_for_second");
-    wire.wait_at_most(Duration::from_millis(500));
-    assert_eq!(wire.receive(), Err(End::Silence), "it was sent before anybody looked");
-    wire.wait_at_most(Duration::from_secs(10));
+    // It is not sent before somebody looked.
+    wire.is_silent_for(Duration::from_millis(500));
     let number = asked["id"].as_str().unwrap();
     ward.nurse.post(&format!("{path}/{number}/second"), &json!({}));
     let (topic, message) = delivered(&mut wire);
@@ -276,7 +285,7 @@ fn the_configuration_that_a_device_shall_have_waits_for_it() {
     let (_home, server, ward) = scene();
     let device = ward.enrol("bedside-monitor", "CFG-1");
     let path = format!("/api/v1/devices/{}/configuration", device.id);
-    let wanted = json!({ "version": "7", "config": { "sound": false } });
+    let wanted = json!({ "version": "7", "config": { "alarm_volume": 3 } });
     assert_eq!(ward.admin.put(&path, &wanted)["in_force"], false);
     let mut wire = Wire::connect(&server, &device, Version::V5);
     assert_eq!(subscribe(&mut wire, &device.down("cfg")), 1);

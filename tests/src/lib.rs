@@ -7,6 +7,8 @@
 #![cfg_attr(test, expect(clippy::panic, reason = "a test fails by panicking, with its words"))]
 
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod clients;
@@ -28,6 +30,8 @@ mod durability;
 mod eval;
 #[cfg(test)]
 mod full_disk;
+#[cfg(test)]
+mod gateways;
 #[cfg(test)]
 mod package;
 #[cfg(test)]

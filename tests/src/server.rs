@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::{
     rest::Rest,
     tools::{find, output, root},
-    waiting::until,
+    waiting::{let_pass, now, until},
 };
 
 /// How long a start may take, in a debug build on a busy machine.
@@ -125,8 +125,7 @@ impl Server {
         command.args(["demo", "--empty", "--port", "0", "--json", "--data"]).arg(home.data());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        // The moment is the test's input, and no condition is waited for.
-        thread::sleep(after);
+        let_pass(now(), after);
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -166,6 +165,13 @@ impl Server {
     fn signal(&self, signal: &str) {
         // To the program itself, which may be the child of a tracer.
         output(Command::new("kill").arg(signal).arg(self.ready.pid.to_string()));
+    }
+
+    /// What the program holds of memory, in KiB; nothing where the system does not tell.
+    pub(crate) fn memory_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.ready.pid)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
     }
 
     /// What a monitoring system reads.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     server::{Home, Server},
-    tools::{run, script},
+    tools::{ask, script},
     ward::{Device, base64},
 };
 
@@ -39,10 +39,7 @@ pub(crate) fn talk(
     wish["port"] = json!(server.mqtt_port());
     wish["subscribe"] = json!(filters);
     wish["messages"] = json!(messages);
-    let file = crate::tools::file(home.path(), "wish.json", wish.to_string());
-    let stdin = File::open(file).unwrap();
-    let printed = run(Command::new(python).arg(script("talk.py")).stdin(stdin));
-    serde_json::from_str(&printed).unwrap()
+    ask(python, "talk.py", &wish)
 }
 
 fn paper(home: &Home, device: &Device, version: &str) -> Value {

@@ -2,9 +2,13 @@
 
 use std::{
     env, fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::Value;
 
 /// The folder of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -41,6 +45,28 @@ pub(crate) fn script(name: &str) -> PathBuf {
 /// Whether the long form of a test was asked for.
 pub(crate) fn is_long() -> bool {
     env::var_os("WARDLINE_LONG").is_some_and(|value| value == "1")
+}
+
+/// Lets this process, and the programs that it starts, have as many files and sockets open
+/// as this user may; tells how many that is.
+pub(crate) fn allow_many_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.or(limit.current).unwrap_or(u64::MAX);
+    // Who may not raise it has what there is.
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit });
+    if raised.is_ok() { most } else { limit.current.unwrap_or(most) }
+}
+
+/// Has a script of ours done what a wish says, and gives its answer, both in JSON.
+pub(crate) fn ask(python: &Path, name: &str, wish: &Value) -> Value {
+    let mut command = Command::new(python);
+    command.arg(script(name)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    // It reads to the end before it does anything.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(wish.to_string().as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{name}: {}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Runs a command to its end and gives what it printed; fails the test if the command failed.

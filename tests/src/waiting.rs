@@ -14,6 +14,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
+/// Lets time pass that is the test's input, as of an expiry in whole seconds: returns
+/// once `span` is over since `began`. Never a wait for something to happen.
+pub(crate) fn let_pass(began: Instant, span: Duration) {
+    thread::sleep(span.saturating_sub(began.elapsed()));
+}
+
 /// Waits for something that is async, in a test that is not.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)

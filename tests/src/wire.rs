@@ -239,6 +239,13 @@ impl Wire {
         self.stream.sock.set_read_timeout(Some(within)).unwrap();
     }
 
+    /// Nothing comes for so long, not even the end.
+    pub(crate) fn is_silent_for(&mut self, span: Duration) {
+        self.wait_at_most(span);
+        assert_eq!(self.packet(), Err(End::Silence));
+        self.wait_at_most(ANSWER_WITHIN);
+    }
+
     /// Cuts the line without a goodbye.
     pub(crate) fn cut(self) {
         let _ = self.stream.sock.shutdown(std::net::Shutdown::Both);

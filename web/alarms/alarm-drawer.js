@@ -8,7 +8,8 @@ import { Failed, Loading } from "../components/state-panel.js";
 import { nameOf, Strip, stripOf } from "../components/strip.js";
 import { takeAlarms } from "../feed/state.js";
 import { now } from "../feed/clock.js";
-import { hhmmss, when } from "../format/time.js";
+import { hhmmss, ms, when } from "../format/time.js";
+import { fullName } from "../format/vital.js";
 import { t, word } from "../i18n/words.js";
 import { EndForm } from "./end-form.js";
 import { StripAt } from "./strip-at.js";
@@ -39,9 +40,19 @@ export function AlarmDrawer({ id, known, answer, close }) {
     <section><h3>${t("alarm.why")}</h3>
       <${Pairs} list=${[[t("alarm.limit"), alarm.detail], [t("alarm.kind"), word("class", alarm.class)], [t("alarm.code"), alarm.code && html`<span class="mono">${alarm.code}</span>`],
         [t("alarm.began"), when(alarm.since, now())], [t("alarm.latched"), alarm.latched ? t("alarm.latched_text") : null], [t("alarm.number"), html`<span class="mono">${alarm.id}</span>`]]} />
-      ${alarm.patient && html`<p><a href=${`/patients/${alarm.patient}`}>${t("alarm.to_patient")}</a></p>`}</section>
+      ${alarm.patient && html`<p class="row wrap"><a href=${`/patients/${alarm.patient}`}>${t("alarm.to_patient")}</a>
+        ${alarm.vital && html`<a href=${trendOf(alarm)} data-trend>${t("alarm.to_trend", { vital: fullName(alarm.vital) })}</a><a href=${`/alarms?state=ended&vital=${alarm.vital}`} data-same-vital>${t("alarm.same_vital")}</a>`}</p>`}</section>
     ${standing && html`<section><${EndForm} alarm=${alarm} end=${end} /></section>`}
   </${Drawer}>`;
+}
+
+const AROUND_MS = 30 * 60_000;
+
+/** The chart of its patient from half an hour before it to half an hour after its end, if that is over yet. */
+function trendOf(alarm) {
+  const from = ms(alarm.since) - AROUND_MS,
+    to = Math.min(now(), ms(alarm.ended_at ?? alarm.raised_at ?? alarm.since) + AROUND_MS);
+  return `/patients/${alarm.patient}?from=${Math.round(from)}&to=${Math.round(to)}`;
 }
 
 /** One thing that happened. Who was told did nothing yet: the machine told them. */

@@ -5,6 +5,7 @@ import { Segments } from "../components/segments.js";
 import { Empty, Failed, Loading } from "../components/state-panel.js";
 import { alarms as live, byUrgency, counts, session, unit } from "../feed/state.js";
 import { ms } from "../format/time.js";
+import { fullName } from "../format/vital.js";
 import { t } from "../i18n/words.js";
 import { params, set } from "../router.js";
 import { Title } from "../shell/shell.js";
@@ -34,12 +35,13 @@ function sorted(list) {
 export function Alarms() {
   const scope = params.value.get("scope") ?? "care_unit",
     state = params.value.get("state") ?? "any",
+    vital = params.value.get("vital"),
     open = params.value.get("open");
-  const page = usePages(scope, state);
+  const page = usePages(scope, state, vital);
   useEffect(() => {
     document.title = t("title", { screen: t("screen.alarms") });
   }, []);
-  const fresh = [...live.value.values()].filter((a) => FITS[scope](a) && (state !== "ended" || a.state === "ended") && (state !== "standing" || a.state !== "ended"));
+  const fresh = [...live.value.values()].filter((a) => FITS[scope](a) && (!vital || a.vital === vital) && (state !== "ended" || a.state === "ended") && (state !== "standing" || a.state !== "ended"));
   const known = new Map((page.items ?? []).map((a) => [a.id, live.value.get(a.id) ?? a]));
   const [waiting, admit] = useWaiting(fresh, known, open);
   const rows = new Map([...known, ...fresh.filter((a) => !waiting.has(a.id)).map((a) => [a.id, a])]);
@@ -51,6 +53,7 @@ export function Alarms() {
       ${waiting.size > 0 && html`<button type="button" class="waiting" onClick=${admit}>${t("alarms.waiting", { n: waiting.size })}</button>`}
       <${Segments} label=${t("alarms.whose")} options=${scopes} chosen=${scope} act=${(v) => set({ scope: v })} />
       <${Segments} label=${t("alarms.state")} options=${["any", "standing", "ended"].map((s) => [s, t(`alarms.state_${s}`)])} chosen=${state} act=${(v) => set({ state: v })} />
+      ${vital && html`<button type="button" data-only-vital onClick=${() => set({ vital: null })}>${t("alarms.only_vital", { vital: fullName(vital) })} ✕</button>`}
     </${Title}>
     ${page.problem && html`<${Failed} problem=${page.problem} again=${page.load} what=${t("alarms.the_list")} />`}
     ${!page.items && !page.problem && html`<${Loading} />`}
@@ -70,13 +73,13 @@ function Table({ rows, open, answer, more }) {
 }
 
 /** The pages of the list that have been fetched. A fresh picture of the unit or a new count fetches the first again. */
-function usePages(scope, state) {
+function usePages(scope, state, vital) {
   const [page, setPage] = useState({ items: null, next: null, problem: null });
   const latest = useRef(0);
   const fetch = async (cursor, before) => {
     const mine = ++latest.current;
     try {
-      const answer = await get(`/alarms${query({ scope, care_unit: scope === "care_unit" ? unit.value?.id : null, state, limit: PAGE, cursor })}`);
+      const answer = await get(`/alarms${query({ scope, care_unit: scope === "care_unit" ? unit.value?.id : null, state, vital, limit: PAGE, cursor })}`);
       if (mine === latest.current) setPage({ items: [...before, ...answer.items], next: answer.next, problem: null });
     } catch (problem) {
       if (mine === latest.current) setPage({ items: null, next: null, problem });
@@ -86,7 +89,7 @@ function usePages(scope, state) {
   useEffect(() => {
     if (scope === "care_unit" && !unit.value && session.value.care_units?.length) return;
     load();
-  }, [scope, state, unit.value?.id]);
+  }, [scope, state, vital, unit.value?.id]);
   return { ...page, load, more: page.next ? () => fetch(page.next, page.items) : null };
 }
 

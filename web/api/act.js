@@ -21,7 +21,12 @@ export const revoke = (device, certificate) => remove(`/devices/${device}/certif
 export const associate = (device, patient) => post(`/devices/${device}/association`, { patient });
 export const setLifecycle = (device, state, why) => put(`/devices/${device}/lifecycle`, { state, ...(why ? { why } : {}) });
 export const bind = (device, gateway) => put(`/devices/${device}/gateway`, { gateway });
+export const configure = (device, wish) => put(`/devices/${device}/configuration`, wish);
 export const replay = (letter) => post(`/dead-letters/${letter}/replay`);
+
+/** Both go on by themselves; the system page shows how far they are. */
+export const backUp = () => post("/system/backup");
+export const rehearse = () => post("/system/rehearsal");
 
 export const setCharge = (unit, staff) => post(`/posts/charge/${unit}`, { staff });
 export const offerHandOver = (unit, to, posts) => post(`/care-units/${unit}/hand-overs`, { to, posts });
@@ -33,6 +38,10 @@ export const addUser = (user) => post("/users", user);
 export const changeUser = (id, change) => put(`/users/${id}`, change);
 export const inviteAgain = (id) => post(`/users/${id}/invitation`);
 export const invitePatient = (patient) => post(`/patients/${patient}/login`, {});
+export const openInEmergency = (patient, reason, words) => post(`/patients/${patient}/emergency`, { reason, words });
+export const reviewEmergency = (id) => post(`/emergencies/${id}/review`);
+export const planDose = (patient, words, due) => put(`/patients/${patient}/next-dose`, { words, due_at: due });
+export const clearDose = (patient) => remove(`/patients/${patient}/next-dose`);
 export const setUnitLimits = (unit, vital, band, limits) => put(`/care-units/${unit}/limits/${vital}${query({ band })}`, limits);
 export const clearUnitLimits = (unit, vital, band) => remove(`/care-units/${unit}/limits/${vital}${query({ band })}`);
 export const clearLimits = (patient, vital) => remove(`/patients/${patient}/limits/${vital}`);

@@ -4,9 +4,9 @@ import { reviver } from "../i18n/heard.js";
 
 /** What the server would not do, and why, in words that can be shown. `status` 0 means that it could not be reached. */
 export class Problem extends Error {
-  constructor({ status, title, detail, hint, instance }) {
+  constructor({ status, title, detail, hint, instance, type }) {
     super(title ?? `status ${status}`);
-    Object.assign(this, { status, title, detail, hint, instance });
+    Object.assign(this, { status, title, detail, hint, instance, kind: type });
   }
 }
 

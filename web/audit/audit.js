@@ -14,6 +14,10 @@ import { Looks } from "./looks.js";
 /** What the policy calls it, in the ward's words. */
 export const actionText = (action) => (has(`action.${action}`) ? t(`action.${action}`) : action);
 
+/** The server's rule is `emergency`, with the reason behind it where the page was opened. */
+const isEmergency = (row) => row.rule === "emergency" || row.rule.startsWith("emergency ");
+const emergencyText = (row) => [t("audit.in_emergency"), row.rule.includes(" ") ? word("emergency.reasons", row.rule.slice("emergency ".length)) : ""].filter(Boolean).join(": ");
+
 export function Audit() {
   useEffect(() => {
     document.title = t("title", { screen: t("screen.audit") });
@@ -70,6 +74,6 @@ function Row({ row }) {
     <td>${row.actor.kind === "user" && row.actor.name ? html`<button type="button" class="open" onClick=${() => set({ actor: row.actor.name }, { replace: false })}>${who}</button>` : html`<b>${who}</b>`}${row.actor.role && html` <span class="small faint">${word("role", row.actor.role)}</span>`}</td>
     <td class="full" title=${t("audit.whole", { resource: row.resource, rule: row.rule })}>${actionText(row.action)}<span class="small faint mono clip resource">${row.resource}</span></td>
     <td>${row.patient_number ? html`<button type="button" class="open" onClick=${() => set({ patient: row.patient_number }, { replace: false })}>${row.patient_number}</button>` : ""}</td>
-    <td>${row.allowed ? html`<span class="faint">${t("audit.allowed")}</span>` : html`<span class="chip loud">${t("audit.refused_by", { rule: row.rule })}</span>`}</td>
+    <td>${row.allowed && isEmergency(row) ? html`<span class="chip loud" data-emergency>${emergencyText(row)}</span>` : row.allowed ? html`<span class="faint">${t("audit.allowed")}</span>` : html`<span class="chip loud">${t("audit.refused_by", { rule: word("audit.rule", row.rule.replaceAll(" ", "_")) })}</span>`}</td>
     <td class="wide mono">${row.remote}</td></tr>`;
 }

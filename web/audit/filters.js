@@ -7,7 +7,7 @@ import { fromField, toField } from "../places/bed-drawer.js";
 
 export const FILTERS = ["actor", "patient", "action", "outcome", "from", "to"];
 /** What people do that is worth looking for; the server knows every word. */
-const ACTIONS = ["session.open", "patient.read", "patient.chart", "patient.limits", "patient.move", "patient.audit", "board.read", "alarm.read", "alarm.acknowledge", "alarm.end", "assignment.write", "hand_over.take", "limits.default", "device.associate", "device.certify", "device.revoke", "device.lifecycle", "dead_letter.read", "user.write", "place.write", "audit.read"];
+const ACTIONS = ["session.open", "patient.read", "patient.chart", "patient.limits", "patient.move", "patient.audit", "patient.emergency", "emergency.review", "board.read", "alarm.read", "alarm.acknowledge", "alarm.end", "assignment.write", "hand_over.take", "limits.default", "device.associate", "device.certify", "device.revoke", "device.lifecycle", "dead_letter.read", "user.write", "place.write", "audit.read"];
 
 export function Filters({ filters }) {
   const [actor, setActor] = useState(filters.actor ?? ""),

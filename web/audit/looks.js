@@ -21,5 +21,6 @@ export function Looks({ patient }) {
     ${looks.items.length === 0 ? html`<${Empty} title=${t("audit.looks_none")} text=${t("audit.looks_none_text")} />` : html`<section class="panel" aria-label=${title}><ul class="lines">${looks.items.map((look) => html`<li key=${look.user} class="row wrap" data-look=${look.name}>
       <b class="grow">${look.name} <span class="small faint">${look.role ? word("role", look.role) : ""}</span></b><span>${t("audit.looked_n", { n: look.count })}</span>
       <span class="small faint">${t("audit.since", { first: when(look.first_at, now()), last: when(look.last_at, now()) })}</span>
-      ${look.link_made_at && html`<span class="small" data-link-made>${t("audit.link_made", { at: when(look.link_made_at, now()) })}</span>`}</li>`)}</ul></section>`}`;
+      ${look.link_made_at && html`<span class="small" data-link-made>${t("audit.link_made", { at: when(look.link_made_at, now()) })}</span>`}
+      ${look.emergency && html`<span class="chip loud" data-look-emergency>${t("audit.emergency_at", { at: when(look.emergency.at, now()), reason: t(`emergency.reasons.${look.emergency.reason}`) })}</span>`}</li>`)}</ul></section>`}`;
 }

@@ -63,7 +63,7 @@ export function Desk() {
     }
     setBusy(false);
   };
-  return html`<section class="panel" aria-label=${t("demo.title")}>
+  return html`<section class="panel" aria-label=${t("demo.title")} data-desk>
     <h2>${t("demo.title")}</h2>
     <p class="small dim">${t("demo.text", { title: has.title })}</p>
     <form class="row wrap" onSubmit=${submit}>

@@ -23,23 +23,34 @@ export function command(device, files) {
     `  -t '${topic}' -m '${message}'`].join(" \\\n");
 }
 
+/** The same by HTTPS, for whoever has no MQTT client. */
+export function curl(device, files) {
+  const name = plain(device.label),
+    [channel, unit, value] = FIRST[device.profile] ?? FIRST_USUAL;
+  const message = JSON.stringify([{ n: channel, u: unit, v: value }]);
+  return [`curl -i --cacert ca.pem --cert ${name}.crt.pem --key ${name}.key.pem`,
+    `  -H 'content-type: application/senml+json' -d '${message}'`,
+    `  ${files.https.url}/v1/num`].join(" \\\n");
+}
+
 export function CertificateFiles({ device, files }) {
-  const [copied, setCopied] = useState(false);
+  const [copied, setCopied] = useState(null);
   const name = plain(device.label);
   const links = useMemo(() => {
     const url = (text) => URL.createObjectURL(new Blob([text], { type: "application/x-pem-file" }));
     return [[`${name}.crt.pem`, url(files.certificate_pem), "certificate"], [`${name}.key.pem`, url(files.key_pem), "key"], ["ca.pem", url(files.ca_pem), "ca"]];
   }, [files]);
   useEffect(() => () => links.forEach(([, url]) => URL.revokeObjectURL(url)), [links]);
-  const line = command(device, files);
-  const copy = () => navigator.clipboard?.writeText(line).then(() => setCopied(true), () => setCopied(false));
+  const lines = { mqtt: command(device, files), ...(files.https ? { https: curl(device, files) } : {}) };
+  const copy = (door) => navigator.clipboard?.writeText(lines[door]).then(() => setCopied(door), () => setCopied(null));
   return html`<section class="stack certificate" aria-label=${t("devices.files")}>
     <h3>${t("devices.files")}</h3>
     <p class="small dim">${t("devices.key_once")}</p>
     <div class="row wrap">${links.map(([file, url, kind]) => html`<a key=${file} class=${`button ${kind === "key" ? "primary-link" : ""}`} href=${url} download=${file} data-file=${kind}>${t(`devices.file.${kind}`)}</a>`)}</div>
-    <${Pairs} list=${[[t("devices.valid_until"), when(files.not_after, now())], [t("devices.broker"), html`<span class="mono">${files.mqtt.host}:${files.mqtt.port}</span>`], [t("devices.topic"), html`<span class="mono">${files.mqtt.topic_prefix}</span>`]]} />
+    <${Pairs} list=${[[t("devices.valid_until"), when(files.not_after, now())], [t("devices.broker"), html`<span class="mono">${files.mqtt.host}:${files.mqtt.port}</span>`], [t("devices.topic"), html`<span class="mono">${files.mqtt.topic_prefix}</span>`],
+      [t("devices.https"), files.https && html`<span class="mono" data-https>${files.https.url}</span>`], [t("refusals.fingerprint"), files.fingerprint && html`<span class="mono">${files.fingerprint}</span>`]]} />
     <h3>${t("devices.try_it")}</h3>
-    <pre class="raw" tabindex="0" data-command>${line}</pre>
-    <div class="row"><button type="button" onClick=${copy}>${t("act.copy")}</button><span class="small dim" role="status">${copied ? t("act.copied") : ""}</span></div>
+    ${Object.entries(lines).map(([door, line]) => html`<div key=${door} class="stack"><p class="small dim">${t(`devices.by_${door}`)}</p><pre class="raw" tabindex="0" data-command=${door}>${line}</pre>
+      <div class="row"><button type="button" onClick=${() => copy(door)}>${t("act.copy")}</button><span class="small dim" role="status">${copied === door ? t("act.copied") : ""}</span></div></div>`)}
   </section>`;
 }

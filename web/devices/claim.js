@@ -14,6 +14,9 @@ import { Title } from "../shell/shell.js";
 /** The code in what was scanned: the picture holds an address, the label only the code. */
 const codeIn = (text) => /[?&]code=([^&\s]+)/.exec(text)?.[1] ?? text.trim();
 
+/** Where a new device speaks, for whoever types it in. */
+const speaksTo = (d) => [[t("devices.broker"), d.mqtt && html`<span class="mono">${d.mqtt.host}:${d.mqtt.port}</span>`], [t("devices.https"), d.https && html`<span class="mono" data-https>${d.https.url}</span>`]];
+
 /** A device in use, by its number, serial number or name; else the one that a claim code is for. */
 async function find(text) {
   const said = text.trim().toLowerCase();
@@ -51,7 +54,7 @@ export function ClaimDevice() {
         : html`<form class="stack" onSubmit=${look}><${Field} label=${t("claim.code")} why=${t("claim.code_note")}><input ref=${field} name="code" value=${typed} onInput=${(e) => setTyped(e.target.value)} autocomplete="off" autocapitalize="characters" maxlength="300" required /></${Field}>
           <div class="row wrap"><button type="submit" class=${device ? "" : "primary"}>${t("claim.look")}</button><span class="small" role="alert">${said}</span></div></form>`}
     </section>
-    ${device && !done && html`<section class="panel stack" data-claimable><h2>${device.label}</h2><${Pairs} list=${[[t("devices.profile"), device.profile], [t("devices.serial"), device.serial]]} /><${Where} take=${take} known=${device.known} /></section>`}</div>`;
+    ${device && !done && html`<section class="panel stack" data-claimable><h2>${device.label}</h2><${Pairs} list=${[[t("devices.profile"), device.profile], [t("devices.serial"), device.serial], ...speaksTo(device)]} /><${Where} take=${take} known=${device.known} /></section>`}</div>`;
 }
 
 /** Where it goes: on a patient for those who care for patients, into a room, or only into service. */

@@ -32,6 +32,7 @@ export function DeviceCommands({ device, changed }) {
   const attempt = (deed) => deed.then(() => { say(""); choose(null); load(); changed(); }, (problem) => say(sayProblem(problem)));
   const may = isRole("it", "charge_nurse");
   return html`<section data-commands><h3>${t("commands.title")}</h3>
+    ${device.gateway && html`<p class="small dim">${t("commands.by_gateway", { name: device.gateway.name })}</p>`}
     ${!may && html`<p class="small dim">${t("commands.refused_role")}</p>`}
     ${may && html`<div class="row wrap">${found.kinds.map((k) => html`<${Kind} key=${k.name} kind=${k} device=${device} chosen=${chosen?.name === k.name} choose=${() => choose(k)} />`)}</div>`}
     ${chosen && html`<${Plan} key=${chosen.name} kind=${chosen} path=${path} give=${(wish) => attempt(post(path, wish))} leave=${() => choose(null)} />`}
@@ -42,7 +43,7 @@ export function DeviceCommands({ device, changed }) {
 
 /** A command that may not be given now says why beside it. */
 function Kind({ kind, device, chosen, choose }) {
-  const why = device.lifecycle !== "in_service" ? t("commands.not_in_service") : kind.on_patient === "never" && device.patient ? t("commands.waits_patient") : device.gateway ? t("commands.by_gateway", { name: device.gateway.name }) : null;
+  const why = device.lifecycle !== "in_service" ? t("commands.not_in_service") : kind.on_patient === "never" && device.patient ? t("commands.waits_patient") : null;
   return html`<span class="stack tight"><button type="button" data-command-kind=${kind.name} aria-pressed=${String(chosen)} disabled=${Boolean(why)} title=${why ?? undefined} onClick=${choose}>${kind.words}</button>${why && html`<span class="small faint">${why}</span>`}</span>`;
 }
 

@@ -10,9 +10,11 @@ import { now } from "../feed/clock.js";
 import { bed, bedIds } from "../feed/state.js";
 import { ms, when } from "../format/time.js";
 import { t, word } from "../i18n/words.js";
+import { kept } from "../router.js";
 import { isRole } from "../shell/role.js";
 import { CertificateFiles } from "./certificate-files.js";
 import { DeviceCommands } from "./device-commands.js";
+import { DeviceConfiguration } from "./device-configuration.js";
 import { DeviceLife } from "./device-life.js";
 import { DeviceMessages } from "./device-messages.js";
 import { HealthWord, whereOf } from "./device-row.js";
@@ -49,10 +51,12 @@ export function DeviceDrawer({ device, devices, changed, close }) {
     <div class="row wrap"><${HealthWord} kind=${d.health.kind} /><span class="chip">${word("lifecycle", d.lifecycle)}</span>
       ${d.grade && html`<span class="chip">${t(`grade.${d.grade}`)}</span>`}${whom && html`<span class="chip loud">${t("devices.on_a_patient")}</span>`}</div>
     <${Pairs} list=${[[t("devices.profile"), d.profile_title ?? d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
-      [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t(device.connected ? "devices.connected" : "devices.not_connected")], [t("devices.topic"), d.topic_prefix && html`<span class="mono">${d.topic_prefix}</span>`], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
+      [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t(device.connected ? "devices.connected" : "devices.not_connected")], [t("devices.door"), d.door && html`<span data-door=${d.door}>${t(`devices.by_${d.door}`)}</span>`], [t("devices.topic"), d.topic_prefix && html`<span class="mono">${d.topic_prefix}</span>`], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
+    <p class="small"><a href=${`/history/devices/${d.id}${kept()}`}>${t("history.open")}</a></p>
     <p class="small" role="alert">${said}</p>
     <${RefusedLately} device=${d.id} />
     <${DeviceCommands} device=${d} changed=${() => setChanges((n) => n + 1)} />
+    <${DeviceConfiguration} device=${d} changed=${() => setChanges((n) => n + 1)} />
     <${OnWhom} device=${d} choose=${(patient) => attempt(() => act.associate(d.id, patient))} />
     <${Certificates} device=${d} issue=${() => attempt(() => act.issueCertificate(d.id)).then((made) => made && setFiles(made))} revoke=${(c) => attempt(() => act.revoke(d.id, c))} />
     ${files && html`<${CertificateFiles} device=${d} files=${files} />`}
@@ -87,7 +91,8 @@ function Certificates({ device, issue, revoke }) {
   return html`<section><h3>${t("devices.certificates")}</h3>
     ${list.length === 0 && html`<p class="small dim">${t("devices.no_certificate")}</p>`}
     <ul class="lines">${list.map((c) => html`<li key=${c.id} class="row wrap"><span class="grow small">
-      ${c.revoked_at ? t("devices.revoked_at", { at: when(c.revoked_at, now()) }) : ms(c.not_after) < now() ? t("devices.expired_at", { at: when(c.not_after, now()) }) : t("devices.valid_to", { at: when(c.not_after, now()) })}</span>
+      ${c.revoked_at ? t("devices.revoked_at", { at: when(c.revoked_at, now()) }) : ms(c.not_after) < now() ? t("devices.expired_at", { at: when(c.not_after, now()) }) : t("devices.valid_to", { at: when(c.not_after, now()) })}
+      ${c.fingerprint && html`<span class="faint mono limit-text" data-fingerprint title=${t("refusals.fingerprint")}>SHA-256 ${c.fingerprint}</span>`}</span>
       ${!c.revoked_at && html`<button type="button" class="small" disabled=${!may} onClick=${() => revoke(c.id)}>${t("devices.revoke")}</button>`}</li>`)}</ul>
     <div class="row wrap"><button type="button" disabled=${!may} onClick=${issue}>${t("devices.issue")}</button>${!may && html`<span class="small faint">${t("devices.issue_refused")}</span>`}</div>
   </section>`;

@@ -13,7 +13,7 @@ export function DeviceRow({ device: d, chosen, open }) {
     whom = d.patient?.name;
   return html`<tr aria-selected=${String(chosen)} data-device=${d.id} onClick=${open}>
     <td><${HealthWord} kind=${d.health.kind} /></td>
-    <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); open(); }}>${d.label}</button><span class="faint limit-text"> ${d.profile} ${d.serial}</span>
+    <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); open(); }}>${d.label}</button><span class="faint limit-text"> ${d.profile} ${d.serial}${d.door === "https" ? `, ${t("devices.by_https")}` : ""}</span>
       ${d.grade === "wellness" && html`<span class="grade inline" title=${t("numeric.wellness")}>${t("numeric.wellness_mark")}</span>`}</td>
     <td>${whereOf(d)}</td>
     <td class=${whom ? "" : "faint"}>${whom ?? t("who.nobody_on")}</td>

@@ -41,6 +41,7 @@ function ClaimCode({ device }) {
   const make = () => post(`/devices/${device.id}/claim`).then((made) => { setCode(made); say(""); }, (problem) => say(sayProblem(problem)));
   return html`<div class="stack claim-code"><p class="small dim">${t("claim.offer_text")}</p>
     ${code && html`<div class="row wrap"><svg class="qr" viewBox=${`-2 -2 ${code.qr_size + 4} ${code.qr_size + 4}`} role="img" aria-label=${t("claim.picture", { code: code.code })} shape-rendering="crispEdges"><rect x="-2" y="-2" width="100%" height="100%" fill="#fff"/><path d=${code.qr_path} fill="#000"/></svg>
-      <div class="stack"><b class="big mono-code" data-code>${code.code}</b><span class="small dim">${t("claim.until", { at: when(code.expires_at, now()) })}</span></div></div>`}
+      <div class="stack"><b class="big mono-code" data-code>${code.code}</b><span class="small dim">${t("claim.until", { at: when(code.expires_at, now()) })}</span>
+        ${code.https && html`<span class="small dim">${t("claim.speaks_to", { mqtt: `${code.mqtt.host}:${code.mqtt.port}`, https: code.https.url })}</span>`}</div></div>`}
     <div class="row wrap"><button type="button" data-offer onClick=${make}>${t(code ? "claim.offer_again" : "claim.offer")}</button><span class="small" role="alert">${said}</span></div></div>`;
 }

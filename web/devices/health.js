@@ -21,7 +21,8 @@ export function health(d) {
   if (!certificate) return { kind: "watch", why: t("devices.no_certificate") };
   if (certificate && ms(certificate.not_after) < now()) return { kind: "silent", why: t("devices.expired") };
   if (!d.connected) return { kind: d.lifecycle === "in_service" ? "silent" : "watch", why: heard === null ? t("devices.not_connected") : t("devices.silent_for", { span: span(now() - heard) }) };
-  if (heard !== null && now() - heard > SILENT_MS) return { kind: "silent", why: t("devices.silent_for", { span: span(now() - heard) }) };
+  // A cuff that measures each quarter of an hour is not silent in between.
+  if (heard !== null && now() - heard > Math.max(SILENT_MS, (d.silence_after_s ?? 0) * 1000)) return { kind: "silent", why: t("devices.silent_for", { span: span(now() - heard) }) };
   if (ms(certificate.not_after) - now() < SOON_MS) return { kind: "watch", why: t("devices.expires_in", { span: span(ms(certificate.not_after) - now()) }) };
   return { kind: "good", why: "" };
 }

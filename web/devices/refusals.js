@@ -61,7 +61,7 @@ function Refusal({ refusal: r, close }) {
       ${r.device && html`<p class="row"><a class="button" href=${`/devices?open=${r.device.id}`}>${t("refusals.to_device")}</a></p>`}</section>
     <${Pairs} list=${[[t("refusals.found"), r.words], [t("refusals.head.last"), when(r.last_at, now())], [t("refusals.first"), when(r.first_at, now())], [t("refusals.head.times"), String(r.count)], [t("devices.serial"), r.device?.serial],
       [t("refusals.bed"), r.bed?.name], [t("refusals.head.from"), r.remote], [t(r.is_proved ? "devices.id" : "refusals.claims"), r.named && html`<span class="mono">${r.named}</span>`],
-      [t("refusals.certificate"), r.certificate_serial && html`<span class="mono">${r.certificate_serial}</span>`], [t("refusals.fingerprint"), r.fingerprint && html`<span class="mono">${r.fingerprint}</span>`], [t("refusals.word"), html`<span class="mono">${r.reason}</span>`]]} />
+      [t("refusals.subject"), r.subject], [t("refusals.certificate"), r.certificate_serial && html`<span class="mono">${r.certificate_serial}</span>`], [t("refusals.fingerprint"), r.fingerprint && html`<span class="mono">${r.fingerprint}</span>`], [t("refusals.word"), html`<span class="mono">${r.reason}</span>`]]} />
     ${!r.is_proved && (r.device || r.named) && html`<p class="small faint">${t("refusals.not_proved")}</p>`}
   </${Drawer}>`;
 }

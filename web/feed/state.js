@@ -20,6 +20,8 @@ const beds = new Map();
 export const bed = (id) => beds.get(id);
 export const alarms = signal(new Map());
 export const patient = signal(null);
+/** The patient whose page is closed to whoever is here; the feed is not asked for their traces. */
+export const closedPage = signal(null);
 
 /** `connecting`, `live`, `lost`, or `refused` (this person gets no feed). */
 export const link = signal({ state: "connecting", since: now() });
@@ -36,6 +38,9 @@ export function byUrgency(a, b) {
 export const standing = computed(() => [...alarms.value.values()].filter((a) => a.state !== "ended").sort(byUrgency));
 export const active = computed(() => standing.value.filter((a) => a.state === "active"));
 export const alarmsOfBed = (id) => standing.value.filter((a) => a.bed === id);
+
+/** How many times pages of this unit were opened in an emergency and nobody has reviewed it yet. */
+export const toReview = computed(() => bedIds.value.reduce((n, id) => n + (bed(id).value.to_review ?? 0), 0));
 
 export const counts = computed(() => {
   const of = (priority) => active.value.filter((a) => a.priority === priority).length;

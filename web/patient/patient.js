@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../html.js";
 import * as act from "../api/act.js";
 import { get, query } from "../api/http.js";
 import { Failed, Loading } from "../components/state-panel.js";
-import { byUrgency, alarms as live, board, dropped, patient as shown } from "../feed/state.js";
+import { byUrgency, alarms as live, board, closedPage, dropped, patient as shown } from "../feed/state.js";
 import { heard } from "../feed/clock.js";
 import { fill } from "../feed/past.js";
 import { t } from "../i18n/words.js";
@@ -11,6 +11,8 @@ import { route } from "../router.js";
 import { answer } from "../alarms/answering.js";
 import { undoable } from "../shell/undo.js";
 import { fullName } from "../format/vital.js";
+import { Closed, isClosed } from "../emergency/closed.js";
+import { OpenFor } from "../emergency/open-for.js";
 import { AlarmList } from "./alarm-list.js";
 import { ChartForm } from "./chart-form.js";
 import { Identity } from "./identity.js";
@@ -34,8 +36,13 @@ export function Patient() {
       if (route.peek().id !== id) return;
       if (shown.peek()?.patient.id !== id) prefill(page);
       shown.value = page;
+      closedPage.value = null;
       setProblem(null);
     } catch (caught) {
+      if (isClosed(caught)) {
+        closedPage.value = id;
+        shown.value = null;
+      }
       setProblem(caught);
     }
   };
@@ -51,12 +58,14 @@ export function Patient() {
   }, [lack]);
   useEffect(() => () => {
     shown.value = null;
+    closedPage.value = null;
   }, [id]);
   const page = shown.value?.patient.id === id ? shown.value : null;
   const name = page ? `${page.patient.given_name} ${page.patient.family_name}` : "";
   useEffect(() => {
     document.title = t("title", { screen: name ? t("patient.title", { name, bed: page.bed?.name ?? "" }) : t("screen.patient") });
   }, [name]);
+  if (isClosed(problem)) return html`<${Closed} key=${id} patient=${id} then=${load} />`;
   if (problem && !page) return html`<${Failed} problem=${problem} again=${load} what=${t("patient.the_page")} />`;
   if (!page) return html`<${Loading} />`;
   return html`<${Page} page=${page} name=${name} load=${load} />`;
@@ -108,6 +117,7 @@ function Page({ page, name, load }) {
   };
   const past = usePast(patient.id, page.care_unit?.id, standing.length);
   return html`<div class="patient" data-patient=${patient.id}>
+    ${page.open_until && html`<${OpenFor} until=${page.open_until} close=${load} />`}
     <${Identity} page=${page} name=${name} setNurse=${setNurse} setScale=${setScale} />
     ${standing.map((alarm) => html`<${Standing} key=${alarm.id} alarm=${alarm} answer=${answer} />`)}
     <div class="now">
@@ -122,6 +132,6 @@ function Page({ page, name, load }) {
       <${ChartForm} page=${page} save=${(observed) => after(act.chart(patient.id, observed))} />
       <${AlarmList} alarms=${merged(mine, past)} />
     </div>
-    <${Record} page=${page} setLimits=${setLimits} clearLimits=${clearLimits} standing=${standing.map((a) => a.id).join()} />
+    <${Record} page=${page} setLimits=${setLimits} clearLimits=${clearLimits} planDose=${(words, due) => after(act.planDose(patient.id, words, due))} clearDose=${() => after(act.clearDose(patient.id))} standing=${standing.map((a) => a.id).join()} />
   </div>`;
 }

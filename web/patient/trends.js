@@ -8,7 +8,7 @@ import { hhmm, when } from "../format/time.js";
 import { readIn, shown as shownAs } from "../format/units.js";
 import { fullName, label, param, unit } from "../format/vital.js";
 import { t } from "../i18n/words.js";
-import { params, set } from "../router.js";
+import { kept, params, set } from "../router.js";
 import { steps } from "./score-data.js";
 import { TrendChart } from "./trend-chart.js";
 
@@ -61,7 +61,7 @@ export function Trends({ id, numerics, limits }) {
   const zoom = (from, to) => set({ from: Math.round(from), to: Math.round(to), range: null }, { replace: false });
   const title = fixed ? t("trend.span", { from: when(asked().from, now()), to: hhmm(asked().to) }) : t(`trend.last.${range}`);
   return html`<section class="panel trends" aria-label=${t("trend.title")}>
-    <div class="row wrap"><h2 class="grow">${title}</h2>
+    <div class="row wrap"><h2 class="grow">${title}</h2><a class="small" href=${`/history/patients/${id}${kept()}`}>${t("history.open")}</a>
       <${Segments} label=${t("trend.range")} options=${Object.keys(RANGES).map((r) => [r, t(`trend.range_${r}`)])} chosen=${fixed ? null : range} act=${choose} /></div>
     ${problem && !shown && html`<${Failed} problem=${problem} again=${load} what=${t("trend.the_trend")} />`}
     ${!shown && !problem && html`<${Loading} />`}

@@ -5,6 +5,7 @@ import { renamePlace } from "../api/act.js";
 import { Drawer } from "../components/drawer.js";
 import { Field } from "../components/field.js";
 import { Failed, Loading } from "../components/state-panel.js";
+import { isClosed } from "../emergency/closed.js";
 import { now } from "../feed/clock.js";
 import { ms, when } from "../format/time.js";
 import { t } from "../i18n/words.js";
@@ -40,7 +41,7 @@ export function BedDrawer({ id, sees, close }) {
       <div class="row wrap"><button type="button" disabled=${!at && !known} onClick=${() => set({ at: null, known: null })}>${t("places.now")}</button></div>
       <p class="small faint">${t("places.two_times")}</p>
     </form>
-    ${problem && html`<${Failed} problem=${problem} again=${load} what=${t("places.history")} />`}
+    ${problem && html`<${Failed} problem=${isClosed(problem) ? { status: 403, detail: t("emergency.why") } : problem} again=${load} what=${t("places.history")} />`}
     ${!problem && !answer && html`<${Loading} />`}
     ${!problem && answer && html`<${Answer} answer=${answer} />`}
   </${Drawer}>`;

@@ -8,6 +8,8 @@ import { session } from "../feed/state.js";
 import { t } from "../i18n/words.js";
 import { go } from "../router.js";
 import { Feeling } from "./feeling.js";
+import { NewLink } from "./new-link.js";
+import { NextDose } from "./next-dose.js";
 import { OwnNumber } from "./own-number.js";
 import { Sight } from "./sight.js";
 
@@ -78,7 +80,9 @@ function Page({ own, show, stale }) {
     <p class="own-day" data-day>${sentence(own.numbers)}${own.bed && html` <span class="dim">${t("own.where", { bed: own.bed.name, unit: own.care_unit?.name ?? "" })}.</span>`}</p>
     ${stale && html`<p class="own-card" role="status">${t("state.unreachable_text")}</p>`}
     ${!own.recording && html`<p class="own-card" role="status">${t("own.not_recording")}</p>`}
+    <${NewLink} looks=${own.looks} />
     ${own.numbers.length === 0 ? html`<section class="own-card"><h2>${t("own.empty")}</h2><p class="dim">${t("own.empty_text")}</p></section>` : html`<div class="own-numbers">${own.numbers.map((n) => html`<${OwnNumber} key=${n.vital} number=${n} />`)}</div>`}
+    <${NextDose} dose=${own.next_dose} />
     <${Feeling} own=${own} show=${show} />
     <${Sight} own=${own} />
     <footer class="own-foot"><p><b>${t("own.help")}</b> ${t("own.help_text")} ${own.nurse ? t("own.help_nurse", { name: own.nurse.name }) : ""}</p>

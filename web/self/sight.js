@@ -17,7 +17,7 @@ export function Sight({ own }) {
       <li><b>${t("own.it")}</b><p class="dim">${t("own.it_text")}</p></li>
     </ul>
     <details><summary>${t("own.everyone")} (${own.looks.length})</summary>
-      ${own.looks.length === 0 ? html`<p class="dim">${t("own.looks_none")}</p>` : html`<ul class="own-lines">${own.looks.map((look) => html`<li key=${look.user} data-look=${look.name}><b>${look.name}</b> <span class="dim">${look.role ? word("role", look.role) : ""}</span><p class="dim">${once(look)}</p>${look.link_made_at && html`<p data-link-made>${t("own.link_made", { at: when(look.link_made_at, now()) })}</p>`}</li>`)}</ul>`}
+      ${own.looks.length === 0 ? html`<p class="dim">${t("own.looks_none")}</p>` : html`<ul class="own-lines">${own.looks.map((look) => html`<li key=${look.user} data-look=${look.name}><b>${look.name}</b> <span class="dim">${look.role ? word("role", look.role) : ""}</span><p class="dim">${once(look)}</p>${look.link_made_at && html`<p data-link-made>${t("own.link_made", { at: when(look.link_made_at, now()) })}</p>`}${look.emergency && html`<p data-look-emergency>${t("own.looked_in_emergency", { at: when(look.emergency.at, now()), reason: t(`emergency.reasons.${look.emergency.reason}`) })}</p>`}</li>`)}</ul>`}
     </details>
   </section>`;
 }

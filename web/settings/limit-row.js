@@ -56,7 +56,7 @@ function LimitForm({ vital, set, own, band, unit, close, save, clear }) {
   return html`<form class="stack limit-form" onSubmit=${submit} aria-label=${t("limits.change_of", { name: fullName(vital) })}>
     <${LimitSide} name=${t("limits.low")} side=${low} change=${setLow} unit=${unitOf(vital)} />
     <${LimitSide} name=${t("limits.high")} side=${high} change=${setHigh} unit=${unitOf(vital)} />
-    <div class="row wrap"><button class="primary" type="submit" disabled=${busy}>${t("settings.save", { unit, band: t(`band.${band ?? "all"}`).toLowerCase() })}</button>
+    <div class="row wrap"><button class="primary" type="submit" disabled=${busy}>${t("settings.save", { unit, band: t(`band.${band ?? "all"}`) })}</button>
       ${own && html`<button type="button" disabled=${busy} onClick=${() => attempt(() => clear(vital))}>${t("settings.clear")}</button>`}
       <button type="button" class="plain" onClick=${close}>${t("act.cancel")}</button><span class="small" role="alert">${said}</span></div>
   </form>`;

@@ -2,13 +2,15 @@
 import { html, useEffect } from "../html.js";
 import { Banner } from "../components/banner.js";
 import { Age } from "../components/age.js";
-import { beat, beatAge, isBlind, isLate, isRecording, link } from "../feed/state.js";
+import { beat, beatAge, isBlind, isLate, isRecording, link, toReview } from "../feed/state.js";
 import { start } from "../feed/socket.js";
 import * as waves from "../feed/waves.js";
 import { now, second } from "../feed/clock.js";
 import { span } from "../format/time.js";
 import { whoMeanwhile } from "./unreachable.js";
 import { t, word } from "../i18n/words.js";
+import { go, kept, params } from "../router.js";
+import { isRole } from "./role.js";
 
 /** A reconnect of a moment is not worth a banner. */
 const MOMENT_MS = 1500;
@@ -21,11 +23,13 @@ export function Banners() {
     document.documentElement.toggleAttribute("data-blind", blind || !isRecording.value);
     waves.pause(blind);
   });
+  const opened = isRole("charge_nurse") && params.value.get("wall") !== "1" ? toReview.value : 0;
   return html`<div class="banners">
     ${!isRecording.value && html`<${Banner} key="recording" priority="high" title=${t("banner.not_recording")}>${beat.value.why ? `${word("why", beat.value.why)} ` : ""}${t("banner.not_recording_text")}</${Banner}>`}
     ${lost && html`<${Banner} key="lost" priority=${blind ? "high" : "medium"} title=${t("banner.lost")} action=${t("act.again")} act=${start}>
       ${t("banner.lost_text")} <${Age} since=${link.value.since} />. ${whoMeanwhile()}</${Banner}>`}
     ${!lost && blind && html`<${Banner} key="blind" priority="high" title=${t("banner.blind", { span: span(beatAge.value) })}>${t("banner.blind_text")}</${Banner}>`}
     ${!lost && !blind && isLate.value && html`<${Banner} key="late" priority="medium" title=${t("banner.late", { span: span(beatAge.value) })}>${t("banner.late_text")}</${Banner}>`}
+    ${opened > 0 && html`<${Banner} key="opened" title=${t("emergency.opened_n", { n: opened })} action=${t("emergency.look")} act=${() => go(`/staff${kept()}`)}>${t("emergency.opened_text")}</${Banner}>`}
   </div>`;
 }

@@ -7,7 +7,7 @@ import { Icon, Logo } from "./icon.js";
 import { pathOf, screens } from "./role.js";
 
 /** The screen of the rail that a route belongs to. */
-const HOME_OF = { claim: "devices", patient: "ward", strip: "ward" };
+const HOME_OF = { claim: "devices", patient: "ward", history: "ward", strip: "ward" };
 
 export function Rail() {
   const here = HOME_OF[route.value.name] ?? route.value.name;

@@ -30,7 +30,7 @@ export function OfferForm({ shift, staff, unit, attempt }) {
   return html`<form class="panel stack" onSubmit=${submit} aria-label=${t("staff.hand_over")}>
     <h2>${t("staff.hand_over")}</h2>
     <${Choice} label=${t("staff.to")} value=${to} options=${[["", t("staff.to_choose")], ...others.map((s) => [s.id, s.name])]} act=${setTo} name="to" required />
-    ${mine.map((bed) => note(bed.bed.id, t("staff.hand_over_note", { bed: bed.bed.name, name: bed.patient?.name ?? t("places.empty").toLowerCase() }), bed.alarms))}
+    ${mine.map((bed) => note(bed.bed.id, t("staff.hand_over_note", { bed: bed.bed.name, name: bed.patient?.name ?? t("places.empty") }), bed.alarms))}
     ${charge && note("charge", t("staff.hand_over_note_charge"))}
     <p class="small faint">${t("staff.hand_over_text")}</p>
     <div><button class="primary" type="submit" data-offer disabled=${busy || !to}>${name ? t("staff.hand_over_act", { name }) : t("staff.hand_over")}</button></div>

@@ -9,6 +9,7 @@ import { t } from "../i18n/words.js";
 import { kept } from "../router.js";
 import { isRole } from "../shell/role.js";
 import { undoable } from "../shell/undo.js";
+import { ToReview } from "../emergency/to-review.js";
 import { HandOvers } from "./hand-overs.js";
 import { OfferForm } from "./offer-form.js";
 
@@ -48,6 +49,7 @@ export function Shift({ unit }) {
   return html`<div class="stack shift">
     <p class="small" role="alert">${said}</p>
     <${Unassigned} shift=${shift} />
+    ${isRole("charge_nurse") && html`<${ToReview} unit=${unit} />`}
     <${HandOvers} shift=${shift} attempt=${attempt} />
     <div class="shift-parts">
       <${Beds} shift=${shift} staff=${staff} attempt=${attempt} />

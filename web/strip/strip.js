@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { get, query } from "../api/http.js";
 import { Empty, Failed, Loading } from "../components/state-panel.js";
+import { Closed, isClosed } from "../emergency/closed.js";
 import { now } from "../feed/clock.js";
 import { ms } from "../format/time.js";
 import { t } from "../i18n/words.js";
@@ -81,6 +82,7 @@ export function Strip() {
   useEffect(() => {
     document.title = t("title", { screen: name ? t("strip.of", { name }) : t("strip.title") });
   }, [name]);
+  if (isClosed(record.problem)) return html`<${Closed} key=${id} patient=${id} then=${record.load} />`;
   if (record.problem) return html`<${Failed} problem=${record.problem} again=${record.load} what=${t("strip.the_strip")} />`;
   if (!record.signals) return html`<${Loading} />`;
   return html`<${Found} record=${record} view=${view} name=${name} />`;

@@ -4,8 +4,10 @@ import { Pairs } from "../components/drawer.js";
 import { now } from "../feed/clock.js";
 import { session } from "../feed/state.js";
 import { day, ms as millis, span, when } from "../format/time.js";
+import { fixed } from "../format/number.js";
 import { t, word } from "../i18n/words.js";
 import { isRole } from "../shell/role.js";
+import { Backups } from "./backups.js";
 import { letters } from "./flow.js";
 import { bytes, count } from "./quantity.js";
 
@@ -13,7 +15,7 @@ const DAY_MS = 86_400_000;
 /** Growth over less than this says nothing of a day. */
 const GROWTH_MIN_MS = 5 * 60_000;
 
-const ms = (us) => t("system.ms", { ms: (us / 1000).toFixed(us < 10_000 ? 1 : 0) });
+const ms = (us) => t("system.ms", { ms: fixed(us / 1000, us < 10_000 ? 1 : 0) });
 
 /** Bytes a day that the journal grows by, from the history's first minute to its last; nothing while that is too short. */
 export function growth(history) {
@@ -24,7 +26,7 @@ export function growth(history) {
   return over < GROWTH_MIN_MS ? null : Math.max(0, last.journal_bytes - first.journal_bytes) * (DAY_MS / over);
 }
 
-export function Cards({ system, history }) {
+export function Cards({ system, history, again }) {
   const { journal, counters, engine, screens } = system;
   const grows = growth(history);
   return html`<div class="cards">
@@ -32,7 +34,8 @@ export function Cards({ system, history }) {
       grows !== null && [t("system.growth"), t("system.growth_day", { size: bytes(grows) })], [t("system.last_sync"), journal.commits === undefined ? null : t("system.synced", { n: count(journal.commits) })],
       [t("system.sync_half"), ms(journal.fsync_us_p50)], [t("system.sync_most"), ms(journal.fsync_us_p99)], journal.lost > 0 && [t("system.lost"), html`<b>${count(journal.lost)}</b>`],
       engine && [t("system.checkpoint"), bytes(engine.since_checkpoint_bytes)]]} /></section>
-    <${Storage} storage=${system.storage ?? {}} grows=${grows} />
+    <${Storage} storage=${system.storage ?? {}} />
+    <${Backups} backup=${system.backup} again=${again} />
     <${Certificates} list=${system.certificates ?? []} />
     <section class="panel"><h2>${t("system.held")}</h2><${Pairs} list=${[[t("system.unread"), counters.dead_letters ? letters(counters.dead_letters) : t("system.no_letters_yet")], [word("counter", "refused"), isRole("it") && counters.refused ? html`<a href="/devices?view=refused">${count(counters.refused)}</a>` : count(counters.refused)],
       system.quarantined !== undefined && [t("system.quarantined"), t("system.quarantined_n", { n: system.quarantined })], screens && [t("system.sign_ins_refused"), count(screens.sign_ins_refused)], screens && [t("system.faults"), count(screens.faults)]]} />
@@ -43,15 +46,15 @@ export function Cards({ system, history }) {
   </div>`;
 }
 
-/** Each part of the data as a share of the disk; how long the rest lasts, if the journal goes on growing as it did. */
-function Storage({ storage, grows }) {
+/** Each part of the data as a share of the disk; how long the rest lasts, if all of it goes on growing as it did. */
+function Storage({ storage }) {
   const { total_bytes: total, free_bytes: free } = storage;
   if (!total) return html`<section class="panel"><h2>${t("system.storage")}</h2><p class="small dim">${t("system.no_room")}</p></section>`;
   const parts = [["system.journal", storage.journal_bytes], ["system.series", storage.series_bytes], ["system.records", storage.records_bytes]];
-  const lasts = grows > 0 ? (free / grows) * DAY_MS : null;
-  return html`<section class="panel"><h2>${t("system.storage")}</h2>
+  const lasts = storage.full_in_s;
+  return html`<section class="panel" data-storage=${storage.used_percent}><h2>${t("system.storage")}</h2>
     <ul class="lines">${parts.map(([name, size]) => html`<li key=${name}><div class="row"><span class="grow">${t(name)}</span><span>${bytes(size)}</span></div><${Share} part=${size / total} /></li>`)}</ul>
-    <p class="small dim">${t("system.free", { free: bytes(free), total: bytes(total) })}${lasts ? `, ${t("system.full_in", { span: span(lasts) })}` : ""}</p></section>`;
+    <p class="small dim">${t("system.free", { free: bytes(free), total: bytes(total) })}${storage.used_percent === undefined ? "" : `, ${t("system.used", { n: storage.used_percent })}`}${lasts ? `, ${t("system.full_in", { span: span(lasts * 1000) })}` : ""}</p></section>`;
 }
 
 const Share = ({ part }) => html`<svg class="share" width="100%" height="4" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true"><rect class="bar-most" width="100" height="4" /><rect class="bar-half" width=${Math.min(100, Math.max(0.5, part * 100))} height="4" /></svg>`;

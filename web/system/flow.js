@@ -1,11 +1,12 @@
 /** The picture of the flow: six stages with their live rates, what waits before each, and the acknowledgement's way back. */
 import { html } from "../html.js";
+import { fixed } from "../format/number.js";
 import { t, word } from "../i18n/words.js";
 import { isRole } from "../shell/role.js";
 import { bytes, count } from "./quantity.js";
 import { Stage } from "./stage.js";
 
-const ms = (us) => (us / 1000).toFixed(us < 10_000 ? 1 : 0);
+const ms = (us) => fixed(us / 1000, us < 10_000 ? 1 : 0);
 /** The number of connections, whether told as one number or by kind. */
 export const connections = (s) => (typeof s.connections === "object" && s.connections !== null ? (s.connections.devices ?? s.connections.mqtt ?? Object.values(s.connections).reduce((a, b) => a + b, 0)) : (s.connections ?? 0));
 export const letters = (n) => (isRole("it") ? html`<a href="/devices?view=dead">${t("system.letters", { n: count(n) })}</a>` : t("system.letters", { n: count(n) }));

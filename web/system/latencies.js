@@ -1,5 +1,6 @@
 /** How long each part of the way takes: half of all, and ninety-nine of a hundred. */
 import { html } from "../html.js";
+import { fixed } from "../format/number.js";
 import { t, word } from "../i18n/words.js";
 
 /** Names such as `receive_to_durable_ms_p50`, put together by what they measure. */
@@ -15,7 +16,7 @@ function grouped(latencies) {
   return [...rows];
 }
 
-const text = (ms) => (ms === null || ms === undefined ? t("system.no_figure") : t("system.ms", { ms: ms < 10 ? ms.toFixed(1) : Math.round(ms) }));
+const text = (ms) => (ms === null || ms === undefined ? t("system.no_figure") : t("system.ms", { ms: ms < 10 ? fixed(ms, 1) : Math.round(ms) }));
 
 export function Latencies({ latencies }) {
   const rows = grouped(latencies);

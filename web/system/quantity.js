@@ -1,9 +1,16 @@
-/** Counts and sizes as an engineer reads them. */
-const THOUSANDS = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
-const FEW = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
-const SIZES = ["B", "kB", "MB", "GB", "TB"];
+/** Counts and sizes as an engineer reads them, in the reader's own marks. */
+import { locale, t } from "../i18n/words.js";
 
-export const count = (n) => (n === null || n === undefined ? "–" : n < 10 && !Number.isInteger(n) ? FEW.format(n) : THOUSANDS.format(n));
+const SIZES = ["B", "kB", "MB", "GB", "TB"];
+const formats = new Map();
+
+function written(n, digits) {
+  const key = `${locale()}/${digits}`;
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }));
+  return formats.get(key).format(n);
+}
+
+export const count = (n) => (n === null || n === undefined ? t("system.no_figure") : written(n, n < 10 && !Number.isInteger(n) ? 1 : 0));
 
 export function bytes(n) {
   let size = n ?? 0,
@@ -12,5 +19,5 @@ export function bytes(n) {
     size /= 1000;
     step++;
   }
-  return `${FEW.format(size)} ${SIZES[step]}`;
+  return `${written(size, 1)} ${SIZES[step]}`;
 }

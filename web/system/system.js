@@ -40,7 +40,7 @@ export function System() {
       <${Flow} system=${system} past=${past.current} />
       <${Latencies} latencies=${system.latencies ?? {}} />
       <${History} history=${history} />
-      <${Cards} system=${system} history=${history} />
+      <${Cards} system=${system} history=${history} again=${load} />
     </div>`;
 }
 

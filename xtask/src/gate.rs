@@ -28,7 +28,7 @@ Run the gate: everything that must be green before a change is merged.
 usage: cargo xtask test [--quick | --long] [--strict] [--only PART]...
 
 options:
-  --quick       the inner loop, about a minute: shape tests and the pure crates; no set-up, no network
+  --quick       the inner loop, about a minute: shape tests, the pure crates, a few seeds; no set-up, no network
   --long        everything, for hours: long fuzzing, WARDLINE_LONG=1 for the tests that know it
   --strict      a part that could not run fails the gate, as in CI
   --only PART   this part and what it needs; may be given more than once
@@ -45,6 +45,7 @@ parts, in order:
   e2e        the built program against programs that we did not write
   browser    every screen in Chromium
   fuzz       every decoder, four minutes in all
+  vopr       journal, series and records under faults, three minutes of seeds
   demo       wardline demo --check --json
 
 What a part prints goes to target/xtask/PART.log; its end is shown if the part fails.
@@ -314,7 +315,7 @@ fn a_part_alone_brings_what_it_needs_and_the_gate_brings_all() {
     let names = |args: &[&str]| -> Vec<&str> {
         choose(&parse(args).unwrap()).iter().map(|part| part.name).collect()
     };
-    assert_eq!(names(&["--quick"]), ["shape", "pure"]);
+    assert_eq!(names(&["--quick"]), ["shape", "pure", "vopr"]);
     assert_eq!(names(&["--only", "browser"]), ["set-up", "build", "browser"]);
     assert_eq!(names(&["--only", "demo", "--only", "fmt"]), ["fmt", "build", "demo"]);
     let all = names(&[]);

@@ -1,4 +1,4 @@
-//! Chores of the repository: the shape tests, the gate, and the fuzzer.
+//! Chores of the repository: the shape tests, the gate, the fuzzer, and the simulator.
 //!
 //! Data goes to stdout, everything else to stderr.
 //! Exit 0 is done, 1 is a red test or a request that cannot be understood, 2 is a fault of the chore itself.
@@ -17,6 +17,7 @@ mod gate;
 mod package;
 #[cfg(test)]
 mod shape;
+mod vopr;
 
 const HELP: &str = "\
 Chores of the Wardline repository.
@@ -27,6 +28,7 @@ commands:
   check   the shape tests: layers, lints, names, links, controls
   test    the gate: everything that must be green before a change is merged
   fuzz    coverage-guided fuzzing of every decoder, on stable Rust
+  vopr    the simulator of storage under faults, and the bugs that it must find
   package the Debian package
 
 `cargo xtask <command> --help` says more about one command.
@@ -64,6 +66,8 @@ fn main() -> ExitCode {
         Some((&"test", options)) => gate::main(options),
         Some((&"fuzz", _)) if wants_help => help(fuzz::HELP),
         Some((&"fuzz", options)) => fuzz::main(options),
+        Some((&"vopr", _)) if wants_help => help(vopr::HELP),
+        Some((&"vopr", options)) => vopr::main(options),
         Some((&"package", _)) if wants_help => help(package::HELP),
         Some((&"package", options)) => package::main(options),
         Some((other, _)) => refuse(&format!("there is no command `{other}`"), "cargo xtask --help"),

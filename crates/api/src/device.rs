@@ -10,7 +10,10 @@
 //! for the two addresses by which clients see whether somebody is there), and any
 //! decoding: bytes go to `ingest` as they came.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Router,
@@ -18,6 +21,9 @@ use axum::{
     routing::{any, get, post},
 };
 
+use model::{DeviceId, Timestamp};
+
+use self::answer::Refused;
 use crate::{Api, problem::Problem};
 
 mod answer;
@@ -42,6 +48,22 @@ pub(crate) use places::Places;
 pub(crate) struct Doors {
     pub(crate) counts: DoorCounts,
     pub(crate) places: Places,
+    /// When each device spoke last; only those that are registered get so far.
+    heard: Mutex<BTreeMap<DeviceId, Timestamp>>,
+}
+
+impl Doors {
+    /// Room for one message of this device, which speaks now.
+    fn hear(&self, device: DeviceId, now: Timestamp) -> Result<places::Place, Refused> {
+        let place = self.places.take(device).map_err(Refused::Busy)?;
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(device, now);
+        Ok(place)
+    }
+
+    /// The devices that spoke since the start, and when they did last.
+    pub(crate) fn heard(&self) -> BTreeMap<DeviceId, Timestamp> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Everything that the devices' listener answers.
@@ -54,6 +76,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .route("/v1/log", post(reports::log))
         .route("/v1/cfg", post(reports::cfg))
         .route("/v1/cmd/{id}", post(reports::cmd))
+        .route("/v1/gw/{*leaf}", post(reports::behind))
         .route("/v1/time", get(time::now))
         .route("/write", post(lines::write))
         .route("/api/v2/write", post(lines::write_v2))

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod feed;
 pub(crate) mod fleet;
+pub(crate) mod history;
 pub(crate) mod news;
 pub(crate) mod numeric;
 pub(crate) mod patient;

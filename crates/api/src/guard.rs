@@ -13,11 +13,11 @@ use axum::{
 };
 use engine::Directory;
 use model::{
-    BedId, CareUnitId, HandOverId, Id, Kind, OrgId, PatientId, Post, Role, SessionId, StaffId,
-    Timestamp,
+    BedId, CareUnitId, EmergencyId, HandOverId, Id, Kind, OrgId, PatientId, Post, Role, SessionId,
+    StaffId, Timestamp,
 };
 use record::{Actor, AuditEntry, Body};
-use security::{Action, Decision, Resource, Who, permit, sha256};
+use security::{Action, Decision, EMERGENCY, Resource, Who, permit, sha256};
 use store::Ticket;
 
 use crate::{
@@ -193,6 +193,13 @@ impl Gate {
                 let found = directory.hand_overs.get(&id).ok_or_else(|| nothing("hand-over"))?;
                 unit(found.hand_over.care_unit)
             }
+            Scope::Emergency => {
+                let id: EmergencyId = path_id(params)?;
+                let found = directory.emergencies.get(&id).ok_or_else(|| nothing("access"))?;
+                let of = patient_resource(directory, found.access.patient)?;
+                // Whoever ran the care unit where it was opened answers, wherever the patient is.
+                Ok(Resource { care_unit: found.care_unit, ..of })
+            }
             Scope::Bed => {
                 let bed: BedId = path_id(params)?;
                 let of = directory.care_unit_of_bed(bed).ok_or_else(|| nothing("bed"))?;
@@ -227,6 +234,8 @@ fn at_home_where_nobody_is_in_charge(directory: &Directory, who: &mut Who, post:
 fn denied(rule: &str, explanation: String) -> Problem {
     match rule {
         "organization" => nothing("thing"),
+        EMERGENCY => Problem::closed(explanation)
+            .with_hint("give the reason, and the page opens for an hour; the ward is told"),
         _ => Problem::forbidden(explanation),
     }
 }
@@ -303,6 +312,7 @@ fn is_traced(action: Action, role: Role) -> bool {
             | Action::ReadAudit
             | Action::ReadPatientAudit
             | Action::ReadHandOvers
+            | Action::ReviewEmergency
     )
         // Those who look after machines see no name there.
         || (action == Action::ReadDevices && role != Role::It)
@@ -317,11 +327,14 @@ pub(crate) fn signed_in(
     let out = || Problem::signed_out("sign in first");
     let token = cookie(headers).ok_or_else(out)?;
     let (session, user) = directory.session(&sha256(token.as_bytes()), at).ok_or_else(out)?;
-    Ok((who(directory, user), session.id))
+    Ok((who(directory, user, at), session.id))
 }
 
 /// A user as the policy sees one at this moment.
-pub(crate) fn who(directory: &Directory, user: &model::User) -> Who {
+pub(crate) fn who(directory: &Directory, user: &model::User, at: Timestamp) -> Who {
+    let waits = directory.hand_overs.values().filter(|it| it.ended.is_none());
+    let for_me = waits.filter(|it| user.staff == Some(it.hand_over.to));
+    let coming_to = for_me.map(|it| it.hand_over.care_unit).collect();
     let care_units = user.staff.map(|staff| units_of(directory, staff)).unwrap_or_default();
     Who {
         user: user.id,
@@ -330,6 +343,8 @@ pub(crate) fn who(directory: &Directory, user: &model::User) -> Who {
         staff: user.staff,
         patient: user.patient,
         care_units,
+        coming_to,
+        opened: directory.open_to(user.id, at).collect(),
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod allowance;
 mod auth;
+mod backup_desk;
 mod command;
 mod demo_desk;
 mod device;
@@ -17,6 +18,7 @@ mod extract;
 mod first_start;
 mod guard;
 mod heard;
+mod history;
 pub mod limits;
 mod listener;
 mod metrics;
@@ -27,6 +29,7 @@ mod past;
 mod problem;
 mod pulse;
 mod rest;
+mod rolls;
 mod routes;
 mod session;
 mod state;
@@ -35,6 +38,7 @@ mod tests;
 mod warden;
 mod ws;
 
+pub use backup_desk::{BackupAsked, BackupDesk, BackupMade, BackupState};
 pub use demo_desk::{DemoDesk, DemoOrder};
 pub use device::serve_devices;
 pub use first_start::{FirstStart, FirstStartError, first_start};
@@ -43,4 +47,5 @@ pub use openapi::document;
 pub use pages::router;
 pub use problem::{Problem, ProblemBody};
 pub use pulse::keep_pulse;
+pub use rolls::keep_rolls;
 pub use state::{Api, ApiParts, Config};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Pages opened in an emergency that one list shows, those that wait first.
+pub(crate) const EMERGENCIES_SHOWN_MAX: usize = 200;
 /// The longest body of a request, in bytes.
 pub const BODY_LEN_MAX: usize = 256 * 1_024;
 /// The most items on a page of a list.
@@ -54,6 +56,28 @@ pub const TRENDS_STRETCH: Duration = Duration::from_secs(7 * 86_400);
 pub const SCORES_MAX: usize = 2_000;
 /// The longest range of a trend in one answer.
 pub const TRENDS_SPAN_MAX: Duration = Duration::from_secs(92 * 86_400);
+/// The longest range of a history in one answer.
+pub const HISTORY_SPAN_MAX: Duration = Duration::from_secs(400 * 86_400);
+/// The range of a history when nobody says since when.
+pub const HISTORY_USUAL: Duration = Duration::from_secs(86_400);
+/// Columns of a history in one answer when nobody asks.
+pub const HISTORY_COLUMNS: u32 = 1_200;
+/// The most columns of a history that may be asked for; up to twice as many come.
+pub const HISTORY_COLUMNS_MAX: u32 = 5_000;
+/// The most lines of a history in one answer.
+pub const HISTORY_LINES_MAX: usize = 120;
+/// How much of a history is looked through at once for its gaps.
+pub const HISTORY_STRETCH: Duration = Duration::from_secs(30 * 86_400);
+/// How long before a range it is asked how a device stood to the server.
+pub const HISTORY_LINK_BEFORE: Duration = Duration::from_secs(31 * 86_400);
+/// The most gaps of one channel in one answer; of more the longest.
+pub const GAPS_MAX: usize = 500;
+/// The most stops of the program that one answer about gaps knows of; of more the latest.
+pub const OUTAGES_MAX: usize = 10_000;
+/// How often roll-ups of new points are made.
+pub const ROLLS_EVERY: Duration = Duration::from_secs(60);
+/// The most days of a series whose roll-ups are made in one go.
+pub const ROLLS_AT_ONCE: usize = 4_096;
 /// Connections of people at once; further ones wait.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Connections of people from one address; it may be that of a proxy with a whole hospital behind it.

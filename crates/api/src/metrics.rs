@@ -88,6 +88,7 @@ impl Api {
         let mut registry = Registry::with_prefix("wardline");
         self.journal_metrics(&mut registry);
         self.door_metrics(&mut registry);
+        self.mqtt_metrics(&mut registry);
         self.device_metrics(&mut registry);
         self.engine_metrics(&mut registry);
         self.waiting_metrics(&mut registry);
@@ -145,6 +146,9 @@ impl Api {
             "Connections that were not let in, or put out",
             door.refused,
         );
+    }
+
+    fn mqtt_metrics(&self, to: &mut Registry) {
         let Some(mqtt) = self.mqtt.as_ref().map(|mqtt| mqtt.counters()) else { return };
         gauge(to, "device_connections", "Connections of devices", mqtt.connections as u64);
         count(
@@ -168,12 +172,25 @@ impl Api {
         );
         gauge(to, "mqtt_retained", "Messages kept for later subscriptions", mqtt.retained as u64);
         gauge(to, "mqtt_waiting", "Messages that wait for clients", mqtt.waiting as u64);
+        bytes(
+            to,
+            "mqtt_waiting",
+            "Messages that wait for all clients together",
+            mqtt.waiting_bytes as u64,
+        );
+        count(to, "mqtt_panics", "Connections that ended by a fault of ours", mqtt.panics);
         count(to, "mqtt_messages_sent", "Messages that were sent to clients", mqtt.sent);
         count(
             to,
             "mqtt_sessions_lost",
             "Sessions that ended because their client was too slow for its queue",
             mqtt.sessions_lost,
+        );
+        count(
+            to,
+            "mqtt_sessions_lost_to_all",
+            "Sessions that ended because they held most when all queues together were full",
+            mqtt.sessions_lost_to_all,
         );
         count(
             to,

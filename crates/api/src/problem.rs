@@ -74,6 +74,8 @@ impl Problem {
         signed_out UNAUTHORIZED "signed-out" "Nobody is signed in";
         /// The policy says no.
         forbidden FORBIDDEN "forbidden" "This is not allowed";
+        /// A patient's page that opens in an emergency only.
+        closed FORBIDDEN "closed" "This page is closed";
         /// There is no such thing, or not for this caller.
         not_found NOT_FOUND "not-found" "There is no such thing";
         /// The wish does not fit the present state.

@@ -53,6 +53,8 @@ pub(crate) enum Scope {
     Device,
     /// The hand-over `{id}` of the path.
     HandOver,
+    /// The access in an emergency `{id}` of the path.
+    Emergency,
     /// The patient whose login the caller's is.
     Own,
 }
@@ -160,8 +162,9 @@ pub(crate) const BASE: &str = "/api/v1";
 /// Every route below [`BASE`], from one place.
 pub(crate) fn table() -> Vec<Route> {
     use crate::rest::{
-        alarms, audit, demo, devices, hand_over, letters, own, past, patients, people, places,
-        places_now, posts, refusals, session, settings, system, timeline, trail,
+        alarms, audit, demo, devices, doses, emergency, hand_over, history, letters, own, past,
+        patients, people, places, places_now, posts, refusals, session, settings, system, timeline,
+        trail,
     };
     [
         session::routes(),
@@ -169,9 +172,12 @@ pub(crate) fn table() -> Vec<Route> {
         places_now::routes(),
         settings::routes(),
         hand_over::routes(),
+        emergency::routes(),
+        doses::routes(),
         own::routes(),
         patients::routes(),
         past::routes(),
+        history::routes(),
         timeline::routes(),
         posts::routes(),
         alarms::routes(),

@@ -17,6 +17,7 @@ use transport::{Revocations, mqtt::MqttHandle};
 
 use crate::{
     auth::Auth,
+    backup_desk::BackupDesk,
     demo_desk::DemoDesk,
     device::Doors,
     limits::{FEEDS_MAX, FEEDS_OF_A_SESSION_MAX},
@@ -32,8 +33,10 @@ pub struct Config {
     pub secure_cookies: bool,
     /// The name that devices are told to connect to.
     pub mqtt_host: String,
-    /// The port that devices are told to connect to.
+    /// The port of MQTT that devices are told to connect to.
     pub mqtt_port: u16,
+    /// The port of HTTPS that devices are told to connect to.
+    pub https_port: u16,
     /// The program's version, as screens show it.
     pub version: &'static str,
 }
@@ -84,6 +87,7 @@ pub struct Api {
     pub(crate) feeds_of: FeedsOf,
     pub(crate) counts: Counts,
     demo_desk: DemoDesk,
+    backup_desk: BackupDesk,
     stop: watch::Sender<bool>,
 }
 
@@ -171,6 +175,7 @@ impl Api {
             feeds_of: FeedsOf::default(),
             counts: Counts::default(),
             demo_desk: DemoDesk::default(),
+            backup_desk: BackupDesk::default(),
             stop: watch::Sender::new(false),
         })
     }
@@ -178,6 +183,11 @@ impl Api {
     /// Where screens of a demo ask for something to happen.
     pub fn demo_desk(&self) -> DemoDesk {
         self.demo_desk.clone()
+    }
+
+    /// Where backups are asked for.
+    pub fn backup_desk(&self) -> BackupDesk {
+        self.backup_desk.clone()
     }
 
     /// Ends the listeners and feeds: what was begun is finished, nothing new is taken.

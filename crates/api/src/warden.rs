@@ -3,22 +3,26 @@
 //!
 //! The directory alone says what is to be done, so nothing is forgotten when a person's
 //! page goes away in the middle of a request, or after a restart. What waits for a device is
-//! taken back when it may not reach whoever is on the device now.
+//! taken back when it may not reach whoever is on the device now, or when it waits with a
+//! gateway that does not speak for the device any more.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use engine::{Directory, view::DeviceReport};
+use engine::{CommandState, Directory, view::DeviceReport};
 use fleet::{
     command::{LASTS_MAX, Phase, phase},
     lifecycle::may_speak,
 };
-use model::{CommandId, DeviceCommand, DeviceId, Timestamp};
-use transport::mqtt::{MqttHandle, Published, Qos, Reason};
+use model::{CommandId, DeviceId, Timestamp};
+use transport::mqtt::{MqttHandle, Published, Reason};
 
+use self::way::{Way, config_of, ways};
 use crate::{Api, limits::WARDEN_EVERY};
+
+mod way;
 
 /// The way down to devices.
 pub(crate) trait Down {
@@ -28,6 +32,8 @@ pub(crate) trait Down {
     fn publish(&self, device: DeviceId, published: Published) -> bool;
     /// Takes back what waits for the device on a topic, or went out and was not answered.
     fn withdraw(&self, device: DeviceId, topic: &str);
+    /// The topics on which something is retained for the device.
+    fn retained(&self, device: DeviceId) -> Vec<String>;
 }
 
 impl Down for MqttHandle {
@@ -41,6 +47,10 @@ impl Down for MqttHandle {
 
     fn withdraw(&self, device: DeviceId, topic: &str) {
         Self::withdraw(self, device, topic);
+    }
+
+    fn retained(&self, device: DeviceId) -> Vec<String> {
+        Self::retained(self, device)
     }
 }
 
@@ -57,12 +67,16 @@ pub(crate) struct Done {
     sent: BTreeMap<CommandId, Sent>,
     /// What is settled of each device's configuration since the start.
     configured: BTreeMap<DeviceId, Settled>,
+    /// The gateway with which a device's configuration is retained.
+    left_with: BTreeMap<DeviceId, DeviceId>,
 }
 
 #[derive(Debug)]
 struct Sent {
-    device: DeviceId,
-    topic: String,
+    /// Where it may lie: whose sessions, and the topic.
+    at: Vec<(DeviceId, String)>,
+    /// The gateway that has it for the device.
+    with: Option<DeviceId>,
 }
 
 /// What became of the configuration that a device shall have.
@@ -158,14 +172,17 @@ impl Done {
         if !self.has_looked_back {
             self.has_looked_back = true;
             self.look_back(directory, now);
+            self.left_with = config_of(down, directory);
         }
         self.sent.retain(|id, sent| {
             let state = directory.commands.get(id);
             let may = state.is_some_and(|state| directory.may_reach(state, now));
-            if !may {
-                down.withdraw(sent.device, &sent.topic);
+            let speaks = |state: &CommandState| directory.gateway_of(state.command.device);
+            let still = sent.with.is_none() || sent.with == state.and_then(speaks);
+            if !(may && still) {
+                sent.at.iter().for_each(|(owner, topic)| down.withdraw(*owner, topic));
             }
-            may
+            may && still
         });
     }
 
@@ -179,34 +196,26 @@ impl Done {
             if !was_sent || is_past || (directory.may_reach(state, now) && !is_running) {
                 continue;
             }
-            if let Some(topic) = command_topic(directory, &state.command) {
-                self.sent.insert(*id, Sent { device: state.command.device, topic });
-            }
+            let ways = ways(directory, state.command.device);
+            let at = ways.iter().map(|way| (way.owner, way.command(*id))).collect();
+            self.sent.insert(*id, Sent { at, with: None });
         }
     }
 
-    /// Publishes commands to devices that are there; the others are tried again until they expire.
+    /// Publishes commands to devices that are there, or whose gateway is; the others are tried
+    /// again until they expire.
     pub(crate) fn send(&mut self, down: &impl Down, directory: &Directory, now: Timestamp) {
         for (id, state) in &directory.commands {
             // Whoever is on the device now is whom the person had in mind.
             if self.sent.contains_key(id) || !directory.is_to_be_sent(state, now) {
                 continue;
             }
-            let command = &state.command;
-            let Some(topic) = command_topic(directory, command) else { continue };
-            let payload =
-                protocols::command::encode(&command.name, &command.args, command.expires_at);
-            let published = Published {
-                topic: topic.clone(),
-                content_type: Some("application/json".to_owned()),
-                payload: payload.into(),
-                qos: Qos::AtLeastOnce,
-                expires_at: Some(command.expires_at),
-                retain: false,
+            let takes = |way: &Way| {
+                down.is_there(way.owner) && down.publish(way.owner, way.telling(&state.command))
             };
-            let device = command.device;
-            if down.is_there(device) && down.publish(device, published) {
-                self.sent.insert(*id, Sent { device, topic });
+            if let Some(way) = ways(directory, state.command.device).into_iter().find(takes) {
+                let at = vec![(way.owner, way.command(*id))];
+                self.sent.insert(*id, Sent { at, with: way.gateway() });
             }
         }
     }
@@ -214,21 +223,36 @@ impl Done {
     /// Publishes the configuration that a device shall have; it is kept for devices that come
     /// later, but not for one on a patient.
     pub(crate) fn configure(&mut self, down: &impl Down, directory: &Directory) {
+        self.leave_former_gateways(down, directory);
         for (id, state) in &directory.configs {
             let version = &state.config.version;
             let is_settled = match self.configured.get(id) {
                 Some(Settled::Retained(settled)) => settled == version,
                 Some(Settled::InForce | Settled::Withheld) | None => false,
             };
-            if is_settled || directory.is_on_patient(*id) {
+            let gateway = directory.gateway_of(*id);
+            let is_with_it = gateway == self.left_with.get(id).copied();
+            if (is_settled && is_with_it) || directory.is_on_patient(*id) {
                 continue;
             }
-            let message = config_message(version, &state.config.json);
-            let Some(published) = configuration(directory, *id, message) else { continue };
-            if down.publish(*id, published) {
+            let ways = ways(directory, *id);
+            // All of them, however the first one goes.
+            let unsent =
+                ways.iter().filter(|way| !down.publish(way.owner, way.configuring(&state.config)));
+            if unsent.count() == 0 && !ways.is_empty() {
                 self.configured.insert(*id, Settled::Retained(version.clone()));
+                self.left_with.extend(gateway.map(|gateway| (*id, gateway)));
             }
         }
+    }
+
+    /// Ends the configurations of devices that their gateway does not speak for any more.
+    fn leave_former_gateways(&mut self, down: &impl Down, directory: &Directory) {
+        self.left_with.retain(|device, gateway| {
+            let speaks = directory.gateway_of(*device) == Some(*gateway);
+            let way = Way::by(directory, *gateway, *device);
+            speaks || way.is_some_and(|way| !end(down, &way))
+        });
     }
 
     /// The devices on patients of which it has to be asked whether their configuration is in force.
@@ -259,46 +283,21 @@ impl Done {
                 self.configured.insert(id, Settled::InForce);
                 continue;
             }
-            // An empty message ends the retained one; it goes as well from where it waits.
-            let Some(ends) = configuration(directory, id, String::new()) else { continue };
-            let topic = ends.topic.clone();
-            let is_ended = down.publish(id, ends);
-            down.withdraw(id, &topic);
-            if is_ended {
+            let ways = ways(directory, id);
+            let unended = ways.iter().filter(|way| !end(down, way)).count();
+            if unended == 0 && !ways.is_empty() {
                 self.configured.insert(id, Settled::Withheld);
+                self.left_with.remove(&id);
             }
         }
     }
 }
 
-fn command_topic(directory: &Directory, command: &DeviceCommand) -> Option<String> {
-    let device = directory.devices.get(&command.device)?;
-    Some(format!("wl/1/{}/{}/down/cmd/{}", device.site, device.id, command.id))
-}
-
-/// What is retained for a device on its topic of configurations.
-fn configuration(directory: &Directory, id: DeviceId, message: String) -> Option<Published> {
-    let device = directory.devices.get(&id)?;
-    Some(Published {
-        topic: format!("wl/1/{}/{id}/down/cfg", device.site),
-        content_type: Some("application/json".to_owned()),
-        payload: message.into(),
-        qos: Qos::AtLeastOnce,
-        expires_at: None,
-        retain: true,
-    })
-}
-
-/// `{"version": "3", "config": {…}}`; what a person wrote was checked to be a map.
-fn config_message(version: &str, json: &str) -> String {
-    let version = serde_json::Value::from(version);
-    format!(r#"{{"version":{version},"config":{json}}}"#)
-}
-
-#[test]
-fn a_configuration_goes_down_with_its_version() {
-    let message = config_message("3 \"b\"", r#"{"sound":false}"#);
-    let read: serde_json::Value = serde_json::from_str(&message).unwrap();
-    assert_eq!(read["version"], "3 \"b\"");
-    assert_eq!(read["config"]["sound"], false);
+/// Ends the configuration that is retained on a way; it goes as well from where it waits.
+fn end(down: &impl Down, way: &Way) -> bool {
+    let ends = way.configuring_nothing();
+    let topic = ends.topic.clone();
+    let is_ended = down.publish(way.owner, ends);
+    down.withdraw(way.owner, &topic);
+    is_ended
 }

@@ -332,25 +332,27 @@ impl Feed {
                 4401,
             ));
         };
-        if !has_changed {
+        // What was opened in an emergency closes by the clock, whatever else changes.
+        if !has_changed && self.caller.who.opened.is_empty() {
             return Ok(());
         }
-        self.caller.who = who(&directory, user);
+        self.caller.who = who(&directory, user, now);
         let board =
             Resource { org: self.caller.resource.org, care_unit: Some(self.unit), patient: None };
-        let mut asked = vec![(Action::ReadBoard, board)];
         if let WavesWanted::Patient(patient) = self.wanted {
-            asked.extend(
-                patient_resource(&directory, patient).ok().map(|it| (Action::ReadPatient, it)),
-            );
+            let is_open =
+                |it: Resource| permit(&self.caller.who, Action::ReadPatient, &it).is_allowed();
+            if !patient_resource(&directory, patient).is_ok_and(is_open) {
+                // The rest of the ward goes on; the page itself asks and is told why.
+                self.wanted = WavesWanted::None;
+                self.reader.want(self.wanted);
+            }
         }
         self.directory = directory;
-        for (action, resource) in asked {
-            if let Decision::Denied { explanation, .. } =
-                permit(&self.caller.who, action, &resource)
-            {
-                return Err(End::FeedSays(Problem::forbidden(explanation), 4403));
-            }
+        if let Decision::Denied { explanation, .. } =
+            permit(&self.caller.who, Action::ReadBoard, &board)
+        {
+            return Err(End::FeedSays(Problem::forbidden(explanation), 4403));
         }
         Ok(())
     }

@@ -268,6 +268,9 @@ impl AlarmKind {
             }
             Self::LeadsOff => matches!(other, Self::NoSignal),
             Self::BatteryNearlyEmpty => matches!(other, Self::BatteryLow),
+            // Two sources of one rate; whether they say the same is asked in `source`.
+            Self::Limit(HeartRate, Low) => matches!(other, Self::Limit(PulseRate, Low)),
+            Self::Limit(HeartRate, High) => matches!(other, Self::Limit(PulseRate, High)),
             Self::Limit(..)
             | Self::Score(Trigger::SingleRed)
             | Self::NoSignal
@@ -279,6 +282,11 @@ impl AlarmKind {
             | Self::RecordGap
             | Self::WaveGap => false,
         }
+    }
+
+    /// Whether it is one source of a rate that others tell too, and goes before them.
+    pub const fn is_preferred_source(self) -> bool {
+        matches!(self, Self::Limit(Vital::HeartRate, _))
     }
 
     /// Its code for other systems.

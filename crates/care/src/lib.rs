@@ -18,8 +18,9 @@ pub mod limit;
 pub mod news2;
 pub mod rhythm;
 pub mod rules;
+pub mod source;
 pub mod technical;
 
 /// The version of every `observe` here; recorded with a checkpoint, because state that
 /// other code had observed may not be carried on by this code.
-pub const OBSERVE_VERSION: u16 = 1;
+pub const OBSERVE_VERSION: u16 = 2;

@@ -206,6 +206,7 @@ pub struct Layers {
     pub care_unit: Option<LimitSet>,
 }
 
+// RC-054
 /// The limits that hold: the nearest to the patient that somebody set, else the defaults;
 /// `None` for a vital that nobody limits. A layer counts whole: its silent side stays silent.
 pub fn in_force(layers: &Layers, vital: Vital) -> Option<(LimitSet, Layer)> {

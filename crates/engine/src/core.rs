@@ -11,12 +11,12 @@
 //! cause, however much later its frame reached the log.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
 use ::record::{Actor, Body, Position, Wish};
-use model::{AlarmId, DeviceId, Id, Kind, OrgId, PatientId, SiteId, Timestamp};
+use model::{AlarmId, DeviceId, Id, Kind, LimitSet, OrgId, PatientId, SiteId, Timestamp, Vital};
 use protocols::profile::Profile;
 use store::{LogOffset, Record};
 
@@ -34,6 +34,7 @@ mod deadlines;
 mod ecg;
 mod facts;
 mod fleet;
+mod links;
 mod machine;
 mod news;
 mod out;
@@ -48,6 +49,7 @@ mod views;
 mod waves;
 
 pub use alarms::{About, AlarmKey};
+pub use links::LINK_CHANNEL;
 pub(crate) use out::DecidedOf;
 pub use out::{Out, OutcomeOf, PointOf, WaveOf};
 pub use restore::RestoreError;
@@ -184,6 +186,8 @@ pub struct Core {
     changes: Changes,
     counters: Counters,
     ended: VecDeque<view::Alarm>,
+    /// The limits that hold by the directory as it is; asked by key only.
+    limits: HashMap<(PatientId, Vital), Option<LimitSet>>,
 }
 
 impl PartialEq for Core {
@@ -225,6 +229,7 @@ impl Core {
             changes: Changes::default(),
             counters: Counters::default(),
             ended: VecDeque::new(),
+            limits: HashMap::new(),
         }
     }
 
@@ -432,6 +437,7 @@ impl Core {
     }
 
     fn directory_mut(&mut self) -> &mut Directory {
+        self.limits.clear();
         Arc::make_mut(&mut self.directory)
     }
 

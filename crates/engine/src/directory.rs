@@ -9,17 +9,19 @@ use ::record::{Actor, Session};
 use care::limit::{Layer, Layers, in_force};
 use model::{
     AgeBand, Assignment, Association, Bed, BedId, Binding, CareUnit, CareUnitId, Certificate,
-    CertificateId, CommandId, Device, DeviceId, Encounter, HandOver, HandOverId, LimitSet, Org,
-    OrgId, PartitionId, Patient, PatientId, Post, Room, RoomId, SessionId, Site, SiteId, Staff,
-    StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
+    CertificateId, CommandId, Device, DeviceId, EmergencyId, Encounter, HandOver, HandOverId,
+    LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Room, RoomId, SessionId, Site,
+    SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
 };
 
 mod apply;
 mod check;
+mod emergency;
 mod fleet;
 mod hand_over;
 
 pub(crate) use check::Check;
+pub use emergency::{Dose, EmergencyState};
 pub use fleet::{Answered, Claim, CommandState, ConfigState};
 
 /// A one-time link for a user without a password; only the token's hash is known.
@@ -102,6 +104,10 @@ pub struct Directory {
     pub bindings: BTreeMap<DeviceId, Vec<Binding>>,
     /// Codes by which somebody who has a device in hand puts it in service; the last of each.
     pub claims: BTreeMap<[u8; 32], Claim>,
+    /// Pages that were opened in an emergency, over or not; the latest are kept.
+    pub emergencies: BTreeMap<EmergencyId, EmergencyState>,
+    /// What each patient takes next, where somebody wrote it down.
+    pub doses: BTreeMap<PatientId, Dose>,
     pub(crate) now_holds: Current,
 }
 

@@ -21,17 +21,18 @@ mod status;
 pub mod view;
 
 pub use crate::core::{
-    About, AlarmKey, Core, Counters, Cut, Out, OutcomeOf, PointOf, RestoreError, Setup, WaveOf,
+    About, AlarmKey, Core, Counters, Cut, LINK_CHANNEL, Out, OutcomeOf, PointOf, RestoreError,
+    Setup, WaveOf,
 };
 pub use care::limit::{Layer, defaults as default_limits};
 pub use directory::{
-    Answered, Claim, CommandState, ConfigState, Directory, HandOverState, Invitation, Setting,
-    UnitLimitKey,
+    Answered, Claim, CommandState, ConfigState, Directory, Dose, EmergencyState, HandOverState,
+    Invitation, Setting, UnitLimitKey,
 };
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};
 pub use record::{Reason, Refusal};
 pub use replay::Ahead;
-pub use shell::{Engine, EngineEnd, EngineParts, StartError};
+pub use shell::{Engine, EngineEnd, EngineParts, Rebuild, RebuildError, Rebuilt, StartError};
 pub use status::{EngineStatus, Spread, Trouble};
 pub use view::{AlarmScope, Cursor};

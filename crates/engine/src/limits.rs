@@ -49,6 +49,16 @@ pub const EVENTS_SHOWN_MAX: usize = 20;
 
 /// For how long a hand-over that is over can still be read on screens; the records keep it.
 pub const HAND_OVER_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// For how long a page that was opened in an emergency stays open.
+pub const EMERGENCY_LASTS: Duration = Duration::from_secs(3_600);
+/// Pages that one user may have open in an emergency at a time.
+pub const EMERGENCIES_OF_A_USER_MAX: usize = 20;
+/// Pages opened in an emergency that screens still show; the audit has all of them.
+pub const EMERGENCIES_KEPT_MAX: usize = 4_096;
+/// A dose may be planned this far ahead.
+pub const DOSE_AHEAD_MAX: Duration = Duration::from_secs(7 * 86_400);
+/// A dose that was due so long ago is not the next one.
+pub const DOSE_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// The most posts of one hand-over.
 pub const HAND_OVER_POSTS_MAX: usize = 100;
 /// Commands of one device that the loop still knows; older ones are in its life.

@@ -30,6 +30,7 @@ mod answers;
 mod appends;
 mod gauges;
 mod held;
+mod rebuild;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ mod writer;
 
 #[cfg(test)]
 pub(crate) use appends::entry;
+pub use rebuild::{Rebuild, RebuildError, Rebuilt};
 pub use start::StartError;
 
 use answers::Answers;
@@ -74,6 +76,7 @@ pub struct Engine {
     journal: Journal,
     follower: Follower,
     condition: watch::Receiver<Condition>,
+    unrecorded_since: watch::Receiver<Option<Timestamp>>,
     core: Core,
     cut: Option<Cut>,
     out: Out,
@@ -119,6 +122,8 @@ enum Woken {
     Second,
 }
 
+/// The writer gets so many points at a time.
+const POINTS_AT_ONCE: usize = 1_024;
 /// A tick follows the one before by at least this much.
 const TICK_MIN: Duration = Duration::from_millis(1);
 
@@ -146,13 +151,14 @@ impl Engine {
         let (ask, questions) = mpsc::channel(QUESTIONS_MAX);
         let shown = Arc::new(Shown::default());
         let follower = journal.follow(past.came_to);
-        let condition = journal.condition();
+        let (condition, unrecorded_since) = (journal.condition(), journal.unrecorded_since());
         let writer =
             WriterHandle::start(series, records, cut == Some(Cut::Series), past.is_lacking)
                 .map_err(StartError::Thread)?;
         let mut engine = Self {
             follower,
             condition,
+            unrecorded_since,
             core: past.core,
             cut,
             out: past.out,
@@ -184,7 +190,8 @@ impl Engine {
             // While nobody listened nobody was silent.
             engine.core.notice(Notice::Listening { at: now }, &mut engine.out);
         }
-        if let Some(since) = engine.journal.unrecorded_since() {
+        let unrecorded_since = *engine.unrecorded_since.borrow();
+        if let Some(since) = unrecorded_since {
             let notice = Notice::Unrecorded { since: since.min(now), until: now };
             engine.core.notice(notice, &mut engine.out);
         }
@@ -294,7 +301,8 @@ impl Engine {
         let is_recording = *self.condition.borrow() == Condition::Recording;
         let is_over = is_recording && self.appends.is_settled() && !self.appends.is_waiting();
         let is_idle = self.telling.as_ref().is_none_or(JoinHandle::is_finished);
-        if let Some(since) = self.journal.unrecorded_since().filter(|_| is_over && is_idle) {
+        let since = *self.unrecorded_since.borrow();
+        if let Some(since) = since.filter(|_| is_over && is_idle) {
             let journal = self.journal.clone();
             let tell = move || journal.told_unrecorded(since);
             self.telling = Some(tokio::task::spawn_blocking(tell));
@@ -308,6 +316,10 @@ impl Engine {
                 for record in records.iter() {
                     self.gauges.came(record, now);
                     self.core.step(record, &mut self.out);
+                    // A long batch is handed on in pieces, so that none needs much room.
+                    if self.out.points.len() >= POINTS_AT_ONCE {
+                        let _ = self.writer.send(Job::points(&mut self.out));
+                    }
                 }
             }
             // RC-030

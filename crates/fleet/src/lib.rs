@@ -6,4 +6,5 @@
 #![deny(clippy::wildcard_enum_match_arm)] // A new variant is thought about at every match.
 
 pub mod command;
+pub mod coverage;
 pub mod lifecycle;

@@ -473,6 +473,7 @@ impl Door {
             device: Some(device),
             serial: None,
             fingerprint: None,
+            subject: None,
             reason: why.reason.clone(),
             words: why.explanation.clone(),
         };

@@ -1,4 +1,5 @@
-//! For whom a gateway speaks: the child that its message names, if it is bound to it.
+//! For whom a gateway speaks: the child that its message names, if it is bound to it, or the
+//! gateway itself.
 //!
 //! A pack names it by its base name, such as `urn:dev:wardline:{device}/`, a waveform block
 //! by its device, and a report by its key `device`.
@@ -24,6 +25,10 @@ pub(crate) fn child_of(
     gateway: &DeviceRef,
     parcel: &Parcel<'_>,
 ) -> Result<Option<(DeviceRef, String)>, Undecodable> {
+    // Asked for each message: nobody else's topic has this level.
+    if !parcel.topic.contains("/$gw/") {
+        return Ok(None);
+    }
     let Ok(topic) = parcel.topic.parse::<Topic>() else { return Ok(None) };
     let is_own = (topic.site, topic.device) == (gateway.site, gateway.id);
     if topic.speaker == Speaker::Device || !is_own {
@@ -34,6 +39,13 @@ pub(crate) fn child_of(
         Undecodable::new("gateway:no_child", explanation)
     };
     let named = named_child(&topic.leaf, parcel.payload).ok_or_else(no_child)?;
+    let on_its_own = |device: &DeviceRef| {
+        let (site, speaker) = (device.site, Speaker::Device);
+        Topic { site, device: device.id, speaker, leaf: topic.leaf.clone() }.to_string()
+    };
+    if named == gateway.id {
+        return Ok(Some((gateway.clone(), on_its_own(gateway))));
+    }
     let unknown = |error| Undecodable {
         not_yours: true,
         ..Undecodable::new("gateway:child", format!("the gateway speaks for a device, but {error}"))
@@ -46,9 +58,8 @@ pub(crate) fn child_of(
             ..Undecodable::new("gateway:not_bound", words)
         });
     }
-    let (site, device, speaker) = (child.site, child.id, Speaker::Device);
-    let topic = Topic { site, device, speaker, leaf: topic.leaf };
-    Ok(Some((child, topic.to_string())))
+    let topic = on_its_own(&child);
+    Ok(Some((child, topic)))
 }
 
 fn named_child(leaf: &Leaf, payload: &[u8]) -> Option<DeviceId> {

@@ -36,8 +36,10 @@ pub struct Incident {
     pub device: Option<DeviceId>,
     /// The certificate's serial number.
     pub serial: Option<Vec<u8>>,
-    /// SHA-256 of the certificate.
+    /// SHA-256 of the certificate that was not taken.
     pub fingerprint: Option<[u8; 32]>,
+    /// Whom that certificate says that it was issued to.
+    pub subject: Option<String>,
     /// A short stable word, such as `tls:expired`.
     pub reason: String,
     /// What was found, for people.
@@ -53,6 +55,7 @@ pub struct Refused {
     pub device: Option<DeviceId>,
     pub serial: Option<Vec<u8>>,
     pub fingerprint: Option<[u8; 32]>,
+    pub subject: Option<String>,
     pub reason: String,
     pub words: String,
     pub count: u64,
@@ -127,6 +130,7 @@ impl Refusals {
             device: record.device,
             serial: record.serial.clone(),
             fingerprint: record.fingerprint,
+            subject: record.subject.clone(),
             reason: record.reason.clone(),
             words: record.words.clone(),
         };
@@ -177,6 +181,7 @@ impl Entry {
             device: seen.device,
             serial: None,
             fingerprint: None,
+            subject: None,
             reason: seen.reason.clone(),
             words: String::new(),
             count: 0,
@@ -197,6 +202,7 @@ impl Entry {
         }
         refused.serial = seen.serial.or(refused.serial.take());
         refused.fingerprint = seen.fingerprint.or(refused.fingerprint);
+        refused.subject = seen.subject.or(refused.subject.take());
         if self.unwritten == 0 {
             self.unwritten_since = at;
         }
@@ -222,6 +228,7 @@ impl Entry {
             count,
             first_at: self.unwritten_since,
             last_at: refused.last_at,
+            subject: refused.subject,
         }
     }
 }
@@ -262,6 +269,7 @@ pub(crate) fn clock_off(device: DeviceId, offset_ns: i64) -> Incident {
         device: Some(device),
         serial: None,
         fingerprint: None,
+        subject: None,
         reason: "clock:off".to_owned(),
         words: format!("its clock is {} {way} ours, so its own times are not used", span(off)),
     }
@@ -285,6 +293,7 @@ pub(crate) fn connection(
             .map(|it| it.serial.clone())
             .or_else(|| facts.map(|facts| facts.serial.clone())),
         fingerprint: presented.map(|presented| presented.fingerprint),
+        subject: facts.map(|facts| facts.subject.clone()).filter(|subject| !subject.is_empty()),
         reason: reason.to_owned(),
         words,
     }

@@ -68,3 +68,14 @@ pub struct Charting {
     /// How the patient says they feel; only they can say it.
     pub feeling: Option<Feeling>,
 }
+
+/// What a patient is to take next, as somebody who looks after them wrote it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextDose {
+    /// Who takes it.
+    pub patient: PatientId,
+    /// When.
+    pub due_at: Timestamp,
+    /// What, in words that the patient reads too.
+    pub words: Redacted<String>,
+}

@@ -52,6 +52,9 @@ pub struct Certificate {
     pub not_after: Timestamp,
     /// When a person revoked it.
     pub revoked_at: Option<Timestamp>,
+    /// SHA-256 of it, by which a person who has it in hand finds its device; `None` for one
+    /// that was issued before this was kept.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 /// Which gateway speaks for a device, since when; `None` is the device itself.

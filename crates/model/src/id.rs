@@ -47,6 +47,7 @@ kinds! {
     Command, CommandId, "command";
     DeadLetter, DeadLetterId, "dead letter";
     Device, DeviceId, "device";
+    Emergency, EmergencyId, "access in an emergency";
     HandOver, HandOverId, "hand-over";
     Org, OrgId, "organization";
     Partition, PartitionId, "partition";
@@ -105,20 +106,44 @@ impl<K: Kind> Id<K> {
 
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = [96, 80, 64, 48].map(|shift| self.0 >> shift);
-        let [b, c, d] = [b, c, d].map(|group| group & 0xffff);
-        write!(f, "{a:08x}-{b:04x}-{c:04x}-{d:04x}-{:012x}", self.0 & 0xffff_ffff_ffff)
+        // Printed and read with each message, so by hand: nothing is allocated.
+        let digits = self.0.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        let mut text = [b'-'; SPELLED_LEN];
+        let places = (0..).zip(&mut text).filter(|(at, _)| !is_dash(*at));
+        for ((_, place), digit) in places.zip(digits) {
+            *place = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
+        }
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
+}
+
+/// Characters of a spelled id.
+const SPELLED_LEN: usize = 36;
+
+const fn is_dash(at: usize) -> bool {
+    matches!(at, 8 | 13 | 18 | 23)
+}
+
+/// The number of a uuid in the one spelling that we print: no capitals, no braces, no sign.
+fn read(text: &str) -> Option<u128> {
+    if text.len() != SPELLED_LEN {
+        return None;
+    }
+    text.bytes().enumerate().try_fold(0_u128, |uuid, (at, byte)| match byte {
+        b'-' if is_dash(at) => Some(uuid),
+        _ if is_dash(at) => None,
+        b'0'..=b'9' => Some(uuid << 4 | u128::from(byte - b'0')),
+        b'a'..=b'f' => Some(uuid << 4 | u128::from(byte - b'a' + 10)),
+        _ => None,
+    })
 }
 
 impl<K: Kind> FromStr for Id<K> {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let id = u128::from_str_radix(&text.replace('-', ""), 16).ok();
-        // Only the spelling that we print: no capitals, no braces, no sign.
-        id.and_then(|uuid| Self::from_uuid(uuid).ok())
-            .filter(|id| id.to_string() == text)
+        read(text)
+            .and_then(|uuid| Self::from_uuid(uuid).ok())
             .ok_or_else(|| IdError { kind: K::NAME, found: text.to_owned() })
     }
 }
@@ -132,6 +157,11 @@ fn an_id_survives_printing_and_has_one_spelling() {
 
     let error = "P-42".parse::<PatientId>().unwrap_err().to_string();
     assert_eq!(error, "expected a patient id, a lower-case UUIDv7, found `P-42`");
+    for digits in ["01234567-89ab-7cde-8f00-fedcba987654", "ffffffff-ffff-7fff-bfff-ffffffffffff"] {
+        assert_eq!(digits.parse::<PatientId>().map(|id| id.to_string()).as_deref(), Ok(digits));
+    }
+    let moved = ["0192f0c1-2b3a-7c4d-8e5f0-0000000002a", "0192f0c12-b3a-7c4d-8e5f-00000000002a"];
+    assert!(moved.iter().all(|text| text.parse::<PatientId>().is_err()));
     let others = [text.to_uppercase(), text.replace('-', ""), text.replace("7c4d", "4c4d")];
     for other in others.iter().chain(&[String::new(), format!("+{text}"), format!("{{{text}}}")]) {
         assert!(other.parse::<PatientId>().is_err(), "accepted {other:?}");

@@ -9,6 +9,7 @@
 mod alarm;
 mod chart;
 mod device;
+mod emergency;
 mod hand_over;
 mod history;
 mod id;
@@ -23,14 +24,15 @@ mod subject;
 mod time;
 
 pub use alarm::{AlarmClass, EndReason, Priority};
-pub use chart::{Charting, Consciousness, Feeling, Oxygen, OxygenDevice};
+pub use chart::{Charting, Consciousness, Feeling, NextDose, Oxygen, OxygenDevice};
 pub use device::{Binding, Certificate, DesiredConfig, Device, DeviceCommand, Lifecycle};
+pub use emergency::{EmergencyAccess, EmergencyReason};
 pub use hand_over::{HandOver, PostNote};
 pub use history::{Assignment, Association, Encounter, Line, Post, as_of};
 pub use id::{
-    AlarmId, BedId, CareUnitId, CertificateId, CommandId, DeadLetterId, DeviceId, HandOverId, Id,
-    IdError, Kind, OrgId, PartitionId, PatientId, PlaceId, RoomId, SessionId, SiteId, StaffId,
-    UserId,
+    AlarmId, BedId, CareUnitId, CertificateId, CommandId, DeadLetterId, DeviceId, EmergencyId,
+    HandOverId, Id, IdError, Kind, OrgId, PartitionId, PatientId, PlaceId, RoomId, SessionId,
+    SiteId, StaffId, UserId,
 };
 pub use limits::{AgeBand, LimitSet, LimitSide};
 pub use measure::{Code, Measure, MissingReason, Sample, Ucum};

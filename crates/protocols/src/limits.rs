@@ -45,3 +45,5 @@ pub const VERSION_LEN_MAX: usize = 64;
 
 /// How many filters of foreign topics one profile may grant.
 pub const GRANTS_MAX: usize = 32;
+/// How many settings one profile may declare.
+pub const SETTINGS_MAX: usize = 64;

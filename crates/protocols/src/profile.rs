@@ -9,10 +9,12 @@ use model::{Channel, Code, Ucum, Vital};
 
 mod command;
 mod file;
+mod setting;
 #[cfg(test)]
 mod tests;
 
 pub use command::{ArgSpec, CommandSpec, OnPatient};
+pub use setting::{SettingError, SettingRange, SettingSpec, check as check_settings};
 
 /// The kind of a value whose channel no profile knows; no vital has it (protocols, G4).
 pub const UNMAPPED: Code = Code::Mdc(0);
@@ -42,6 +44,9 @@ pub struct Profile {
     pub channels: Vec<ChannelSpec>,
     /// What it can be told to do, in the order in which screens offer it.
     pub commands: Vec<CommandSpec>,
+    /// What its configuration may set, in the order in which screens offer it; empty if
+    /// anything.
+    pub settings: Vec<SettingSpec>,
     /// Real messages with what they should give.
     pub examples: Vec<Example>,
     /// Topics beside its own that it may use, as a gateway of foreign devices does.

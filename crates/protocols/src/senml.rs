@@ -12,6 +12,7 @@ mod cbor;
 mod encode;
 mod item;
 mod json;
+mod plain;
 mod resolve;
 mod source;
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use model::{
     AgeBand, AlarmId, Assignment, Association, Bed, Binding, CareUnit, CareUnitId, Certificate,
-    CertificateId, Charting, CommandId, DesiredConfig, Device, DeviceCommand, DeviceId, Encounter,
-    EndReason, HandOver, HandOverId, Lifecycle, LimitSet, Org, Patient, PatientId, Redacted, Room,
-    SessionId, Site, SpO2Scale, Staff, Subject, Timestamp, User, UserId, Vital,
+    CertificateId, Charting, CommandId, DesiredConfig, Device, DeviceCommand, DeviceId,
+    EmergencyAccess, EmergencyId, Encounter, EndReason, HandOver, HandOverId, Lifecycle, LimitSet,
+    NextDose, Org, Patient, PatientId, Redacted, Room, SessionId, Site, SpO2Scale, Staff, Subject,
+    Timestamp, User, UserId, Vital,
 };
 
 /// Who stands behind a command or a look at data.
@@ -132,6 +133,14 @@ pub enum Wish {
         care_unit: Option<CareUnitId>,
         subject: Subject,
     },
+    /// A closed page is opened for a limited time.
+    OpenInEmergency(EmergencyAccess),
+    /// Whoever runs the care unit has looked at why a page was opened.
+    ReviewEmergency(EmergencyId),
+    /// What the patient takes next; the newest row holds.
+    PlanDose(NextDose),
+    /// The dose was given, or is not planned any more.
+    ClearDose(PatientId),
 }
 
 /// How the server did since the pulse before; its history tells a restart by its gap.

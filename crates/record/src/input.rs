@@ -196,6 +196,8 @@ pub struct TurnedAway {
     pub first_at: Timestamp,
     /// The last of them.
     pub last_at: Timestamp,
+    /// Whom a certificate that was not taken says that it was issued to, in its own words.
+    pub subject: Option<String>,
 }
 
 /// A dead letter went through the door again.

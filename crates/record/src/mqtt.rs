@@ -87,6 +87,9 @@ pub struct MqttRetained {
     pub topic: String,
     /// The message; absent if there is none any more.
     pub message: Option<MqttMessage>,
+    /// Whether the topic is of this device alone, as all are now; in records without it the
+    /// topic was of all devices of the site, and the last one to publish had it.
+    pub own: Option<bool>,
 }
 
 /// A message in the queues of sessions that outlive their connections.
@@ -157,7 +160,7 @@ coded! {
         0 topic, 1 payload, 2 qos, 3 content_type, 4 expires_at, 5 payload_format,
         6 response_topic, 7 correlation, 8 user
     }
-    struct MqttRetained { 0 site, 1 device, 2 topic, 3 message }
+    struct MqttRetained { 0 site, 1 device, 2 topic, 3 message, 4 own }
     struct MqttQueued { 0 message, 1 to }
     struct MqttTarget {
         0 device, 1 client_id, 2 id, 3 qos, 4 retain, 5 subscription_ids, 6 shared, 7 may_be_sent

@@ -6,9 +6,10 @@
 use minicbor::Decoder;
 use model::{
     AgeBand, AlarmClass, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code, Consciousness,
-    Date, DesiredConfig, Device, DeviceCommand, EndReason, Feeling, HandOver, Lifecycle, LimitSet,
-    LimitSide, Line, Measure, MissingReason, Org, Oxygen, OxygenDevice, Patient, Post, PostNote,
-    Priority, Role, Room, Sample, Sex, Site, SpO2Scale, Staff, Subject, Ucum, User, Vital,
+    Date, DesiredConfig, Device, DeviceCommand, EmergencyAccess, EmergencyReason, EndReason,
+    Feeling, HandOver, Lifecycle, LimitSet, LimitSide, Line, Measure, MissingReason, NextDose, Org,
+    Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Role, Room, Sample, Sex, Site,
+    SpO2Scale, Staff, Subject, Ucum, User, Vital,
 };
 
 use crate::{BodyError, Coded, Encoder, coded, key, map_len, need, put, skip};
@@ -37,7 +38,9 @@ coded! {
     }
     struct DeviceCommand { 0 id, 1 device, 2 name, 3 args, 4 on, 5 expires_at, 6 needs_second }
     struct DesiredConfig { 0 device, 1 version, 2 json }
-    struct Certificate { 0 id, 1 device, 2 serial, 3 not_before, 4 not_after, 5 revoked_at }
+    struct Certificate {
+        0 id, 1 device, 2 serial, 3 not_before, 4 not_after, 5 revoked_at, 6 fingerprint
+    }
 
     enum Subject { 0 Patient(id), 1 Place(id), 2 Nobody }
     enum Post { 0 Bed(id), 1 Charge(id) }
@@ -65,6 +68,10 @@ coded! {
 
     struct PostNote { 0 post, 1 note }
     struct HandOver { 0 id, 1 care_unit, 2 from, 3 to, 4 posts }
+
+    enum EmergencyReason { 0 LifeAtRisk, 1 CalledToHelp, 2 Transfer, 3 Other }
+    struct EmergencyAccess { 0 id, 1 patient, 2 reason, 3 words }
+    struct NextDose { 0 patient, 1 due_at, 2 words }
 
     enum Clock { 0 Unsynchronised, 1 Synchronised { 0 offset_ns } }
     enum MissingReason {

@@ -54,6 +54,9 @@ impl<'a> Source<'a> {
     }
 }
 
+/// So few lines are compared one by one sooner than they are sorted.
+const FEW: usize = 16;
+
 /// The table in the order of first use, and the line of each sample.
 fn table(samples: &[SampleAt]) -> (Vec<Source<'_>>, Vec<usize>) {
     let mut lines: Vec<Source<'_>> = Vec::new();
@@ -66,12 +69,17 @@ fn table(samples: &[SampleAt]) -> (Vec<Source<'_>>, Vec<usize>) {
         let guess = if next < lines.len() { next } else { 0 };
         let line = if lines.get(guess) == Some(&source) {
             guess
+        } else if lines.len() < FEW {
+            lines.iter().position(|line| *line == source).unwrap_or(lines.len())
         } else {
-            *numbers.entry(source).or_insert_with(|| {
-                lines.push(source);
-                lines.len().saturating_sub(1)
-            })
+            if numbers.is_empty() {
+                numbers.extend(lines.iter().copied().zip(0..));
+            }
+            *numbers.entry(source).or_insert(lines.len())
         };
+        if line == lines.len() {
+            lines.push(source);
+        }
         uses.push(line);
         next = line.saturating_add(1);
     }
@@ -203,7 +211,7 @@ impl Coded for Line {
 fn read_samples(d: &mut Decoder<'_>, table: &[Line]) -> Result<Vec<SampleAt>, BodyError> {
     let len = array_len(d)?;
     // A sample has at least four bytes, so a false length costs little.
-    let mut samples = Vec::with_capacity(bounded(len, d) / 4);
+    let mut samples = Vec::with_capacity(bounded(len.saturating_mul(4), d) / 4);
     for _ in 0..len {
         let items = array_len(d)?;
         let line = d.u64().map_err(BodyError::cbor)?;
@@ -228,4 +236,37 @@ fn read_samples(d: &mut Decoder<'_>, table: &[Line]) -> Result<Vec<SampleAt>, Bo
         samples.push(SampleAt { channel, device_at_delta_ns, sample, refused });
     }
     Ok(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The reference looks through all lines for each sample.
+        #[test]
+        fn the_table_names_each_source_once_in_the_order_of_its_first_use(
+            channels in prop::collection::vec(0_u8..40, 0..120),
+        ) {
+            let sample = |channel: &u8| SampleAt {
+                channel: Channel::from(format!("c{channel}").as_str()),
+                device_at_delta_ns: 0,
+                sample: Sample::Missing(model::MissingReason::Unknown),
+                refused: None,
+            };
+            let samples: Vec<SampleAt> = channels.iter().map(sample).collect();
+            let (lines, uses) = table(&samples);
+            let mut wanted: Vec<Source<'_>> = Vec::new();
+            for (at, line) in samples.iter().zip(&uses) {
+                let source = Source::of(at);
+                if !wanted.contains(&source) {
+                    wanted.push(source);
+                }
+                prop_assert!(wanted.get(*line) == Some(&source));
+            }
+            prop_assert!(lines == wanted);
+        }
+    }
 }

@@ -26,7 +26,7 @@ coded! {
     struct Part { 0 kind, 1 body_version, 2 number, 3 of, 4 bytes }
     struct TurnedAway {
         0 door, 1 remote, 2 device, 3 serial, 4 fingerprint, 5 reason, 6 words, 7 count, 8 first_at,
-        9 last_at
+        9 last_at, 10 subject
     }
     struct Replayed { 0 letter, 1 by, 2 mended, 3 outcome, 4 words }
 
@@ -77,5 +77,9 @@ coded! {
         64 Bind(line),
         65 OfferClaim { 0 device, 1 code_hash, 2 expires_at },
         66 Claim { 0 code_hash, 1 care_unit, 2 subject },
+        80 OpenInEmergency(access),
+        81 ReviewEmergency(id),
+        82 PlanDose(dose),
+        83 ClearDose(id),
     }
 }

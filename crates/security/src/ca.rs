@@ -12,7 +12,7 @@ use rcgen::{
 };
 use x509_parser::{certificate::X509Certificate, pem::parse_x509_pem};
 
-use crate::{Keys, KeysError, identity::device_uri};
+use crate::{Keys, KeysError, identity::device_uri, sha256};
 
 /// How long a new authority is valid.
 const AUTHORITY_VALID_FOR: Duration = Duration::from_secs(20 * 365 * 86_400);
@@ -48,6 +48,8 @@ pub struct Issued {
     pub not_before: Timestamp,
     /// The last instant at which it is valid, whole seconds.
     pub not_after: Timestamp,
+    /// SHA-256 of the certificate.
+    pub fingerprint: [u8; 32],
 }
 
 /// Why there is no authority or no certificate.
@@ -156,6 +158,7 @@ impl Authority {
             serial: params.serial_number.map(|serial| serial.to_bytes()).unwrap_or_default(),
             not_before: seconds(params.not_before.unix_timestamp()),
             not_after: seconds(params.not_after.unix_timestamp()),
+            fingerprint: sha256(certificate.der()),
         })
     }
 }

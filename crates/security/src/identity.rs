@@ -79,6 +79,9 @@ pub fn from_certificate(der: &[u8]) -> Result<DeviceIdentity, IdentityError> {
     })
 }
 
+/// How much of a subject is shown: whoever wrote it may have written a book.
+const SUBJECT_SHOWN_MAX: usize = 200;
+
 /// What stands in a certificate that nobody vouches for: to show to people, and never to
 /// let anybody in by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,8 @@ pub struct CertificateFacts {
     pub not_after: Timestamp,
     /// The device that it claims to be.
     pub claims: Option<DeviceId>,
+    /// Whom it says that it was issued to, such as `CN=bed 7`; at most 200 characters.
+    pub subject: String,
 }
 
 impl CertificateFacts {
@@ -104,6 +109,7 @@ impl CertificateFacts {
             not_before: at(validity.not_before.timestamp()),
             not_after: at(validity.not_after.timestamp()),
             claims: from_certificate(der).ok().map(|identity| identity.device),
+            subject: certificate.subject().to_string().chars().take(SUBJECT_SHOWN_MAX).collect(),
         })
     }
 }

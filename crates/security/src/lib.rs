@@ -9,14 +9,16 @@ mod hash;
 mod identity;
 mod keys;
 mod policy;
+mod sealing;
 
 pub use ca::{Authority, AuthorityPem, CaError, Issued};
-pub use hash::sha256;
+pub use hash::{Sha256, sha256};
 pub use identity::{
     CertificateFacts, DeviceIdentity, IdentityError, from_certificate, normal_serial,
 };
 pub use keys::{Keys, KeysError, random_bytes, random_u128};
 pub use policy::{
-    Action, Decision, DeviceAct, DeviceTopics, Resource, TopicGrant, Who, covers, permit,
-    permit_device,
+    Action, Decision, DeviceAct, DeviceTopics, EMERGENCY, Resource, TopicGrant, Who, covers,
+    permit, permit_device,
 };
+pub use sealing::{BackupKey, ObjectName, SEALING_LEN, SealingError, hex};

@@ -24,6 +24,10 @@ pub struct Who {
     pub patient: Option<PatientId>,
     /// The care units that the person works in now; in all others it is a guest.
     pub care_units: Vec<CareUnitId>,
+    /// The care units in which a hand-over waits for the person to accept it.
+    pub coming_to: Vec<CareUnitId>,
+    /// The patients whose pages the person opened in an emergency, and may read still.
+    pub opened: Vec<PatientId>,
 }
 
 /// What is to be reached.
@@ -76,6 +80,9 @@ enum Reach {
     Organization,
     /// Every patient: those of the own units as theirs, others as site staff.
     Site,
+    /// Patients of the own care units, of those that are about to be the own ones, and of
+    /// none; anybody else's only in an emergency, with a reason.
+    Emergency,
     /// Patients and places of the own care units.
     OwnUnit,
     /// What is about the person who asks.
@@ -125,7 +132,10 @@ actions! {
     ReadPlaces "place.read" "Sites, units, rooms, beds.":     Organization Organization Organization Organization Nowhere;
     WritePlaces "place.write" "Adds or renames places.":      Nowhere Nowhere Nowhere Organization Nowhere;
     ReadBoard "board.read" "The ward board and its feed.":    Site Site Site Nowhere Nowhere;
-    ReadPatient "patient.read" "A patient's page, trends and waveforms.": Site Site Site Nowhere Nowhere;
+    // Physicians hold no posts: their patients lie all over the house.
+    ReadPatient "patient.read" "A patient's page, trends and waveforms.": Emergency Emergency Site Nowhere Nowhere;
+    OpenInEmergency "patient.emergency" "Opens a closed page for an hour, with a reason.": Site Site Nowhere Nowhere Nowhere;
+    ReviewEmergency "emergency.review" "Pages that were opened in an emergency, and why.": Nowhere OwnUnit Nowhere Nowhere Nowhere;
     RegisterPatient "patient.register" "Adds a patient.":     Organization Organization Organization Nowhere Nowhere;
     ChartPatient "patient.chart" "Charts an observation.":    OwnUnit OwnUnit Site Nowhere Nowhere;
     SetLimits "patient.limits" "Sets alarm limits.":          OwnUnit OwnUnit Site Nowhere Nowhere;
@@ -169,6 +179,7 @@ actions! {
     ReadOwn "own.read" "What a patient sees of themselves.": Nowhere Nowhere Nowhere Nowhere Own;
     ReportFeeling "own.report" "How a patient says they feel.": Nowhere Nowhere Nowhere Nowhere Own;
     ReadSystem "system.read" "The state of the server.":      Organization Organization Organization Organization Nowhere;
+    BackUp "system.backup" "Takes a backup, or rehearses its restore.": Nowhere Nowhere Nowhere Organization Nowhere;
 }
 
 // RC-045
@@ -188,7 +199,10 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
             let explanation = format!("`{}` is for what is about yourself", action.word());
             Decision::Denied { rule: "own data", explanation }
         }
-        Reach::Site | Reach::OwnUnit if at_home => Decision::Allowed { rule: "own unit" },
+        Reach::Site | Reach::OwnUnit | Reach::Emergency if at_home => {
+            Decision::Allowed { rule: "own unit" }
+        }
+        Reach::Emergency => in_emergency(actor, action, resource),
         Reach::Site => Decision::Allowed { rule: "site staff" },
         Reach::OwnUnit => {
             let explanation = format!(
@@ -204,6 +218,27 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
         }
     }
 }
+
+/// Whether somebody who holds no post there may read it: before a hand-over, in an
+/// emergency, or because it lies in no care unit that could be asked.
+fn in_emergency(actor: &Who, action: Action, resource: &Resource) -> Decision {
+    let Some(unit) = resource.care_unit else { return Decision::Allowed { rule: "site staff" } };
+    if actor.coming_to.contains(&unit) {
+        return Decision::Allowed { rule: "hand-over" };
+    }
+    if resource.patient.is_some_and(|patient| actor.opened.contains(&patient)) {
+        return Decision::Allowed { rule: EMERGENCY };
+    }
+    let explanation = format!(
+        "`{}` is for those who hold a post in the care unit; in an emergency the page opens for a reason",
+        action.word()
+    );
+    Decision::Denied { rule: EMERGENCY, explanation }
+}
+
+/// The rule by which a page is closed to those who could open it in an emergency, and by
+/// which it is open to those who have.
+pub const EMERGENCY: &str = "emergency";
 
 const fn plural(role: Role) -> &'static str {
     match role {
@@ -228,6 +263,7 @@ pub enum DeviceAct {
 pub struct DeviceTopics {
     own: String,
     up: String,
+    gateway: String,
     gateway_up: String,
     down: String,
     grants: Vec<TopicGrant>,
@@ -251,6 +287,7 @@ impl DeviceTopics {
         Self {
             own: format!("wl/1/{site}/{device}/"),
             up: format!("wl/1/{site}/{device}/up/"),
+            gateway: format!("wl/1/{site}/$gw/{device}/"),
             gateway_up: format!("wl/1/{site}/$gw/{device}/up/"),
             down: format!("wl/1/{site}/{device}/down/"),
             grants: Vec::new(),
@@ -300,7 +337,9 @@ pub fn permit_device(topics: &DeviceTopics, act: DeviceAct, topic: &str) -> Deci
             Decision::Denied { rule: "own up", explanation }
         }
         DeviceAct::Subscribe
-            if filter.len() > topics.own.len() && filter.starts_with(&topics.own) =>
+            if [&topics.own, &topics.gateway]
+                .into_iter()
+                .any(|own| filter.len() > own.len() && filter.starts_with(own)) =>
         {
             Decision::Allowed { rule: "own topics" }
         }

@@ -13,6 +13,8 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::derived;
+
 /// What `FORMAT` says of the layout that this program reads and writes.
 const FORMAT: &str = "wardline 1";
 
@@ -65,6 +67,7 @@ impl DataDir {
                 .map_err(fault)?;
         }
         sync_dir(&root).map_err(fault)?;
+        derived::finish_swap(&root).map_err(fault)?;
         Ok(Self(Arc::new(Held { root, _lock: lock })))
     }
 

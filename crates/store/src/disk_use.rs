@@ -13,6 +13,8 @@ pub struct DiskUse {
     pub free_bytes: u64,
     /// The whole file system.
     pub total_bytes: u64,
+    /// What is used of it, by us and by others.
+    pub used_bytes: u64,
 }
 
 impl DiskUse {
@@ -26,6 +28,7 @@ impl DiskUse {
             records_bytes: beginning_with(root, "records")?,
             free_bytes: bytes(system.f_bavail),
             total_bytes: bytes(system.f_blocks),
+            used_bytes: bytes(system.f_blocks.saturating_sub(system.f_bfree)),
         })
     }
 }

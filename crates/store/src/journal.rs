@@ -246,16 +246,22 @@ struct Shared {
     gauges: Gauges,
     condition: watch::Sender<Condition>,
     /// Since when nothing was recorded, as the mark beside the log says.
-    unrecorded_since: Mutex<Option<Timestamp>>,
+    unrecorded_since: watch::Sender<Option<Timestamp>>,
 }
 
 impl Shared {
     /// Puts the mark down, or says with `None` that everything was told; a disk that
-    /// refuses it is the trouble itself.
-    fn mark(&self, known: &mut Option<Timestamp>, since: Option<Timestamp>) {
+    /// refuses it is the trouble itself. Tells whether the mark is there.
+    fn mark(&self, known: &mut Option<Timestamp>, since: Option<Timestamp>) -> bool {
         match self.storage.put_mark(&status::mark_of(since)) {
-            Ok(()) => *known = since,
-            Err(error) => tracing::error!(%error, "trouble_not_marked"),
+            Ok(()) => {
+                *known = since;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "trouble_not_marked");
+                false
+            }
         }
     }
 }
@@ -298,7 +304,7 @@ impl Journal {
             ring: Ring::new(recovery.end, limits),
             gauges: Gauges::default(),
             condition: watch::Sender::new(Condition::Recording),
-            unrecorded_since: Mutex::new(recovery.unrecorded_since),
+            unrecorded_since: watch::Sender::new(recovery.unrecorded_since),
         });
         let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
         let journal = Self(Arc::new(owner));
@@ -373,19 +379,19 @@ impl Journal {
     }
 
     /// Since when nothing was recorded, now or before the start, if nobody has yet said
-    /// by [`Self::told_unrecorded`] that all of it was told.
-    pub fn unrecorded_since(&self) -> Option<Timestamp> {
-        *hold(&self.0.shared.unrecorded_since)
+    /// by [`Self::told_unrecorded`] that all of it was told; and every change of it.
+    pub fn unrecorded_since(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.0.shared.unrecorded_since.subscribe()
     }
 
     /// Everything that followed from not recording since then is in the journal now: the
     /// next start need not tell. Later trouble stays marked. Blocks for a sync.
     pub fn told_unrecorded(&self, since: Timestamp) {
-        let mut known = hold(&self.0.shared.unrecorded_since);
-        let is_over = *self.0.shared.condition.borrow() == Condition::Recording;
-        if *known == Some(since) && is_over {
-            self.0.shared.mark(&mut known, None);
-        }
+        let shared = &self.0.shared;
+        shared.unrecorded_since.send_if_modified(|known| {
+            let is_over = *shared.condition.borrow() == Condition::Recording;
+            *known == Some(since) && is_over && shared.mark(known, None)
+        });
     }
 
     /// Tells of every change between recording and not recording.

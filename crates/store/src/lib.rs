@@ -6,21 +6,34 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))] // Offsets come from disks.
 
+mod backup;
 mod clock;
 mod data_dir;
+mod derived;
 mod disk_use;
+mod growth;
 mod hold;
 mod journal;
 pub mod limits;
 mod records;
+mod row_sum;
 mod series;
 mod sqlite;
+mod stat;
 mod storage;
 mod verify;
 
+pub use backup::{
+    BackupError, BackupFolder, Kept, Listed, Manifest, Rehearsed, Restored, Source, Taken,
+};
 pub use clock::Clock;
 pub use data_dir::{DataDir, DataDirError};
+pub use derived::{
+    Scratch, ScratchError,
+    compare::{Compared, compare},
+};
 pub use disk_use::DiskUse;
+pub use growth::{Ended, GROWTH_SPAN_MIN, Growth, NEARLY_FULL_PERCENT};
 pub use journal::{
     AppendError, Condition, Durable, Entry, Followed, Follower, Journal, JournalLimits,
     JournalStatus, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay, Ticket, Torn,
@@ -32,9 +45,10 @@ pub use records::{
     ScoreRow,
 };
 pub use series::{
-    Invalid, Marks, Point, Pushed, Question, SealError, Sealed, Sealing, Series, SeriesId,
-    SeriesKey, SeriesLimits, Stretch, WaveSpan,
+    Column, Extremes, Invalid, Marks, Pace, Point, Pushed, Question, Resolution, Roll, RollRule,
+    SealError, Sealed, Sealing, Series, SeriesId, SeriesKey, SeriesLimits, Spot, Stretch, WaveSpan,
 };
 pub use sqlite::DatabaseError;
-pub use storage::{FaultyDisk, FileStorage, Happened, Mark, Segment, Storage};
+pub use stat::{Chunks, Frames, Stat, StatError, stat};
+pub use storage::{Draw, Fault, FaultyDisk, FileStorage, Happened, Mark, Segment, Storage};
 pub use verify::{Bodies, Damage, DumpError, Report, VerifyError, dump, verify, verify_journal};

@@ -37,6 +37,16 @@ pub const CHUNK_SPAN_MAX: Duration = Duration::from_secs(3_600);
 pub const CHUNK_WAVE_SPAN_MAX: Duration = Duration::from_secs(60);
 /// The most samples of a sealed chunk of a waveform.
 pub const CHUNK_SAMPLES_MAX: usize = 120_000;
+/// The longest that one value counts in a roll-up, however rarely its device promises one.
+pub const ROLL_REACH_MAX: Duration = Duration::from_secs(86_400);
+/// The most roll-ups of one block: the minutes of a day.
+pub const ROLLS_OF_BLOCK_MAX: usize = 1_440;
+/// Roll-ups of a day that goes on are made once so many of its minutes have new points.
+pub const ROLL_MINUTES_SOON: i64 = 30;
+/// The longest range that is drawn at once, in days.
+pub const DRAWN_DAYS_MAX: i64 = 3_660;
+/// The most columns of one drawn answer, for each series.
+pub const COLUMNS_MAX: usize = 50_000;
 /// How many points may be in memory before the engine is asked to seal.
 pub const HOT_POINTS_SOON: usize = 1_000_000;
 /// The most points in memory; one more is refused, and stays in the journal.

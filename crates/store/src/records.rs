@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, params, types::ValueRef};
 
 pub use alarms::{AlarmFilter, AlarmRow, LifeRow};
 pub use devices::{DeviceLifeRow, ReplayRow};
@@ -37,7 +37,11 @@ pub use row::{HandOverStep, Noun, Row};
 pub use scores::ScoreRow;
 pub use trail::{AuditFilter, AuditRow, LookRow};
 
-use crate::{LogOffset, sqlite::own_file};
+use crate::{
+    LogOffset,
+    row_sum::{self, Places},
+    sqlite::own_file,
+};
 
 /// Readers that are open at once; a further one waits for its turn.
 const READERS: usize = 4;
@@ -54,6 +58,8 @@ pub enum RecordsError {
         "the records are of version {found}, and this program knows up to {known}; use a newer program"
     )]
     Newer { found: u32, known: u32 },
+    #[error("{what} is damaged; restore a backup or rebuild the records from the journal")]
+    Damaged { what: String },
     #[error("a record holds {what}, which this program cannot read")]
     Unreadable { what: String },
 }
@@ -66,6 +72,8 @@ pub struct Records(Arc<Inner>);
 struct Inner {
     writer: Mutex<Connection>,
     readers: [Mutex<Connection>; READERS],
+    /// Where the checksum stands in the rows of each table.
+    sums: Places,
 }
 
 impl Records {
@@ -74,7 +82,7 @@ impl Records {
         own_file(path);
         let mut writer = Connection::open(path)?;
         prepare(&writer)?;
-        schema::migrate(&mut writer)?;
+        let sums = schema::migrate(&mut writer)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = || -> Result<Mutex<Connection>, RecordsError> {
             let reader = Connection::open_with_flags(path, flags)?;
@@ -82,7 +90,7 @@ impl Records {
             Ok(Mutex::new(reader))
         };
         let readers = [reader()?, reader()?, reader()?, reader()?];
-        Ok(Self(Arc::new(Inner { writer: Mutex::new(writer), readers })))
+        Ok(Self(Arc::new(Inner { writer: Mutex::new(writer), readers, sums })))
     }
 
     /// Adds rows in one transaction; a row that is there already stays as it is.
@@ -93,13 +101,17 @@ impl Records {
         let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = writer.transaction()?;
         for row in rows {
-            row::insert(&transaction, row)?;
+            row::insert(&transaction, row, &self.0.sums)?;
         }
         let newest = rows.iter().map(|row| row.offset).max().unwrap_or_default();
-        transaction.execute(
-            "UPDATE applied SET log_offset = max(log_offset, ?1)",
-            params![number(newest.bytes())],
-        )?;
+        let newest = number(newest.bytes());
+        if newest > applied(&transaction)? {
+            let sum = row_sum::of("applied", [ValueRef::Integer(newest)]);
+            transaction.execute(
+                "UPDATE applied SET log_offset = ?1, row_sum = ?2",
+                params![newest, sum],
+            )?;
+        }
         transaction.commit()?;
         Ok(())
     }
@@ -116,8 +128,7 @@ impl Records {
     /// The greatest place in the log whose rows are here.
     pub fn applied(&self) -> Result<LogOffset, RecordsError> {
         self.read(|reader| {
-            let offset: i64 =
-                reader.query_row("SELECT log_offset FROM applied", [], |row| row.get(0))?;
+            let offset = applied(reader)?;
             Ok(LogOffset::from_bytes(u64::try_from(offset).unwrap_or(0)))
         })
     }
@@ -144,6 +155,20 @@ fn prepare(writer: &Connection) -> Result<(), RecordsError> {
     writer.pragma_update(None, "synchronous", "FULL")?;
     writer.pragma_update(None, "foreign_keys", true)?;
     Ok(())
+}
+
+fn applied(db: &Connection) -> Result<i64, RecordsError> {
+    let ask = "SELECT log_offset, applied.* FROM applied";
+    db.query_row(ask, [], |row| Ok(sound(row, 1, "applied").map(|()| row.get(0))))??
+        .map_err(RecordsError::Database)
+}
+
+/// Whether the columns from `from` on, which are all of the table's, are as they were written.
+fn sound(row: &rusqlite::Row<'_>, from: usize, table: &str) -> Result<(), RecordsError> {
+    if row_sum::is_sound(row, from, table)? {
+        return Ok(());
+    }
+    Err(RecordsError::Damaged { what: row_sum::name(row, table) })
 }
 
 /// A place or count as SQLite keeps it; none here comes near 2^63.

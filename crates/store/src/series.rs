@@ -11,11 +11,17 @@
 mod chunk;
 mod hot;
 mod query;
+mod roll;
+mod roll_block;
+mod roll_query;
+mod roll_store;
 mod seal;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
@@ -25,12 +31,15 @@ use rusqlite::OptionalExtension;
 
 pub use hot::{Pushed, SeriesLimits};
 pub use query::Question;
+pub use roll::{Extremes, Roll, RollRule, Spot};
+pub use roll_query::{Column, Pace, Resolution};
 pub use seal::{SealError, Sealed, Sealing};
 
 use self::hot::Hot;
 use crate::{
     LogOffset,
     hold::hold,
+    row_sum,
     sqlite::{Database, DatabaseError, Sql},
 };
 
@@ -141,6 +150,8 @@ struct Inner {
     hot: Mutex<Hot>,
     database: Database,
     sealing: AtomicBool,
+    /// Days whose roll-ups were asked for and not there: series and day since 1970.
+    wanted: Mutex<BTreeSet<(SeriesId, i64)>>,
 }
 
 const SCHEMA: &str = "
@@ -166,6 +177,13 @@ CREATE TABLE checkpoint (
 ) STRICT;
 ";
 
+/// A checksum over each whole row; the rows of roll-ups have theirs in `crc`.
+const SUMS: &str = "
+ALTER TABLE series ADD COLUMN row_sum INTEGER;
+ALTER TABLE chunk ADD COLUMN row_sum INTEGER;
+ALTER TABLE checkpoint ADD COLUMN row_sum INTEGER;
+";
+
 impl Series {
     /// Opens the database, or makes it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatabaseError> {
@@ -174,11 +192,19 @@ impl Series {
 
     /// The same with other bounds.
     pub fn open_with(path: impl AsRef<Path>, limits: SeriesLimits) -> Result<Self, DatabaseError> {
-        let database = Database::open(path.as_ref(), &[SCHEMA])?;
-        let mut hot = database.read(hot::load)?;
+        let database =
+            Database::open(path.as_ref(), &[SCHEMA, roll_store::SCHEMA, roll_store::FILL, SUMS])?;
+        let Some(mut hot) = database.read(hot::load)? else {
+            return Err(database.damaged("the list of series"));
+        };
         hot.limits = limits;
         let hot = Mutex::new(hot);
-        Ok(Self(Arc::new(Inner { hot, database, sealing: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner {
+            hot,
+            database,
+            sealing: AtomicBool::new(false),
+            wanted: Mutex::default(),
+        })))
     }
 
     /// The series of this key; the first question makes it.
@@ -210,17 +236,17 @@ impl Series {
     /// The newest checkpoint: the log offset that it covers, and the engine's bytes.
     pub fn load_checkpoint(&self) -> Result<Option<(LogOffset, Vec<u8>)>, DatabaseError> {
         let found = self.0.database.read(|db| {
-            let ask = "SELECT offset, crc, bytes FROM checkpoint WHERE one = 1";
+            let ask = "SELECT offset, bytes, checkpoint.* FROM checkpoint";
             let row = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, Sql<LogOffset>>(0)?.0, row.get::<_, u32>(1)?, row.get(2)?))
+                let sound = row_sum::is_sound(row, 2, "checkpoint")?;
+                Ok((row.get::<_, Sql<LogOffset>>(0)?.0, row.get(1)?, sound))
             };
             db.query_row(ask, [], row).optional()
         })?;
-        let Some((offset, crc, bytes)) = found else { return Ok(None) };
-        let bytes: Vec<u8> = bytes;
-        if crc != crc32c::crc32c(&bytes) {
-            return Err(self.0.database.damaged("the checkpoint"));
+        match found {
+            Some((_, _, false)) => Err(self.0.database.damaged("the checkpoint")),
+            Some((offset, bytes, true)) => Ok(Some((offset, bytes))),
+            None => Ok(None),
         }
-        Ok(Some((offset, bytes)))
     }
 }

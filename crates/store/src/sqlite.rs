@@ -11,13 +11,15 @@ use std::{
 use model::{Id, Kind, Timestamp};
 use rusqlite::{
     Connection, OpenFlags, ToSql, Transaction, TransactionBehavior,
+    backup::{Backup, StepResult},
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
 use crate::{
-    LogOffset,
+    LogOffset, derived,
     hold::hold,
     limits::{BUSY_WAIT, READERS_MAX},
+    row_sum,
 };
 
 /// Why a database did not answer.
@@ -74,6 +76,7 @@ impl Database {
             for schema in schemas.iter().skip(done) {
                 tx.execute_batch(schema)?;
             }
+            row_sum::fill_all(&tx)?;
             tx.pragma_update(None, "user_version", known)?;
             tx.commit()
         };
@@ -163,6 +166,28 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+/// Copies a database as it is at one moment, also while it is written; the copy is one file
+/// and durable. Whoever writes need not wait.
+pub(crate) fn copy_database(from: &Path, to: &Path) -> Result<(), DatabaseError> {
+    let fault = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DatabaseError::Sqlite { path, source }
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let source = Connection::open_with_flags(from, flags).map_err(fault(from))?;
+    source.busy_timeout(BUSY_WAIT).map_err(fault(from))?;
+    own_file(to);
+    let mut target = Connection::open(to).map_err(fault(to))?;
+    // All pages in one step are one view of the source.
+    let copied = Backup::new(&source, &mut target).and_then(|copy| copy.step(-1));
+    match copied.map_err(fault(from))? {
+        StepResult::Done => {}
+        _ => return Err(fault(from)(rusqlite::Error::InvalidQuery)),
+    }
+    target.close().map_err(|(_, error)| fault(to)(error))?;
+    derived::settle(to)
 }
 
 /// A value of ours as a column.

@@ -1,12 +1,14 @@
 //! What a journal needs of a disk: segments that are made at their full length, written,
 //! synced and read. The file system stands behind it, and a disk for tests that forgets.
 
+mod draw;
 mod faulty;
 mod file;
 
 use std::io;
 
-pub use faulty::{FaultyDisk, Happened};
+pub use draw::Draw;
+pub use faulty::{Fault, FaultyDisk, Happened};
 pub use file::FileStorage;
 
 use crate::LogOffset;

@@ -18,6 +18,7 @@ use crate::{
     DataDir, DatabaseError, FileStorage, LogOffset, OpenError, ReadError, Segment, Series, Storage,
     Torn,
     journal::{COMMIT, find_tail, read_whole, replay, walk},
+    row_sum,
 };
 
 /// What a look at a data directory found.
@@ -144,7 +145,7 @@ fn verify_segment(
     walked.next
 }
 
-/// What SQLite itself finds; nothing if there is no such file.
+/// What SQLite itself finds, and rows that fail their checksums; nothing if there is no such file.
 fn check_pages(path: &Path) -> Vec<String> {
     if !path.exists() {
         return Vec::new();
@@ -153,7 +154,13 @@ fn check_pages(path: &Path) -> Vec<String> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         let mut statement = db.prepare("PRAGMA integrity_check")?;
-        statement.query_map([], |row| row.get(0))?.collect()
+        let pages: Vec<String> =
+            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        if pages.iter().any(|line| line != "ok") {
+            return Ok(pages);
+        }
+        // Chunks are named more exactly by their own look.
+        row_sum::check_rows(&db, "chunk")
     };
     match check() {
         Ok(found) => found.into_iter().filter(|line| line != "ok").collect(),

@@ -111,6 +111,10 @@ pub enum RefusedWhy {
     RefusedUs,
     #[error("a subscription is for topics that are not the device's")]
     Filter,
+    #[error("more waited for the device than may wait for one, so its session was ended")]
+    QueueFull,
+    #[error("more waited for all devices than may, and its session, which held most, was ended")]
+    QueuesFull,
 }
 
 /// Why a message is answered with «no», after it became a dead letter.
@@ -237,20 +241,21 @@ impl Unacked {
         if let Some(key) = &self.changed {
             bodies.extend(sessions.record(key, &mut route));
         }
-        // A refused message of MQTT 5 has no id any more.
-        let held = self.held.as_ref().filter(|held| held.is_kept);
-        if let Some(held) = held.filter(|held| !is_letter || held.version == Version::V311) {
-            let key = (message.identity.device, message.client_id.as_ref().to_owned());
-            bodies.push(Note::received(&key, held.id));
-        }
+        let device = message.identity.device;
+        let key = || (device, message.client_id.as_ref().to_owned());
         let is_said = !is_letter && message.authorised;
-        if is_said && (message.retain || sessions.is_heard(message.site, &message.topic)) {
-            let key = (message.identity.device, message.client_id.as_ref().to_owned());
+        if is_said && (message.retain || sessions.is_heard(message.site, device, &message.topic)) {
+            let key = key();
             let said = Arc::new(message.said(Some(message.received_at)));
-            let device = message.identity.device;
             let to = Addressed { site: message.site, device, said, group: None };
             let outgoing = Outgoing { to: &to, from: Some(&key), retain: message.retain };
             bodies.extend(sessions.route(&outgoing, &mut route));
+        }
+        // The id of what is answered with «no» is free again under MQTT 5 [§4.3.3].
+        let is_refused = is_letter || route.over_quota;
+        let held = self.held.as_ref().filter(|held| held.is_kept);
+        if let Some(held) = held.filter(|held| !is_refused || held.version == Version::V311) {
+            bodies.push(Note::received(&key(), held.id));
         }
         (bodies, Some(route).filter(|route| !route.is_empty()).map(|route| Company(route.into())))
     }
@@ -369,10 +374,15 @@ impl Unacked {
         if !proved {
             return Err(self);
         }
+        let mut answer = answer;
+        let is_over_quota = self.route.as_ref().is_some_and(|route| route.over_quota);
+        if is_over_quota && matches!(answer, Answer::Taken) {
+            answer = Answer::Refused(NackReason::Quota);
+        }
         let is_refused = matches!(answer, Answer::Refused(_));
         if let Some(held) = self.held.take() {
             let mut outbox = lock(&held.outbox);
-            // A refused message of MQTT 5 has no id any more.
+            // The id of what is answered with «no» is free again under MQTT 5 [§4.3.3].
             let is_over = is_refused && held.version == Version::V5;
             let (repeats, same) = if is_over {
                 (outbox.forget(held.id), answer.clone())
@@ -382,11 +392,7 @@ impl Unacked {
             drop(outbox);
             repeats.into_iter().for_each(|ticket| ticket.answer(same.clone()));
         }
-        let mut answer = answer;
         if let Some(route) = self.route.take() {
-            if route.over_quota && !is_refused {
-                answer = Answer::Refused(NackReason::Quota);
-            }
             self.house.sessions().deliver(*route);
         }
         if let Some(ticket) = self.ticket.take() {

@@ -16,11 +16,16 @@ use std::{
     task::Waker,
 };
 
-use crate::{NackReason, Unanswered, mqtt::Reason};
+use crate::{
+    NackReason, Unanswered,
+    mqtt::{Granted, Reason},
+};
 
 /// The packet that answers, once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
+    /// The client is let in: that its earlier session is over is safe.
+    Connack(Box<Granted>),
     /// A message of QoS 1 is safe.
     Puback(u16),
     /// A message of QoS 2 is safe.

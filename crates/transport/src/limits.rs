@@ -10,10 +10,12 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections in their TLS handshake at once.
     pub handshakes_max: usize,
-    /// How long a handshake may take.
+    /// How long a handshake may take, and how long a peer may say nothing before it.
     pub handshake_max: Duration,
     /// After how long a handshake gives way to a newcomer when all places are taken.
     pub handshake_gives_way_after: Duration,
+    /// How long somebody waits for a place.
+    pub handshake_waits_max: Duration,
     /// How long a client may take from its handshake to its CONNECT.
     pub connect_max: Duration,
     /// The longest keep alive that a client of MQTT 5 gets, in seconds.
@@ -46,6 +48,13 @@ pub struct Limits {
     pub queue_len_max: usize,
     /// Bytes that wait for one client.
     pub queue_bytes_max: usize,
+    /// Bytes that wait for all clients together; beyond it the session that holds most is lost.
+    pub queues_bytes_max: usize,
+    /// Sessions whose lost records are remembered to be said again; further ones wait for the
+    /// next record of their session.
+    pub said_again_max: usize,
+    /// Sessions whose lost records are said again at once.
+    pub said_again_at_once_max: usize,
     /// Retained messages of one device.
     pub retained_per_device_max: usize,
     /// Bytes of all retained messages of one device.
@@ -67,6 +76,7 @@ impl Default for Limits {
             handshakes_max: 512,
             handshake_max: Duration::from_secs(10),
             handshake_gives_way_after: Duration::from_secs(2),
+            handshake_waits_max: Duration::from_secs(30),
             connect_max: Duration::from_secs(10),
             keep_alive_max_s: 60,
             idle_max: Duration::from_secs(300),
@@ -83,6 +93,9 @@ impl Default for Limits {
             client_id_len_max: 128,
             queue_len_max: 10_000,
             queue_bytes_max: 16 * 1024 * 1024,
+            queues_bytes_max: 256 * 1024 * 1024,
+            said_again_max: 65_536,
+            said_again_at_once_max: 256,
             retained_per_device_max: 1_024,
             retained_bytes_per_device_max: 4 * 1024 * 1024,
             retained_at_once_max: 4_096,
@@ -90,5 +103,25 @@ impl Default for Limits {
             arrivals_max: 4_096,
             farewell_max: Duration::from_secs(5),
         }
+    }
+}
+
+impl Limits {
+    /// The same with no more connections than three quarters of the files that the process may
+    /// have open: the rest is for everything else, so that a crowd at this door cannot take
+    /// the sockets of the others.
+    pub fn within_files(self, files: u64) -> Self {
+        let fit = usize::try_from(files.saturating_sub(files / 4)).unwrap_or(usize::MAX);
+        Self { connections_max: self.connections_max.min(fit), ..self }
+    }
+}
+
+#[test]
+fn a_crowd_cannot_take_all_the_files_that_there_are() {
+    for (files, connections) in
+        [(0, 0), (4, 3), (1_024, 768), (26_666, 20_000), (26_667, 20_000), (u64::MAX, 20_000)]
+    {
+        let limits = Limits::default().within_files(files);
+        assert_eq!(limits.connections_max, connections, "{files} files");
     }
 }

@@ -11,7 +11,8 @@
 //! survive a restart is written in the group of the message that it belongs to.
 //!
 //! A client publishes below its device's own `up/` and hears all of the device's own
-//! topics; a gateway's profile may grant it foreign ones. Sites do not hear each other.
+//! topics; a gateway's profile may grant it foreign ones, which are its own as
+//! well. No device hears another.
 
 mod client;
 mod connection;
@@ -29,7 +30,7 @@ mod tree;
 pub use client::{Client, ClientError, ClientOptions, ClientWill, Incoming};
 pub use listener::{
     Admitted, ConnectionInfo, Counters, Listener, MayConnect, MqttConfig, MqttHandle, PublishError,
-    Published, listen,
+    Published, counted_as, listen,
 };
 pub use peer::{Connecting, Event, Peer, Publication, Subscribing};
 pub use proto::{Fault, Qos, Reason, Version};
@@ -39,7 +40,7 @@ pub use time::time_payload;
 pub(crate) use self::{
     listener::House,
     mail::Said,
-    proto::Extra,
+    proto::{Extra, write::Granted},
     sessions::{Addressed, Key, Options, Outgoing, Route, SharedOutbox, lock, progress},
 };
 

@@ -24,6 +24,8 @@ pub struct Note {
     route: Option<Box<Route>>,
     /// Whether it asked for something to be written.
     has_bodies: bool,
+    /// Whether the client is answered even if it is lost.
+    admits: bool,
 }
 
 /// What a note is about.
@@ -62,13 +64,20 @@ impl Note {
             What::Withdraw { device, .. } => *device,
         };
         let what = Box::new(what);
-        Self { device, what, house, ticket: None, route: None, has_bodies: false }
+        Self { device, what, house, ticket: None, route: None, has_bodies: false, admits: false }
     }
 
     /// A client waits until it is kept.
     pub(crate) fn answering(mut self, ticket: Ticket) -> Self {
         self.ticket = Some(ticket);
         self
+    }
+
+    /// A client waits to be let in. While storage takes nothing it is let in all the same, as
+    /// what it measures may have to sound.
+    pub(crate) fn admitting(mut self, ticket: Ticket) -> Self {
+        self.admits = true;
+        self.answering(ticket)
     }
 
     /// That a message of QoS 2 is remembered.
@@ -149,8 +158,10 @@ impl Note {
 
     /// It could not be kept: whoever waits for it is not answered.
     pub fn lost(mut self, why: Unanswered) {
-        if let Some(ticket) = self.ticket.take() {
-            ticket.never(why);
+        match self.ticket.take() {
+            Some(ticket) if self.admits => ticket.answer(Answer::Taken),
+            Some(ticket) => ticket.never(why),
+            None => {}
         }
     }
 }

@@ -27,6 +27,7 @@ mod parallel;
 mod publisher;
 mod read_back;
 mod restart;
+mod sizes;
 mod storm;
 mod template;
 
@@ -40,6 +41,7 @@ Examples:
   wardline bench latency --rate 2000
   wardline bench connections --count 2000
   wardline bench restart --megabytes 1000
+  wardline bench sizes --ecg mitdb
   wardline bench storm --devices 5000
   wardline bench ingest --against-mosquitto 127.0.0.1:28883 --ca ca.pem --cert-dir certs";
 
@@ -69,6 +71,8 @@ enum What {
     Idle(Idle),
     /// Time from a crash to readiness with a long journal.
     Restart(Restart),
+    /// Bytes of a sealed reading and of a sealed ECG sample, read back and compared.
+    Sizes(Sizes),
     /// Time until every device is served when all connect at once.
     Storm(Storm),
 }
@@ -149,6 +153,14 @@ struct Restart {
     devices: u32,
 }
 
+/// What is sealed beside the ward's day.
+#[derive(Clone, Debug, Args)]
+struct Sizes {
+    /// A folder of WFDB records whose signals are sealed too.
+    #[arg(long, value_name = "DIR")]
+    ecg: Option<PathBuf>,
+}
+
 /// How many come at once.
 #[derive(Clone, Debug, Args)]
 struct Storm {
@@ -160,7 +172,7 @@ struct Storm {
 /// Measures, and prints the figures on stdout; an error says which promise was not kept.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     transport::install_provider();
-    machine::allow_many_sockets()?;
+    crate::open_files::allow_many()?;
     let mut sheet = Sheet::new(machine::conditions());
     let scratch = arguments.scratch.as_deref();
     match arguments.what {
@@ -172,6 +184,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         What::Connections(asked) => connections::measure(&asked, scratch, &mut sheet).await?,
         What::Idle(asked) => idle::measure(&asked, scratch, &mut sheet).await?,
         What::Restart(asked) => restart::measure(&asked, scratch, &mut sheet).await?,
+        What::Sizes(asked) => sizes::measure(&asked, scratch, &mut sheet)?,
         What::Storm(asked) => storm::measure(&asked, scratch, &mut sheet).await?,
     }
     let text = if arguments.json { sheet.json_lines() } else { sheet.table() };

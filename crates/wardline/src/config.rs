@@ -23,6 +23,26 @@ pub(crate) struct Config {
     pub(crate) devices: Devices,
     /// `/metrics`, on loopback.
     pub(crate) metrics: SocketAddr,
+    /// Where backups go; none are taken without it.
+    pub(crate) backup: Backup,
+}
+
+/// Backups of the running server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Backup {
+    /// The folder, best on another machine.
+    pub(crate) folder: Option<PathBuf>,
+    /// The file with the folder's key, as `wardline store backup --new-key` makes it.
+    pub(crate) key: Option<PathBuf>,
+    /// Hours from one backup to the next.
+    pub(crate) every_hours: u64,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { folder: None, key: None, every_hours: 24 }
+    }
 }
 
 /// The people's listener.
@@ -57,6 +77,7 @@ impl Default for Config {
             people: People::default(),
             devices: Devices::default(),
             metrics: SocketAddr::from((Ipv4Addr::LOCALHOST, 9_464)),
+            backup: Backup::default(),
         }
     }
 }
@@ -102,6 +123,11 @@ impl Config {
             "metrics is {}; it has no sign-in, so it listens on loopback only",
             self.metrics
         );
+        let Backup { folder, key, every_hours } = &self.backup;
+        anyhow::ensure!(
+            folder.is_some() == key.is_some() && *every_hours > 0,
+            "backup needs folder and key, and every_hours of at least 1"
+        );
         Ok(self)
     }
 }
@@ -128,6 +154,11 @@ mod tests {
         );
         assert!(check("[people]\nlisten = \"127.0.0.1:80\"\ntls = false").is_ok());
         assert!(check("metrics = \"0.0.0.0:9464\"").unwrap_err().contains("loopback only"));
+        let config = check("[backup]\nfolder = \"/b\"\nkey = \"/k\"").unwrap();
+        assert_eq!(config.backup.every_hours, 24);
+        for half in ["folder = \"/b\"", "folder = \"/b\"\nkey = \"/k\"\nevery_hours = 0"] {
+            assert!(check(&format!("[backup]\n{half}")).unwrap_err().contains("backup needs"));
+        }
         assert!(check("colour = \"red\"").unwrap_err().contains("colour"));
     }
 }

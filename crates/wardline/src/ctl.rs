@@ -8,6 +8,7 @@ use crate::rest::Rest;
 
 mod alarms;
 mod answer;
+mod backup;
 mod devices;
 mod people;
 mod places;
@@ -63,6 +64,8 @@ enum Noun {
     Audit(people::Audit),
     /// Messages that could not be taken in, the latest first.
     DeadLetters(devices::DeadLetters),
+    /// Takes a backup of the running server, rehearses its restore, and waits for the end.
+    Backup(backup::Asked),
     /// Reads any address of the interface, such as /api/v1/profiles.
     Get {
         /// The address, from its first slash.
@@ -93,6 +96,7 @@ async fn ask(server: &Rest, noun: Noun) -> anyhow::Result<answer::Answer> {
         Noun::Places(verb) => places::ask(server, verb).await,
         Noun::Audit(asked) => people::ask_audit(server, &asked).await,
         Noun::DeadLetters(asked) => devices::ask_dead_letters(server, &asked).await,
+        Noun::Backup(asked) => backup::ask(server, &asked).await,
         Noun::Get { path } => Ok(answer::Answer::raw(server.get(&path).await?)),
         // Both were done before a session was needed.
         Noun::SignIn(_) | Noun::SignOut => Ok(answer::Answer::said(String::new())),

@@ -2,6 +2,7 @@
 //! real server; and `--check`, which watches it from outside and adds everything up.
 
 mod check;
+mod https_player;
 pub(crate) mod players;
 mod screen;
 pub(crate) mod stage;
@@ -174,6 +175,7 @@ pub(crate) fn loopback_config(port: u16, data: PathBuf) -> Config {
     // A chosen port of screens leaves the devices' port free, so that two demos can run.
     let (mqtt, https) = if port == 8_080 { (8_883, 8_444) } else { (0, 0) };
     Config {
+        backup: crate::config::Backup::default(),
         data,
         organization: "Demo hospital".to_owned(),
         people: People { listen: at(port), tls: false, ..People::default() },

@@ -3,6 +3,7 @@
 //! **Absent on purpose:** logic. A function here that needs a unit test about medicine,
 //! storage or protocols stands in the wrong crate.
 
+mod backup_keeper;
 mod bench;
 #[cfg(test)]
 mod commands;
@@ -10,6 +11,7 @@ mod config;
 mod ctl;
 mod demo;
 mod eval;
+mod open_files;
 mod percentile;
 mod profiles;
 mod program;

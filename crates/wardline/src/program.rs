@@ -19,7 +19,9 @@ use transport::{
     server_config,
 };
 
-use crate::{config::Config, profiles::profiles, watchdog::Watchdog};
+use crate::{
+    backup_keeper::BackupKeeper, config::Config, open_files, profiles::profiles, watchdog::Watchdog,
+};
 
 /// How much of the journal's end is read again for repeats and sessions.
 const RECALLED_BYTES: u64 = 64 << 20;
@@ -48,6 +50,7 @@ pub(crate) struct Program {
     pump: Pump,
     listeners: Vec<JoinHandle<()>>,
     watchdog: JoinHandle<()>,
+    backups: Option<JoinHandle<()>>,
     people_tls: bool,
     mqtt_address: SocketAddr,
     addresses: Addresses,
@@ -91,6 +94,7 @@ impl Sockets {
             tokio::spawn(Arc::clone(api).keep_watch()),
             tokio::spawn(api::serve_devices(Arc::clone(api), self.devices, devices_tls)),
             tokio::spawn(api::keep_pulse(Arc::clone(api), org)),
+            tokio::spawn(api::keep_rolls(Arc::clone(api))),
         ]
     }
 }
@@ -111,13 +115,14 @@ impl Program {
         let door = Arc::new(door(&kept.journal, &engine, &profiles, first.org)?);
         let sessions = recall(&kept.journal, &door)?;
         let tls = OwnCertificate::issue(&authority, &config, &clock)?;
+        let files = open_files::allow_many()?;
         let ca_pem = authority.certificate_pem().to_owned();
         let clients =
             ClientAuth::Required { ca_pem: ca_pem.clone(), revocations: revocations.clone() };
         let (listener, mqtt) = listen(MqttConfig {
             addr: config.devices.mqtt,
             tls: tls.config(&clients)?,
-            limits: transport::Limits::default(),
+            limits: transport::Limits::default().within_files(files),
             clock: clock.clone(),
             restored: sessions,
             may_connect: may_connect(engine.clone(), Arc::clone(&profiles)),
@@ -126,6 +131,7 @@ impl Program {
         .with_context(|| format!("MQTT cannot listen on {}", config.devices.mqtt))?;
         let mqtt_address = listener.address();
         let pump = Pump::start(listener, Arc::clone(&door), clock.clone());
+        let (addresses, sockets) = Sockets::bind(&config).await?;
         let api = Api::new(ApiParts {
             clock: clock.clone(),
             journal: kept.journal.clone(),
@@ -138,14 +144,15 @@ impl Program {
             revocations: revocations.clone(),
             profiles,
             data: dir.path().to_owned(),
-            config: api_config(&config, mode, mqtt_address.port()),
+            config: api_config(&config, mode, (mqtt_address.port(), addresses.devices.port())),
         });
         let offered = ClientAuth::Offered { ca_pem, revocations };
         let people_tls = config.people.tls.then(|| tls.config(&ClientAuth::None)).transpose()?;
-        let (addresses, sockets) = Sockets::bind(&config).await?;
         let listeners = sockets.serve(&api, people_tls, tls.config(&offered)?, first.org);
         let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
         let mqtt_name = (loopback, "localhost".to_owned());
+        let keeper = BackupKeeper::new(&clock, &kept.journal, &dir, api.backup_desk());
+        let backups = keeper.start(&config.backup)?;
         let (journal, beats) = (kept.journal.clone(), engine.clone());
         let watchdog = Watchdog { clock, journal, engine: beats, authority, mqtt: mqtt_name };
         Ok(Self {
@@ -157,6 +164,7 @@ impl Program {
             pump,
             listeners,
             watchdog: watchdog.start(),
+            backups,
             people_tls: config.people.tls,
             mqtt_address,
             addresses,
@@ -211,6 +219,10 @@ impl Program {
     /// Stops in the reverse order: no new people, no new messages, a checkpoint, the log.
     pub(crate) async fn stop(self) {
         self.watchdog.abort();
+        if let Some(backups) = &self.backups {
+            // A backup that is cut short is none; the next one goes on with its blocks.
+            backups.abort();
+        }
         self.api.stop();
         for listener in self.listeners {
             // A listener that broke off has nothing left to stop.
@@ -409,12 +421,13 @@ fn may_connect(engine: EngineHandle, profiles: Arc<BTreeMap<String, Profile>>) -
     })
 }
 
-fn api_config(config: &Config, mode: Mode, mqtt_port: u16) -> api::Config {
+fn api_config(config: &Config, mode: Mode, (mqtt_port, https_port): (u16, u16)) -> api::Config {
     api::Config {
         demo: mode == Mode::Demo,
         secure_cookies: config.people.tls,
         mqtt_host: config.devices.host.clone(),
         mqtt_port,
+        https_port,
         version: env!("CARGO_PKG_VERSION"),
     }
 }

@@ -1,6 +1,6 @@
 //! A server of our own in a process of its own, for checks and benchmarks.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
 };
+
+/// A start that takes longer is a fault; one with a long journal takes seconds.
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// What a started server says on its first line of output.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -56,7 +59,11 @@ impl ServerProcess {
             .context("cannot start the server")?;
         let output = child.stdout.take().context("the server has no output")?;
         let mut lines = BufReader::new(output).lines();
-        let line = lines.next_line().await?.context("the server ended before it was ready")?;
+        let line = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
+        let line = line.with_context(|| {
+            format!("the server did not say within {} s that it is ready", READY_WITHIN.as_secs())
+        })??;
+        let line = line.context("the server ended before it was ready")?;
         let ready =
             line.strip_prefix("ready ").context("the server's first line is not `ready …`")?;
         let ready =

@@ -1,6 +1,6 @@
 //! `wardline store`: offline work on a data directory that nobody holds.
 //!
-//! It reads and never mends: a server that starts does that, and reports it.
+//! The journal is read and never mended: a server that starts does that, and reports it.
 
 use std::{
     io::{self, BufWriter, Write as _},
@@ -13,8 +13,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use store::{Damage, DataDir, FileStorage, LogOffset, Report, Torn, replay};
 
+mod backup;
 mod base64;
 mod dump;
+mod rebuild;
+mod stat;
 
 use dump::{Privacy, line_of, name_of};
 
@@ -22,7 +25,11 @@ const EXAMPLES: &str = "\
 Examples:
   wardline store verify wardline-data
   wardline store verify wardline-data --json
-  wardline store dump wardline-data | grep dead_letter";
+  wardline store dump wardline-data | grep dead_letter
+  wardline store stat wardline-data
+  wardline store rebuild wardline-data --check
+  wardline store backup wardline-data --to /mnt/backup --new-key backup.key
+  wardline store restore /mnt/backup --key backup.key --to wardline-data --at 2026-11-21T09:30:00Z";
 
 /// What `wardline store` is asked for.
 #[derive(Debug, Args)]
@@ -38,6 +45,16 @@ enum Verb {
     Verify(Verify),
     /// Prints one JSON line for each record of the journal.
     Dump(Dump),
+    /// Takes a sealed backup, and rehearses its restore.
+    Backup(backup::Backup),
+    /// Makes a data directory out of a backup.
+    Restore(backup::Restore),
+    /// Restores the newest backup into a scratch place and compares it.
+    Rehearse(backup::Rehearse),
+    /// Makes rows, series, scores and open alarms anew from the journal.
+    Rebuild(rebuild::Rebuild),
+    /// Says what there is, how it grows, and when the disk will be full.
+    Stat(stat::Asked),
 }
 
 #[derive(Debug, Args)]
@@ -68,6 +85,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.verb {
         Verb::Verify(asked) => verify(&asked),
         Verb::Dump(asked) => dump(&asked),
+        Verb::Backup(asked) => backup::back_up(&asked),
+        Verb::Restore(asked) => backup::restore(&asked),
+        Verb::Rehearse(asked) => backup::rehearse(&asked),
+        Verb::Rebuild(asked) => rebuild::run(&asked),
+        Verb::Stat(asked) => stat::run(&asked),
     }
 }
 

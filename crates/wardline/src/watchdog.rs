@@ -114,6 +114,7 @@ impl Watchdog {
             not_before: issued.not_before,
             not_after: issued.not_after,
             revoked_at: None,
+            fingerprint: Some(issued.fingerprint),
         };
         self.ask(org, Wish::PutCertificate(certificate)).await?;
         let own = (issued.certificate_pem.as_str(), issued.key_pem.0.as_str());

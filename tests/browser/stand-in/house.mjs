@@ -10,12 +10,12 @@ const person = (n) => ({ id: uuid(7, n), name: NURSES.find(([, number]) => numbe
 const named = (p) => ({ id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` });
 
 /** What the stand-in remembers from one request to the next; made anew with `fresh`. */
-export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [] };
+export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false };
 
 export function fresh() {
   house.names.clear();
   house.nurses.clear();
-  Object.assign(house, { added: [], set: [], felt: [], hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
+  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
   house.users = NURSES.map(([name, n, role]) => ({ id: uuid(10, n), login: name.split(" ").at(-1).toLowerCase(), role, staff_id: uuid(7, n), name, disabled: false, has_password: n !== 2, invited_until: n === 2 ? ago(-86400 * 5) : null }));
 }
 
@@ -69,7 +69,7 @@ function setLimits(url, vital, wanted) {
 const TRAIL = (n) => Array.from({ length: n }, (_, i) => {
   const [name, number, role] = NURSES[i % NURSES.length];
   const refused = i % 7 === 3;
-  return { at: ago(30 + i * 97), actor: { kind: "user", id: uuid(10, number), name: name.split(" ").at(-1).toLowerCase(), full_name: name, role }, action: ["patient.read", "board.read", "alarm.acknowledge", "device.read"][i % 4], patient: i % 2 ? uuid(3, 4) : null, patient_number: i % 2 ? "BR 207 229" : null, resource: `GET /api/v1/patients/${uuid(3, 4)}`, allowed: !refused, rule: refused ? "own unit" : "site staff", remote: "10.1.4.22:51234" };
+  return { at: ago(30 + i * 97), actor: { kind: "user", id: uuid(10, number), name: name.split(" ").at(-1).toLowerCase(), full_name: name, role }, action: ["patient.read", "board.read", "alarm.acknowledge", "device.read"][i % 4], patient: i % 2 ? uuid(3, 4) : null, patient_number: i % 2 ? "BR 207 229" : null, resource: `GET /api/v1/patients/${uuid(3, 4)}`, allowed: !refused, rule: refused ? "own unit" : i % 5 === 2 ? "emergency" : "site staff", remote: "10.1.4.22:51234" };
 });
 
 /** A day of minutes with one restart in it. */
@@ -79,14 +79,23 @@ function day() {
 }
 
 /** What the system's answer has beyond its oldest part. */
-export const MORE = () => ({ engine: { records: 140_000 + Math.round(Date.now() / 5) % 100_000, behind_bytes: 0, alarms_standing: 3, commands_accepted: 210, commands_refused: 4, since_checkpoint_bytes: 3_200_000, derived_behind: false, decisions_dropped: 0 }, screens: { open: 5, requests: 4120, faults: 0, sign_ins_refused: 2 }, storage: { journal_bytes: 76_400_000, series_bytes: 122_000_000, records_bytes: 5_800_000, free_bytes: 48_000_000_000, total_bytes: 252_000_000_000 },
+export const MORE = () => ({ engine: { records: 140_000 + Math.round(Date.now() / 5) % 100_000, behind_bytes: 0, alarms_standing: 3, commands_accepted: 210, commands_refused: 4, since_checkpoint_bytes: 3_200_000, derived_behind: false, decisions_dropped: 0 }, screens: { open: 5, requests: 4120, faults: 0, sign_ins_refused: 2 }, storage: { journal_bytes: 76_400_000, series_bytes: 122_000_000, records_bytes: 5_800_000, free_bytes: 48_000_000_000, total_bytes: 252_000_000_000, used_percent: 61, growth_bytes_per_day: 1_170_000_000, full_in_s: 3_542_400 }, backup: { folder: "/mnt/backup", every_hours: 24, count: 12, last_at: new Date(Date.now() - 5 * 3_600_000).toISOString(), last_bytes: 204_000_000, last_age_s: 18_000, rehearsed_at: new Date(Date.now() - 5 * 3_600_000).toISOString(), rehearsed_of: new Date(Date.now() - 5 * 3_600_000).toISOString(), under_way: house.under_way ?? null, problem: null },
   certificates: [{ device: uuid(5, 3), label: "Monitor 03", not_after: ago(86400 * 2), has_ended: true }, { device: uuid(5, 6), label: "Monitor 06", not_after: ago(-86400 * 6), has_ended: false }], quarantined: 1, started_at: ago(4211), now: ago(0) });
+
+/** Pages opened in an emergency: one that waits for somebody to look, one that was looked at. */
+const emergency = (n, by, reason, words, more = {}) => ({ id: uuid(15, n), patient: named(PEOPLE[3]), bed: { id: uuid(4, 4), name: "04" }, by: { name: by, role: "nurse" }, reason, words, opened_at: ago(600), until: ago(-3000), is_open: true, reviewed_at: null, reviewed_by: null, is_mine: false, ...more });
+export function opened() {
+  house.emergencies = [emergency(1, "Jonas Hartl", "called_to_help", "Priya asked me to look at the drip while she was with bed 06"), emergency(2, "Amara Okoye", "transfer", "", { opened_at: ago(9000), until: ago(5400), is_open: false, reviewed_at: ago(8000), reviewed_by: "Tom Rourke" })];
+}
+const emergencies = () => ok({ care_unit: UNIT, items: house.emergencies, now: ago(0) });
+/** How many of them wait, for the board's bed 04. */
+export const toReview = () => house.emergencies.filter((it) => !it.reviewed_at).length;
 
 function own(state) {
   const points = (base) => Array.from({ length: 60 }, (_, i) => [Date.now() - (60 - i) * 24 * 60_000, Math.round((base + Math.sin(i / 4) * 2) * 10) / 10]);
   const number = (vital, value, text, unit, low, high, place, more = {}) => ({ vital, label: vital, unit, value, text, missing: null, taken_at: ago(4), age_s: 4, device: uuid(5, 4), grade: "medical", state: "live", low, high, direction: null, alarm: null, alarm_priority: null, clock: "device", from_beats: false, measured_by: "Bedside monitor", place, usual: [value - 3, value + 2], points: points(value), with: null, ...more });
   const numbers = state.empty ? [] : [number("saturation", 93, "93", "%", 90, null, "in", { grade: "wellness" }), number("heart_rate", 118, "118", "/min", 50, 120, "in", { usual: [70, 90] }), number("systolic_pressure", 88, "88", "mmHg", 90, 160, "below", { with: { text: "58", value: 58 }, taken_at: ago(900), age_s: 900 })];
-  return ok({ given_name: "Ilse", bed: { id: uuid(4, 4), name: "04" }, care_unit: UNIT, nurse: person(1), charge: person(4), numbers, felt: house.felt, looks: state.empty ? [] : NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)) })), recording: state.recording, now: ago(0) });
+  return ok({ given_name: "Ilse", bed: { id: uuid(4, 4), name: "04" }, care_unit: UNIT, nurse: person(1), charge: person(4), numbers, next_dose: house.dose, felt: house.felt, looks: state.empty ? [] : NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null })), recording: state.recording, now: ago(0) });
 }
 
 export const HOUSE_ROUTES = [
@@ -104,6 +113,11 @@ export const HOUSE_ROUTES = [
   ["PUT", /^\/users\/([\w-]+)$/, (s, _, [id], b) => ok(Object.assign(house.users.find((u) => u.id === id), b))],
   ["POST", /^\/users\/([\w-]+)\/invitation$/, (s, _, [id]) => ({ status: 201, json: { ...house.users.find((u) => u.id === id), invitation: "/invite/9c1d", expires_at: ago(-86400 * 7) } })],
   ["POST", /^\/patients\/[\w-]+\/login$/, () => ({ status: 201, json: { name: "Ilse Brandt", login: "br207229", role: "patient", invitation: "/invite/4e2b", expires_at: ago(-86400 * 7) } })],
+  ["GET", /^\/care-units\/[\w-]+\/emergencies$/, () => emergencies()],
+  ["POST", /^\/emergencies\/([\w-]+)\/review$/, (s, _, [id]) => (Object.assign(house.emergencies.find((it) => it.id === id), { reviewed_at: ago(0), reviewed_by: "Tom Rourke" }), emergencies())],
+  ["POST", /^\/patients\/[\w-]+\/emergency$/, (s, _, __, b) => (b.words === "no" ? problem(409, "conflict", "so many pages are open to you already that another one opens only later") : ((house.opened = true), { status: 201, json: emergency(3, "Priya Nair", b.reason, b.words) }))],
+  ["PUT", /^\/patients\/[\w-]+\/next-dose$/, (s, _, __, b) => ((house.dose = { ...b, by: "Priya Nair", at: ago(0) }), ok({ next_dose: house.dose }))],
+  ["DELETE", /^\/patients\/[\w-]+\/next-dose$/, () => ((house.dose = null), ok({ next_dose: null }))],
   ["GET", /^\/sites$/, () => list([{ id: UNIT.site_id, name: "North Hospital" }])],
   ["GET", /^\/audit$/, (s, url) => list(s.empty ? [] : TRAIL(s.crowd || 40).filter((r) => (!url.searchParams.get("actor") || r.actor.name === url.searchParams.get("actor")) && (url.searchParams.get("outcome") !== "refused" || !r.allowed)))],
   ["GET", /^\/patients\/[\w-]+\/looks$/, (s) => ok({ record_number: "BR 207 229", items: s.empty ? [] : own({ ...s, empty: false }).json.looks })],
@@ -112,6 +126,7 @@ export const HOUSE_ROUTES = [
   ["DELETE", /^\/care-units\/[\w-]+\/limits\/(\w+)$/, (s, url, [vital]) => setLimits(url, vital, null)],
   ["GET", /^\/system\/history$/, (s) => (s.empty ? ok({ from: ago(60), to: ago(0), points: [], gaps: [] }) : day())],
   ["GET", /^\/own$/, (s) => own(s)],
+  ["POST", /^\/system\/(backup|rehearsal)$/, (s, _, [what]) => ((house.under_way = what), { status: 202, json: null })],
   ["POST", /^\/own\/feeling$/, (s, _, __, b) => (house.felt.unshift({ observed_at: ago(0), feeling: b.feeling, note: b.words }), { status: 201, json: own(s).json })],
 ];
 fresh();

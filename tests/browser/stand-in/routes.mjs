@@ -1,12 +1,16 @@
 /** The stand-in's answers, one line a route, in the shapes that the screens read. */
 import { ago, ALARMS, board, chart, LANES, patientPage, PEOPLE, UNIT, uuid } from "./ward.mjs";
 import { ecg, pleth, resp } from "./signals.mjs";
-import { HOUSE_ROUTES, MORE } from "./house.mjs";
+import { house, HOUSE_ROUTES, MORE, toReview } from "./house.mjs";
 
 const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6], patient: ["ilse", "Ilse Brandt", 9] };
 const ok = (json) => ({ status: 200, json });
 const list = (items) => ok({ items, next: null });
 const problem = (status, title, detail) => ({ status, json: { type: "about:blank", title, status, detail, instance: "7c1f" } });
+
+const closed = () => ({ status: 403, json: { ...problem(403, "This page is closed", "`patient.read` is for those who hold a post in the care unit; in an emergency the page opens for a reason").json, type: "/problems/closed" } });
+/** The board, with what waits on bed 04. */
+const reviewed = () => ({ ...board(), beds: board().beds.map((bed) => (bed.name === "04" ? { ...bed, to_review: toReview() } : bed)) });
 
 const PROFILES = [["bedside-monitor", "Bedside monitor"], ["ecg-patch", "ECG patch"], ["oximeter", "Oximeter"], ["blood-pressure-cuff", "Blood pressure cuff"]].map(([name, title]) => ({ name, title }));
 const DEVICES = PEOPLE.filter((p) => p.given).map((p) => ({ id: uuid(5, Number(p.bed)), label: `Monitor ${p.bed}`, serial: `NX4-204${p.bed}`, profile: "bedside-monitor", lifecycle: "in_service", site_id: UNIT.site_id, care_unit: UNIT, bed: { id: uuid(4, Number(p.bed)), name: p.bed }, topic_prefix: `wl/1/${UNIT.site_id}/${uuid(5, Number(p.bed))}/up`, patient: { id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` }, heard_s: p.silent ?? 1, connected: !p.silent, certificates: [{ id: uuid(6, Number(p.bed)), not_after: ago(-86400 * 300), revoked_at: null }] }));
@@ -30,6 +34,29 @@ function trends(url) {
     return { vital, unit, label, points, gaps: gap ? [{ from: new Date(from + (to - from) * 0.5).toISOString(), to: new Date(from + (to - from) * 0.58).toISOString(), reason: "probe off" }] : [] };
   };
   return ok({ series: [one("heart_rate", "/min", "HR", 92, 26, 120), one("saturation", "%", "SpO₂", 95, -10, 120, true), one("respiratory_rate", "/min", "RR", 19, 9, 120), one("systolic_pressure", "mmHg", "NIBP", 126, -28, 10), one("diastolic_pressure", "mmHg", "Dia", 76, -20, 10), one("temperature", "°C", "Temp", 37.6, 1.6, 12)] });
+}
+
+/** Two lines in hours, an hour's spike in the first, and half a day without its device's connection. */
+function measured(url) {
+  const from = Date.parse(url.searchParams.get("from")),
+    to = Date.parse(url.searchParams.get("to")),
+    step = Math.max(60_000, Math.floor((to - from) / 600 / 60_000) * 60_000),
+    origin = Math.floor(from / step) * step,
+    device = { id: uuid(5, 4), name: "Monitor 04" };
+  const line = (vital, label, unit, base, spike, gap) => {
+    const n = Array.from({ length: Math.floor((to - origin) / step) }, (_, i) => i).filter((i) => !gap || i < 300 || i > 360),
+      at = (more) => n.map((i) => base + Math.round(4 * Math.sin(i / 9)) + (spike && i === 200 ? more : 0));
+    return { device, channel: vital, vital, label, unit, patient: { id: uuid(3, 4), name: "Ilse Brandt" }, on_ms: [[from, to]], n, first: at(0), least: at(-1), greatest: at(70), last: at(0), mean: at(2), count: n.length * 60, covered_ms: n.length * step, usual: vital === "heart_rate" ? [50, 120] : [90, null], in_range_ms: n.length * step };
+  };
+  return ok({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), known_at: new Date(to).toISOString(), origin_ms: origin, step_ms: step, made_of: step >= 3_600_000 ? "1h" : "1m", lines: [line("heart_rate", "HR", "/min", 78, true, true), line("saturation", "SpO₂", "%", 96, false, false)], withheld: [] });
+}
+
+function coverage(url) {
+  const { lines, step_ms: step, origin_ms: origin } = measured(url).json;
+  const [hr, spo2] = lines,
+    seconds = (61 * step) / 1000,
+    channel = (line, lacking, gaps) => ({ device: line.device, channel: line.channel, vital: line.vital, label: line.label, cadence_s: 1, promised_s: seconds * 10, covered_s: seconds * (10 - gaps.length), percent: gaps.length ? 89.8 : 100, lacking, gaps, is_cut: false });
+  return ok({ from: url.searchParams.get("from"), to: url.searchParams.get("to"), known_at: url.searchParams.get("to"), withheld: [], channels: [channel(hr, [{ reason: "network", seconds }], [{ from_ms: origin + 300 * step, to_ms: origin + 361 * step, reason: "network" }]), channel(spo2, [], [])] });
 }
 
 /** A score that climbs in steps, with a stretch in which consciousness was too old. */
@@ -85,9 +112,11 @@ const ROUTES = [
   ["POST", /^\/demo-sign-in\/(\w+)$/, (s, _, [login]) => ((s.signedIn = true), (s.role = Object.keys(USERS).find((r) => USERS[r][0] === login)), { status: 204 })],
   ["POST", /^\/invitations\/(\w+)$/, (s, _, [token]) => (token === "used" ? problem(404, "no such invitation") : ((s.signedIn = true), { status: 204 }))],
   ["GET", /^\/care-units$/, () => list([UNIT])],
-  ["GET", /^\/care-units\/[\w-]+\/board$/, (s) => (s.role === "it" ? problem(403, "not for IT", "IT reads no patients.") : ok(s.empty ? { ...board(), beds: [], counts: { high: 0, medium: 0, low: 0 } } : board()))],
-  ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok(patientPage(Number(n))) : problem(404, "no such patient"))],
+  ["GET", /^\/care-units\/[\w-]+\/board$/, (s) => (s.role === "it" ? problem(403, "not for IT", "IT reads no patients.") : ok(s.empty ? { ...board(), beds: [], counts: { high: 0, medium: 0, low: 0 } } : reviewed()))],
+  ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (s.closed && !house.opened ? closed() : PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok({ ...patientPage(Number(n)), next_dose: house.dose, open_until: s.closed ? new Date(Date.now() + (s.closed === "short" ? 1500 : 3_000_000)).toISOString() : null }) : problem(404, "no such patient"))],
   ["GET", /^\/patients\/[\w-]+\/trends$/, (s, url) => trends(url)],
+  ["GET", /^\/(?:patients|devices|beds)\/[\w-]+\/measured$/, (s, url) => (s.empty ? ok({ ...measured(url).json, lines: [] }) : measured(url))],
+  ["GET", /^\/(?:patients|devices|beds)\/[\w-]+\/coverage$/, (s, url) => coverage(url)],
   ["GET", /^\/patients\/[\w-]+\/scores$/, (s, url) => scores(url)],
   ["GET", /^\/patients\/([\w-]+)\/timeline$/, (s, url, [id]) => timeline(s, url, id)],
   ["GET", /^\/patients\/([\w-]+)\/waves$/, (s, url, [id]) => waves(url, id)],

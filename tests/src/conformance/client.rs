@@ -2,7 +2,7 @@
 //! that comes is read strictly, so that every test also shows that the server's packets
 //! are well-formed.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     field::Field,
@@ -415,6 +415,12 @@ impl Client {
     pub(crate) fn is_quiet(&mut self) {
         self.send(&[0xc0, 0]);
         assert_eq!(self.hear(), Said::Pong);
+    }
+
+    /// Nothing is said for so long, and the connection stays open.
+    pub(crate) fn is_silent_for(&mut self, span: Duration) {
+        assert_eq!(self.kept, []);
+        self.wire.is_silent_for(span);
     }
 
     /// How it ends, which it must; what is said before does not count.

@@ -6,7 +6,10 @@ use super::{
     packets::{ack, disconnect, unsubscribe},
     *,
 };
-use crate::wire::packet;
+use crate::{
+    waiting::{let_pass, now},
+    wire::packet,
+};
 
 #[test]
 fn the_properties_of_a_message_reach_its_subscribers_unaltered() {
@@ -97,7 +100,7 @@ fn a_message_expires_while_it_waits_and_says_how_long_it_has_left() {
     publisher.put(&expiring(2, 1, "too late"));
     publisher.put(&expiring(1, 60, "in time"));
     publisher.put(&Publish::new(1, 1, &topic, "for ever"));
-    std::thread::sleep(Duration::from_millis(2_100));
+    let_pass(now(), Duration::from_millis(2_100));
     let (mut client, _) = field.kept(Version::V5, "sleeper");
     let delivery = client.take();
     assert_eq!(delivery.payload, "in time");
@@ -121,7 +124,7 @@ fn a_message_that_was_sent_once_does_not_expire_any_more() {
     publisher.put(&publish.with(property::four(property::MESSAGE_EXPIRY, 2)));
     let first = client.message();
     client.cut();
-    std::thread::sleep(Duration::from_millis(2_600));
+    let_pass(now(), Duration::from_millis(2_600));
     let (mut client, _) = field.kept(Version::V5, "slow");
     let again = client.message();
     assert_eq!((again.id, again.dup, again.payload), (first.id, true, first.payload));

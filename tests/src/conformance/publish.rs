@@ -1,6 +1,8 @@
 //! Chapters 3.3 to 3.7 and 4.3 to 4.6: a message in both directions with QoS 0, 1 and 2,
 //! what is sent again, and in which order.
 
+use std::time::Duration;
+
 use super::packets::{ack, ack_with};
 use super::*;
 
@@ -210,11 +212,8 @@ fn nothing_is_sent_again_on_a_living_connection() {
         publisher.publish(1, &topic, "one");
         publisher.publish(2, &topic, "two");
         let [_, _] = [client.message(), client.message()];
-        let began = crate::waiting::now();
-        while began.elapsed().as_millis() < 1_500 {
-            client.is_quiet();
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
+        client.is_silent_for(Duration::from_millis(1_500));
+        client.is_quiet();
     }
 }
 

@@ -1,10 +1,11 @@
 //! What sessions keep, they keep through a `kill -9`: the standard asks for it as long as
 //! the session lasts, and a server that forgets is one whose clients lose messages.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 use super::{field::Stage, packets::ack};
+use crate::waiting::{let_pass, now};
 
 /// Kills and restarts the server; the field's device plays on.
 fn restart(field: Field) -> Field {
@@ -139,9 +140,9 @@ fn time_goes_on_while_the_server_is_down() {
     publisher.put(&expiring(60, "in time"));
     publisher.goodbye();
     Client::connect(&field, &short).0.goodbye();
-    let began = crate::waiting::now();
+    let began = now();
     let field = restart(field);
-    thread::sleep(Duration::from_millis(3_200).saturating_sub(began.elapsed()));
+    let_pass(began, Duration::from_millis(3_200));
     let (_, said) = Client::connect(&field, &short);
     assert!(matches!(said, Said::Connack { present: false, .. }), "the session is still there");
     let (mut sleeper, present) = field.kept(Version::V5, "sleeper");

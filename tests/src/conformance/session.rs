@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::waiting::{let_pass, now};
 
 #[test]
 fn a_session_is_present_if_it_was_kept_and_not_if_it_is_to_be_clean() {
@@ -117,7 +118,7 @@ fn a_session_of_5_0_ends_when_its_time_is_over() {
     assert!(!is_present(2));
     assert!(is_present(2), "it is kept for two seconds");
     // A look begins the time anew, so that there is none before the time is over.
-    std::thread::sleep(Duration::from_millis(2_600));
+    let_pass(now(), Duration::from_millis(2_600));
     assert!(!is_present(0), "it outlived its two seconds");
     assert!(!is_present(0), "0 is kept");
 }
@@ -130,7 +131,7 @@ fn a_session_does_not_end_while_its_connection_is_open() {
         field.greeting(Version::V5, "open").with(property::four(property::SESSION_EXPIRY, 1));
     let (mut client, _) = Client::connect(&field, &connect);
     assert_eq!(client.subscribe(&[(&topic, 1)]), [1]);
-    std::thread::sleep(Duration::from_millis(1_600));
+    let_pass(now(), Duration::from_millis(1_600));
     client.is_quiet();
     field.client(Version::V5, "publisher").publish(1, &topic, "still here");
     client.takes("still here");

@@ -2,7 +2,6 @@
 //! shared, and left behind, over TCP and over WebSocket.
 
 use std::{
-    fs::File,
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -11,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::tools::{file, find, not_run, python, run, script};
+use crate::tools::{ask, find, not_run, python, run};
 
 #[test]
 fn paho_relays_every_qos_retained_shared_and_a_will() {
@@ -81,11 +80,7 @@ fn relay(python: &Path, field: &Field, library: &str, transport: &str, version: 
         "client_id": field.device.id,
         "root": field.root(),
     });
-    let name = format!("{}.json", field.device.id);
-    let wish = file(field.stage.home().path(), &name, wish.to_string());
-    let stdin = File::open(wish).unwrap();
-    let printed = run(Command::new(python).arg(script("relay.py")).stdin(stdin));
-    serde_json::from_str(&printed).unwrap()
+    ask(python, "relay.py", &wish)
 }
 
 /// A client of Mosquitto that is killed with this value.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::waiting::{let_pass, now};
 
 fn with_will(field: &Field, version: Version, will: Will) -> Client {
     Client::connect(field, &field.greeting(version, "mortal").will(will)).0
@@ -131,7 +132,7 @@ fn a_delayed_will_waits_for_its_delay_or_the_end_of_the_session() {
     let mut witness = field.witness(1);
     for (delay_s, expiry_s, expected_ms) in [(1, 60, 900), (60, 1, 900), (60, 0, 0)] {
         let (client, _) = Client::connect(&field, &delayed(&field, delay_s, expiry_s, "late"));
-        let began = crate::waiting::now();
+        let began = now();
         client.cut();
         witness.takes("late");
         let waited = began.elapsed().as_millis();
@@ -150,7 +151,7 @@ fn a_delayed_will_is_not_sent_if_the_client_comes_back_in_time() {
     let back = Connect { will: None, ..delayed(&field, 0, 60, "") };
     let (mut client, said) = Client::connect(&field, &back);
     assert!(matches!(said, Said::Connack { present: true, .. }));
-    std::thread::sleep(Duration::from_millis(3_500));
+    let_pass(now(), Duration::from_millis(3_500));
     client.is_quiet();
     client.publish(1, &field.topic("after"), "after");
     witness.takes("after");

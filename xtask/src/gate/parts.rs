@@ -11,7 +11,7 @@ use super::{
     counts::{self, Counts},
     licences, tools,
 };
-use crate::{cargo, fuzz, root, target};
+use crate::{cargo, fuzz, root, target, vopr};
 
 /// One part of the gate.
 pub struct Part {
@@ -34,6 +34,10 @@ const PURE_CRATES: &[&str] = &["model", "record", "protocols", "signal", "care",
 const FUZZ_S: u64 = 240;
 const FUZZ_LONG_S: u64 = 4 * 3_600;
 
+/// Minutes of the simulator.
+const VOPR_MIN: u64 = 3;
+const VOPR_LONG_MIN: u64 = 60;
+
 const fn part(name: &'static str, limit_min: u64, run: fn(&mut Context) -> Outcome) -> Part {
     Part { name, needs: &[], quick: false, limit_min, long_limit_min: 600, run }
 }
@@ -51,6 +55,7 @@ pub const PARTS: &[Part] = &[
     Part { needs: &["set-up", "build"], ..part("e2e", 20, e2e) },
     Part { needs: &["set-up", "build"], ..part("browser", 10, browser) },
     part("fuzz", 20, run_fuzz),
+    Part { quick: true, ..part("vopr", 20, run_vopr) },
     Part { needs: &["build"], ..part("demo", 4, demo) },
 ];
 
@@ -224,6 +229,28 @@ fn run_fuzz(context: &mut Context) -> Outcome {
     } else {
         Outcome::failed(reasons.join("; "), counts)
     }
+}
+
+fn run_vopr(context: &mut Context) -> Outcome {
+    if context.options.quick {
+        let mut command = cargo();
+        command.args(["test", "--package", "store", "--example", "vopr"]);
+        return many(context, &mut command, counts::of_libtest);
+    }
+    if let Err(reason) = vopr::copy_tree()
+        .and_then(|()| vopr::build())
+        .and_then(|mut command| context.run(&mut command))
+    {
+        return Outcome::failed(reason, Counts::default());
+    }
+    let minutes = if context.options.long { VOPR_LONG_MIN } else { VOPR_MIN };
+    let mut command = Command::new(vopr::program());
+    command.args(["--seeds", "1000000", "--minutes", &minutes.to_string()]);
+    let simulated = one(context, &mut command);
+    if !context.options.long || simulated.counts.failed > 0 {
+        return simulated;
+    }
+    one(context, cargo().args(["run", "--quiet", "--package", "xtask", "--", "vopr", "--bugs"]))
 }
 
 fn demo(context: &mut Context) -> Outcome {

@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     body::Body,
     extract::{Path, State},
-    http::{HeaderMap, header},
-    response::Response,
+    http::{HeaderMap, Uri, header},
+    response::{IntoResponse as _, Response},
 };
 use ingest::{Durably, Message};
 use model::Timestamp;
+use protocols::topic::Topic;
 use tokio::time::timeout;
 
 use super::{
@@ -91,6 +92,22 @@ pub(super) async fn cmd(
     answer(take(api, speaker, format!("cmd/{id}"), headers, body).await)
 }
 
+/// What a gateway says for a device behind it, which the message names.
+pub(super) async fn behind(
+    State(api): State<Arc<Api>>,
+    speaker: Speaker,
+    Path(leaf): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let topic = format!("wl/1/{}/$gw/{}/up/{leaf}", speaker.device.site, speaker.device.id);
+    if topic.parse::<Topic>().is_err() {
+        return super::nowhere(uri).await.into_response();
+    }
+    answer(take_on(api, speaker, topic, headers, body).await)
+}
+
 async fn take(
     api: Arc<Api>,
     speaker: Speaker,
@@ -98,11 +115,21 @@ async fn take(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Durably, Refused> {
-    let place = api.doors.places.take(speaker.device.id).map_err(Refused::Busy)?;
+    let topic = format!("wl/1/{}/{}/up/{leaf}", speaker.device.site, speaker.device.id);
+    take_on(api, speaker, topic, headers, body).await
+}
+
+async fn take_on(
+    api: Arc<Api>,
+    speaker: Speaker,
+    topic: String,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Durably, Refused> {
+    let place = api.doors.hear(speaker.device.id, api.clock.now())?;
     let payload = read(&headers, body, DEVICE_BODY_LEN_MAX).await.map_err(Refused::Body)?;
     let received_at = api.clock.now();
     let content_type = text(&headers, header::CONTENT_TYPE);
-    let topic = format!("wl/1/{}/{}/up/{leaf}", speaker.device.site, speaker.device.id);
     to_its_end(place, async move {
         let content_type = content_type.as_deref();
         let message = Message { topic: &topic, content_type, payload: &payload, received_at };

@@ -63,6 +63,7 @@ impl Guest {
             device: identity.map(|it| it.device),
             serial: identity.map(|it| it.serial.clone()),
             fingerprint: None,
+            subject: None,
             reason: reason.to_owned(),
             words: words.to_owned(),
         };

@@ -17,6 +17,8 @@ pub struct Alarm {
     class: &'static str,
     /// Reference id of the event, such as `MDC_EVT_ECG_ASYSTOLE`.
     code: String,
+    /// What it is about, such as `heart_rate.high`; null for one that an older release recorded.
+    key: Option<String>,
     title: String,
     detail: String,
     /// `active`, `acknowledged` or `ended`.
@@ -91,6 +93,7 @@ impl Alarm {
             priority: it.priority.word(),
             class: it.class.word(),
             code: it.code.to_owned(),
+            key: Some(it.key.clone()).filter(|key| !key.is_empty()),
             title: it.title.clone(),
             detail: it.detail.clone(),
             state: match it.phase {
@@ -137,6 +140,7 @@ impl Alarm {
             priority: it.priority,
             class: it.class,
             code: "",
+            key: it.kind.clone(),
             title: it.title.clone(),
             detail: it.detail.clone(),
             phase: match it.state.as_str() {
@@ -161,7 +165,7 @@ impl Alarm {
             bed: it.bed,
             care_unit: it.care_unit,
             device: it.device,
-            vital: None,
+            vital: it.vital,
             changed_by: None,
         };
         Self { code: it.code.clone(), end, ..Self::of(&past, directory, me) }

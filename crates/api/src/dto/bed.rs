@@ -56,6 +56,8 @@ pub struct BoardBed {
     alarms: Vec<Alarm>,
     devices: Vec<String>,
     silent_since: Option<String>,
+    /// How often the patient's page was opened in an emergency and nobody has reviewed it yet.
+    to_review: usize,
 }
 
 /// The patient of a sector.
@@ -100,6 +102,12 @@ impl BoardBed {
             sex: patient.sex.word(),
             here_for: patient.here_for.0.clone(),
         };
+        let unit = directory.care_unit_of_bed(it.bed);
+        let waits = |access: &&engine::EmergencyState| {
+            access.reviewed.is_none()
+                && access.care_unit == unit
+                && it.patient.as_ref().is_some_and(|patient| patient.id == access.access.patient)
+        };
         Self {
             bed: it.bed.to_string(),
             name: it.name.clone(),
@@ -112,6 +120,7 @@ impl BoardBed {
             alarms: it.alarms.iter().map(|alarm| Alarm::of(alarm, directory, me)).collect(),
             devices: it.devices.iter().map(ToString::to_string).collect(),
             silent_since: it.silent_since.map(time),
+            to_review: directory.emergencies.values().filter(waits).count(),
         }
     }
 }

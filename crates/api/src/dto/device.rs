@@ -3,6 +3,7 @@
 use engine::Directory;
 use model::{Subject, Timestamp};
 use protocols::profile;
+use security::hex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,7 +40,11 @@ pub struct Device {
     speaks_for: usize,
     /// The states that it can be moved to.
     next_states: Vec<&'static str>,
+    /// Whether it is connected by MQTT, or spoke by HTTPS within `silence_after_s`.
     connected: bool,
+    /// `mqtt` or `https`: how it is connected, or spoke last since the server started; null if
+    /// it did not, or a gateway speaks for it.
+    door: Option<&'static str>,
     /// When its newest sample of the last day reached us, or since when it is connected.
     last_heard_at: Option<String>,
     battery_percent: Option<f64>,
@@ -58,6 +63,8 @@ pub struct Certificate {
     not_before: String,
     not_after: String,
     revoked_at: Option<String>,
+    /// SHA-256 of it, in hexadecimal digits; null for one of an older release.
+    fingerprint: Option<String>,
 }
 
 impl Device {
@@ -66,7 +73,7 @@ impl Device {
         it: &model::Device,
         directory: &Directory,
         profile: Option<&profile::Profile>,
-        connected: bool,
+        door: Option<Spoken>,
     ) -> Self {
         let patient = match directory.subject_of(it.id) {
             Subject::Patient(patient) => directory.patients.get(&patient),
@@ -78,7 +85,8 @@ impl Device {
         let named = |id: String, name: String| Named { id, name };
         let certificate = |it: &model::Certificate| Certificate {
             id: it.id.to_string(),
-            serial: it.serial.iter().map(|byte| format!("{byte:02x}")).collect(),
+            serial: hex(&it.serial),
+            fingerprint: it.fingerprint.as_ref().map(|bytes| hex(bytes)),
             not_before: time(it.not_before),
             not_after: time(it.not_after),
             revoked_at: it.revoked_at.map(time),
@@ -108,7 +116,8 @@ impl Device {
                 .iter()
                 .map(|state| state.word())
                 .collect(),
-            connected,
+            connected: door.is_some_and(|door| door.is_connected),
+            door: door.map(|door| door.word),
             last_heard_at: None,
             battery_percent: None,
             certificates: directory.certificates_of(it.id).map(certificate).collect(),
@@ -171,6 +180,16 @@ pub struct SetLifecycle {
     pub(crate) why: Option<String>,
 }
 
+/// How a device is connected, or spoke last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// `mqtt` or `https`.
+    pub(crate) word: &'static str,
+    pub(crate) is_connected: bool,
+    /// Since when it is connected, or when it spoke.
+    pub(crate) at: Timestamp,
+}
+
 /// A new certificate with its key, which is shown once and not kept.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct IssuedCertificate {
@@ -179,7 +198,10 @@ pub struct IssuedCertificate {
     pub(crate) key_pem: String,
     pub(crate) ca_pem: String,
     pub(crate) not_after: String,
+    /// SHA-256 of the certificate, in hexadecimal digits.
+    pub(crate) fingerprint: String,
     pub(crate) mqtt: MqttAddress,
+    pub(crate) https: HttpsAddress,
 }
 
 /// Where and as whom a device speaks MQTT.
@@ -190,6 +212,15 @@ pub struct MqttAddress {
     pub(crate) client_id: String,
     /// What its topics begin with.
     pub(crate) topic_prefix: String,
+}
+
+/// Where a device speaks HTTPS; who it is, its certificate says.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HttpsAddress {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// What its addresses begin with, such as `https://ward.example:8444`.
+    pub(crate) url: String,
 }
 
 /// A device profile.

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use engine::{CommandState, ConfigState, Directory};
+use engine::{CommandState, ConfigState, Directory, view::DeviceReport};
 use fleet::command::{Phase, phase};
 use ingest::Watched;
-use model::{DeviceCommand, Subject, Timestamp};
-use protocols::profile::{CommandSpec, OnPatient};
+use model::{DeviceCommand, DeviceId, Subject, Timestamp};
+use protocols::profile::{CommandSpec, OnPatient, Profile, SettingRange, SettingSpec};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{audit::AuditActor, bed::Named, device::base64, words::time};
+use super::{
+    audit::AuditActor,
+    bed::Named,
+    device::{HttpsAddress, MqttAddress, base64},
+    words::time,
+};
 
 /// One line of a device's life.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -237,9 +242,43 @@ const fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
+/// Something that can be set on a device.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Setting {
+    name: String,
+    words: String,
+    unit: String,
+    /// `number`, `choice` or `switch`.
+    kind: &'static str,
+    /// The least that is accepted, of a number.
+    min: Option<i64>,
+    /// The most that is accepted, of a number.
+    max: Option<i64>,
+    choices: Vec<String>,
+}
+
+impl Setting {
+    fn of(it: &SettingSpec) -> Self {
+        let (kind, min, max, choices) = match &it.range {
+            SettingRange::Number { min, max } => ("number", Some(*min), Some(*max), Vec::new()),
+            SettingRange::Choice(all) => ("choice", None, None, all.clone()),
+            SettingRange::Switch => ("switch", None, None, Vec::new()),
+        };
+        let (name, words, unit) = (it.name.clone(), it.words.clone(), it.unit.clone());
+        Self { name, words, unit, kind, min, max, choices }
+    }
+}
+
 /// The configuration that a device shall have, beside what it reports.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Configuration {
+    /// What its kind can be set to; empty if its maker alone knows.
+    settings: Vec<Setting>,
+    /// `none`: nobody set one. `in_force`: the device reports it. `sent`: it waits for the
+    /// device to report it. `on_patient`: it waits until the device is off its patient.
+    state: &'static str,
+    /// Whether the device is on a patient, so that it cannot be set now.
+    on_patient: bool,
     /// The version that it shall have; null if nobody ever set one.
     wanted: Option<String>,
     #[schema(value_type = Object)]
@@ -248,25 +287,42 @@ pub struct Configuration {
     set_by: Option<AuditActor>,
     /// The version that the device reports to have in force.
     reported: Option<String>,
+    /// When the device said last how it is.
+    reported_at: Option<String>,
     /// Whether the device reports the one that it shall have.
     in_force: bool,
 }
 
 impl Configuration {
     pub(crate) fn of(
-        it: Option<&ConfigState>,
-        reported: Option<String>,
+        device: DeviceId,
+        profile: Option<&Profile>,
+        report: Option<&DeviceReport>,
         directory: &Directory,
     ) -> Self {
+        let it = directory.configs.get(&device);
         let wanted = it.map(|it| it.config.version.clone());
+        let reported = report.and_then(|report| report.config.clone());
+        let on_patient = directory.is_on_patient(device);
+        let state = match &wanted {
+            None => "none",
+            Some(_) if wanted == reported => "in_force",
+            Some(_) if on_patient => "on_patient",
+            Some(_) => "sent",
+        };
         let config = it.and_then(|it| serde_json::from_str(&it.config.json).ok());
         Self {
-            in_force: wanted.is_some() && wanted == reported,
+            settings: profile
+                .map_or_else(Vec::new, |it| it.settings.iter().map(Setting::of).collect()),
+            state,
+            on_patient,
+            in_force: state == "in_force",
             wanted,
             config: config.unwrap_or(serde_json::Value::Null),
             set_at: it.map(|it| time(it.at)),
             set_by: it.map(|it: &ConfigState| AuditActor::of(it.by, directory)),
             reported,
+            reported_at: report.and_then(|report| report.state_at).map(time),
         }
     }
 }
@@ -330,6 +386,9 @@ pub struct ClaimCode {
     /// Its dark modules as the path of an SVG whose unit is one module.
     pub(crate) qr_path: String,
     pub(crate) expires_at: String,
+    /// Where the device speaks, once it has its certificate.
+    pub(crate) mqtt: MqttAddress,
+    pub(crate) https: HttpsAddress,
 }
 
 /// A code as somebody typed or scanned it.
@@ -346,6 +405,9 @@ pub struct Claimable {
     pub(crate) label: String,
     pub(crate) serial: String,
     pub(crate) profile: String,
+    /// Where it speaks.
+    pub(crate) mqtt: MqttAddress,
+    pub(crate) https: HttpsAddress,
 }
 
 /// A code that is used, and where the device is now.

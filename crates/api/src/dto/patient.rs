@@ -3,6 +3,7 @@
 use engine::{Directory, Layer, view};
 use model::{LimitSide, Oxygen, StaffId, Timestamp};
 use record::Actor;
+use security::Who;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +14,7 @@ use super::{
     numeric::Numeric,
     words::{Spelt as _, age_years, day, label, number, scale, time, unit},
 };
+use crate::rest::doses::Dose;
 
 /// A person under care.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -298,6 +300,10 @@ pub struct PatientPage {
     alarms: Vec<Alarm>,
     limits: Vec<Limits>,
     charting: Vec<Charted>,
+    /// What the patient takes next; null where nobody planned it.
+    next_dose: Option<Dose>,
+    /// Until when the caller may read this page, if they opened it in an emergency.
+    open_until: Option<String>,
     recording: bool,
     cursor: String,
     now: String,
@@ -305,7 +311,12 @@ pub struct PatientPage {
 
 impl PatientPage {
     /// The page as this member of staff sees it.
-    pub(crate) fn of(it: &view::PatientPage, directory: &Directory, me: Option<StaffId>) -> Self {
+    pub(crate) fn of(it: &view::PatientPage, directory: &Directory, who: &Who) -> Self {
+        let me = who.staff;
+        let mut opened = directory.emergencies.values();
+        let opened = opened.find(|access| {
+            (access.by, access.access.patient) == (who.user, it.patient.id) && it.now < access.until
+        });
         let worn = |id: &model::DeviceId| {
             let device = directory.devices.get(id)?;
             let (label, profile) = (device.label.clone(), device.profile.clone());
@@ -326,6 +337,8 @@ impl PatientPage {
             alarms: it.alarms.iter().map(|alarm| Alarm::of(alarm, directory, me)).collect(),
             limits: it.limits.iter().map(|it| Limits::of(it, directory)).collect(),
             charting: it.charting.iter().map(|entry| Charted::of(entry, directory)).collect(),
+            next_dose: Dose::next(directory, it.patient.id),
+            open_until: opened.map(|access| time(access.until)),
             recording: it.recording.is_on(),
             cursor: it.cursor.to_string(),
             now: time(it.now),

@@ -17,6 +17,8 @@ pub struct System {
     pub(crate) troubles: Vec<TroubleNow>,
     pub(crate) screens: Screens,
     pub(crate) storage: Storage,
+    /// Null where no folder for backups is configured.
+    pub(crate) backup: Option<BackupNow>,
     /// Certificates that end within 30 days or have ended, the soonest first.
     pub(crate) certificates: Vec<Expiring>,
     /// Devices that are cut off.
@@ -80,6 +82,35 @@ pub struct Storage {
     pub(crate) records_bytes: Option<u64>,
     pub(crate) free_bytes: Option<u64>,
     pub(crate) total_bytes: Option<u64>,
+    /// How much of the disk is used, by us or by others.
+    pub(crate) used_percent: Option<u64>,
+    /// By how much all of it grew, as a day would at the rate of the last day; null while that
+    /// is too short to tell.
+    pub(crate) growth_bytes_per_day: Option<u64>,
+    /// When the disk will be full if it goes on like that; null if it will not, or nobody can tell.
+    pub(crate) full_in_s: Option<u64>,
+}
+
+/// How the backups do.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BackupNow {
+    /// Where they go, as the configuration says.
+    pub(crate) folder: String,
+    /// Hours from one to the next.
+    pub(crate) every_hours: u64,
+    pub(crate) count: usize,
+    pub(crate) last_at: Option<String>,
+    /// Bytes of everything in the newest.
+    pub(crate) last_bytes: Option<u64>,
+    pub(crate) last_age_s: Option<u64>,
+    /// When one was last restored into a scratch place and compared.
+    pub(crate) rehearsed_at: Option<String>,
+    /// When the one that was rehearsed was taken.
+    pub(crate) rehearsed_of: Option<String>,
+    /// `backup` or `rehearsal`.
+    pub(crate) under_way: Option<&'static str>,
+    /// Why the last thing that was tried failed.
+    pub(crate) problem: Option<String>,
 }
 
 /// A device whose newest certificate ends soon.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::{SpanRound, Timestamp as Instant, Unit, tz::TimeZone};
 use model::{
-    AgeBand, AlarmClass, Consciousness, Date, EndReason, Feeling, Lifecycle, OxygenDevice,
-    Priority, Role, Sex, SpO2Scale, Timestamp, Vital,
+    AgeBand, AlarmClass, Consciousness, Date, EmergencyReason, EndReason, Feeling, Lifecycle,
+    OxygenDevice, Priority, Role, Sex, SpO2Scale, Timestamp, Vital,
 };
 
 use crate::problem::Problem;
@@ -54,6 +54,9 @@ spelt! {
         Quarantined "quarantined", Retired "retired",
     }
     Role "role" { Nurse "nurse", ChargeNurse "charge_nurse", Physician "physician", It "it", Patient "patient" }
+    EmergencyReason "reason" {
+        LifeAtRisk "life_at_risk", CalledToHelp "called_to_help", Transfer "transfer", Other "other",
+    }
     Feeling "feeling" { Better "better", Same "same", BitWorse "bit_worse", MuchWorse "much_worse" }
     AgeBand "band" {
         Infant "infant", YoungChild "young_child", Child "child", Adolescent "adolescent",

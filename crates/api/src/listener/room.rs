@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use transport::mqtt::counted_as;
 
 /// The room that there is.
 #[derive(Clone, Debug)]
@@ -33,17 +34,6 @@ pub(crate) struct Place {
 
 fn lock(of: &Mutex<BTreeMap<IpAddr, Of>>) -> MutexGuard<'_, BTreeMap<IpAddr, Of>> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What counts as one address: a house has 2^64 of version 6 to choose from.
-fn counted_as(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            Ipv6Addr::from(network).into()
-        }
-    }
 }
 
 impl Room {

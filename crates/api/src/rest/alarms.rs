@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::Method};
 use engine::{AlarmScope, view};
-use model::{AlarmId, EndReason, OrgId, PatientId, Redacted, Timestamp};
+use model::{AlarmId, EndReason, OrgId, PatientId, Redacted, Timestamp, Vital};
 use record::Wish;
 use security::{Action, Resource};
 use serde::Deserialize;
@@ -31,6 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .query("scope", "`mine`, `care_unit` or `all`; of the past, `mine` is what happened in the caller's care units")
             .query("care_unit", "Which, with `scope=care_unit`")
             .query("patient", "Only about this patient")
+            .query("vital", "Only about this vital, such as `heart_rate`")
             .query("state", "`standing`, `ended` or `any`")
             .lists::<Alarm>(),
         Route::new(Method::GET, "/alarms/{id}", at(Action::ReadAlarms), "One alarm with its whole life", show).answers::<AlarmWithLife>(),
@@ -98,6 +99,7 @@ impl Api {
 struct Which {
     scope: Option<String>,
     patient: Option<String>,
+    vital: Option<String>,
     state: Option<String>,
     cursor: Option<String>,
     limit: Option<usize>,
@@ -155,6 +157,7 @@ async fn list(
 ) -> Result<Json<Page<Alarm>>, Problem> {
     let whose = which.whose(&api, &caller)?;
     let (standing, ended) = which.states()?;
+    let vital = which.vital.as_deref().map(Vital::read).transpose()?;
     let page = PageQuery { cursor: which.cursor, limit: which.limit };
     let (len, after) = (page.len()?, page.after()?);
     // An even place is among the standing ones, an odd one a millisecond of the past.
@@ -162,7 +165,8 @@ async fn list(
     let in_past = after.is_some_and(|place| place % 2 == 1);
     if standing && !in_past {
         let first = usize::try_from(after.unwrap_or(0) / 2).unwrap_or(usize::MAX);
-        let all = standing_of(&api, &caller, whose).await?;
+        let mut all = standing_of(&api, &caller, whose).await?;
+        all.retain(|alarm| vital.is_none() || alarm.vital == vital);
         let directory = api.engine.directory();
         let page = all.iter().skip(first).take(len);
         items.extend(page.map(|alarm| Alarm::of(alarm, &directory, caller.who.staff)));
@@ -182,7 +186,7 @@ async fn list(
             next: Some(cursor(place_of(Timestamp::from_unix_nanos(i64::MAX)))),
         }));
     }
-    let (rows, next) = past_of(&api, &caller, whose, before, room).await?;
+    let (rows, next) = past_of(&api, &caller, whose, (vital, before), room).await?;
     let directory = api.engine.directory();
     items.extend(
         rows.iter().map(|row| Alarm::of_row(caller.who.org, row, &directory, caller.who.staff)),
@@ -223,10 +227,10 @@ async fn past_of(
     api: &Api,
     caller: &Caller,
     whose: Whose,
-    before: Option<Timestamp>,
+    (vital, before): (Option<Vital>, Option<Timestamp>),
     len: usize,
 ) -> Result<(Vec<AlarmRow>, Option<Timestamp>), Problem> {
-    let all = AlarmFilter { ended: Some(true), before, ..AlarmFilter::default() };
+    let all = AlarmFilter { ended: Some(true), vital, before, ..AlarmFilter::default() };
     let filters: Vec<AlarmFilter> = match whose {
         Whose::Mine => caller
             .who
@@ -345,6 +349,8 @@ mod tests {
             raised_at: at,
             ended_at: Some(at),
             ending: None,
+            kind: String::new(),
+            vital: None,
         }
     }
 

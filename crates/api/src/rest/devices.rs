@@ -22,14 +22,17 @@ use model::{
     Timestamp,
 };
 use record::Wish;
-use security::{Action, Resource};
+use security::{Action, Resource, hex};
 
 use crate::{
     Api,
     command::new_id,
     dto::{
         bed::Named as NamedThing,
-        device::{self, IssuedCertificate, MqttAddress, NewDevice, Profile, SetLifecycle},
+        device::{
+            self, HttpsAddress, IssuedCertificate, MqttAddress, NewDevice, Profile, SetLifecycle,
+            Spoken,
+        },
         fleet::PutDevice,
         report::DeviceReport,
         words::{Spelt as _, time},
@@ -128,10 +131,40 @@ pub(crate) fn place_of(directory: &Directory, subject: Subject) -> Option<NamedT
 }
 
 impl Api {
-    /// The devices that are connected now, and since when.
-    fn connected(&self) -> BTreeMap<DeviceId, Timestamp> {
-        let connections = self.mqtt.iter().flat_map(|mqtt| mqtt.connections());
-        connections.map(|connection| (connection.device, connection.since)).collect()
+    /// How each device is connected, or spoke last by HTTPS.
+    pub(crate) fn spoken(
+        &self,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> BTreeMap<DeviceId, Spoken> {
+        let by_https = self.doors.heard().into_iter().map(|(device, at)| {
+            let profile = directory.devices.get(&device).map(|it| it.profile.as_str());
+            let profile = profile.and_then(|profile| self.profiles.get(profile));
+            let is_connected = profile.is_some_and(|it| now.since(at) < it.silence_after);
+            (device, Spoken { word: "https", is_connected, at })
+        });
+        let mut spoken: BTreeMap<DeviceId, Spoken> = by_https.collect();
+        for connection in self.mqtt.iter().flat_map(|mqtt| mqtt.connections()) {
+            let at = connection.since;
+            spoken.insert(connection.device, Spoken { word: "mqtt", is_connected: true, at });
+        }
+        spoken
+    }
+
+    /// Where a device speaks MQTT.
+    pub(crate) fn mqtt_address(&self, device: &Device) -> MqttAddress {
+        MqttAddress {
+            host: self.config.mqtt_host.clone(),
+            port: self.config.mqtt_port,
+            client_id: device.id.to_string(),
+            topic_prefix: format!("wl/1/{}/{}/up", device.site, device.id),
+        }
+    }
+
+    /// Where devices speak HTTPS.
+    pub(crate) fn https_address(&self) -> HttpsAddress {
+        let (host, port) = (self.config.mqtt_host.clone(), self.config.https_port);
+        HttpsAddress { url: format!("https://{host}:{port}"), host, port }
     }
 
     /// Devices as this caller may see them, with what they said last.
@@ -157,17 +190,13 @@ impl Api {
             .await
             .map_err(Problem::fault)?
             .map_err(|error| Problem::caused_by(&error))?;
-        let (directory, connected) = (self.engine.directory(), self.connected());
+        let directory = self.engine.directory();
+        let spoken = self.spoken(&directory, caller.at);
         let show = |(it, heard): (Device, Heard)| {
-            let since = connected.get(&it.id).copied();
-            let shown = device::Device::of(
-                &it,
-                &directory,
-                self.profiles.get(&it.profile),
-                since.is_some(),
-            );
+            let door = spoken.get(&it.id).copied();
+            let shown = device::Device::of(&it, &directory, self.profiles.get(&it.profile), door);
             let shown = shown
-                .with_last_words(heard.at.max(since), heard.battery_percent)
+                .with_last_words(heard.at.max(door.map(|door| door.at)), heard.battery_percent)
                 .with_report(reports.get(&it.id).cloned());
             if caller.who.role == Role::It { shown.without_patient() } else { shown }
         };
@@ -277,6 +306,7 @@ async fn issue(
         not_before: issued.not_before,
         not_after: issued.not_after,
         revoked_at: None,
+        fingerprint: Some(issued.fingerprint),
     };
     let answer = IssuedCertificate {
         id: certificate.id.to_string(),
@@ -284,12 +314,9 @@ async fn issue(
         key_pem: issued.key_pem.0,
         ca_pem: api.authority.certificate_pem().to_owned(),
         not_after: time(issued.not_after),
-        mqtt: MqttAddress {
-            host: api.config.mqtt_host.clone(),
-            port: api.config.mqtt_port,
-            client_id: id.to_string(),
-            topic_prefix: format!("wl/1/{}/{id}/up", device.site),
-        },
+        fingerprint: hex(&issued.fingerprint),
+        mqtt: api.mqtt_address(device),
+        https: api.https_address(),
     };
     api.ask(&caller, Wish::PutCertificate(certificate)).await?;
     Ok((StatusCode::CREATED, Json(answer)))

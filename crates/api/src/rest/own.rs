@@ -17,7 +17,7 @@ use security::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{past::read_trends, trail::Look};
+use super::{doses::Dose, past::read_trends, trail::Look};
 use crate::{
     Api,
     dto::{
@@ -49,6 +49,8 @@ pub struct Own {
     numbers: Vec<OwnNumber>,
     /// What the patient said last, the newest first.
     felt: Vec<Charted>,
+    /// What the patient takes next; null where nobody planned it.
+    next_dose: Option<Dose>,
     /// Who looked at this, the latest first.
     looks: Vec<Look>,
     /// Whether what is measured now is kept.
@@ -148,6 +150,7 @@ async fn show(api: &Api, caller: &Caller) -> Result<Own, Problem> {
         charge: person(page.charge),
         numbers: numbers.collect(),
         felt: felt.map(|entry| Charted::of(entry, &directory)).collect(),
+        next_dose: Dose::next(&directory, id),
         looks,
         recording: page.recording.is_on(),
         now: time(page.now),

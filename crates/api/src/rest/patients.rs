@@ -143,7 +143,7 @@ async fn page(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Patien
 async fn show(api: &Api, caller: &Caller) -> Result<PatientPage, Problem> {
     let page = api.engine.patient_page(caller.patient()?).await;
     let page = page.ok_or_else(|| Problem::not_found("there is no such patient"))?;
-    Ok(PatientPage::of(&page, &api.engine.directory(), caller.who.staff))
+    Ok(PatientPage::of(&page, &api.engine.directory(), &caller.who))
 }
 
 async fn chart(

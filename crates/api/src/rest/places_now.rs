@@ -247,7 +247,9 @@ fn trace_all(
     for patient in seen {
         // Whoever lies there now is traced by the route.
         if caller.resource.patient != Some(patient) {
-            let resource: Resource = patient_resource(directory, patient)?;
+            // That they lay here is this care unit's to know, wherever they are now.
+            let of = patient_resource(directory, patient)?;
+            let resource = Resource { care_unit: caller.resource.care_unit, ..of };
             let path = "GET /api/v1/beds/history".to_owned();
             api.permit_look(caller, Action::ReadPatient, resource, path)?;
         }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::Method};
 use engine::Directory;
 use ingest::{Refused, remedy};
-use model::{Role, Subject};
-use security::Action;
+use model::{Certificate, DeviceId, Role, Subject};
+use security::{Action, hex};
 use serde::Deserialize;
 
 use crate::{
     Api,
     dto::{
         bed::Named,
-        refusal::{Refusal, RefusedDevice},
+        refusal::{Refusal, RefusedDevice, searched},
         words::time,
     },
     extract::Asked,
@@ -35,7 +35,7 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .query(
             "search",
-            "Part of a device's name, number or serial number, of a certificate's serial number or fingerprint, of an address, or of a bed",
+            "Part of a device's name, number or serial number, of a certificate's serial number, fingerprint or subject, of an address, or of a bed",
         )
         .query("device", "Only those of this device")
         .lists::<Refusal>(),
@@ -55,7 +55,7 @@ async fn list(
     caller: Caller,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Page<Refusal>>, Problem> {
-    let search = which.search.unwrap_or_default().trim().to_lowercase();
+    let search = searched(&which.search.unwrap_or_default());
     if search.len() > SEARCH_LEN_MAX {
         return Err(Problem::bad_request(format!("a search has at most {SEARCH_LEN_MAX} bytes")));
     }
@@ -88,7 +88,6 @@ fn shown(
     role: Role,
     connected_from: Option<String>,
 ) -> Refusal {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let bed = device.filter(|_| role != Role::It).and_then(|device| {
         let Subject::Patient(patient) = directory.subject_of(device.id) else { return None };
         directory.beds.get(&directory.bed_of(patient)?)
@@ -105,6 +104,8 @@ fn shown(
         bed: bed.map(|bed| Named { id: bed.id.to_string(), name: bed.name.clone() }),
         certificate_serial: refused.serial.as_deref().map(hex),
         fingerprint: refused.fingerprint.as_ref().map(|bytes| hex(bytes)),
+        subject: refused.subject,
+        papers: device.map(|device| papers_of(directory, device.id)).unwrap_or_default(),
         remote: Some(refused.remote).filter(|remote| !remote.is_empty()).or(connected_from),
         remedy: remedy(&refused.reason).to_owned(),
         reason: refused.reason,
@@ -113,4 +114,10 @@ fn shown(
         first_at: time(refused.first_at),
         last_at: time(refused.last_at),
     }
+}
+
+/// Serial numbers and fingerprints of what a device was issued, revoked ones too.
+fn papers_of(directory: &Directory, device: DeviceId) -> Vec<String> {
+    let of = |it: &Certificate| [Some(hex(&it.serial)), it.fingerprint.as_ref().map(|it| hex(it))];
+    directory.certificates_of(device).flat_map(of).flatten().collect()
 }

@@ -9,21 +9,24 @@ use std::{
 use axum::{
     Json,
     extract::State,
-    http::{Method, header},
+    http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use engine::Directory;
 use model::{DeviceId, Lifecycle, OrgId, Timestamp};
 use security::Action;
 use serde::Deserialize;
-use store::{Condition, DiskUse, PulseRow, WhyNot};
+use store::{
+    Condition, DiskUse, Ended, Growth, NEARLY_FULL_PERCENT, PulseRow, RecordsError, WhyNot,
+};
 
 use crate::{
     Api,
+    backup_desk::{BackupAsked, BackupState, Begun},
     dto::{
         system::{
-            Counters, EngineNow, Expiring, Journal, Latencies, PulseShown, Rates, Screens, Storage,
-            System, SystemGap, SystemHistory, TroubleNow,
+            BackupNow, Counters, EngineNow, Expiring, Journal, Latencies, PulseShown, Rates,
+            Screens, Storage, System, SystemGap, SystemHistory, TroubleNow,
         },
         words::{read_time, time},
     },
@@ -37,6 +40,7 @@ use crate::{
 
 pub(crate) fn routes() -> Vec<Route> {
     let read = Access::Permitted(Action::ReadSystem, Scope::Org);
+    let back_up = Access::Permitted(Action::BackUp, Scope::Org);
     let public = Access::Public("the interface's description names no patient");
     vec![
         Route::new(Method::GET, "/system", read, "How the server is doing", system)
@@ -51,6 +55,22 @@ pub(crate) fn routes() -> Vec<Route> {
         .query("from", "RFC 3339 or unix milliseconds; a day before `to` if it is left out")
         .query("to", "RFC 3339 or unix milliseconds; now if it is left out")
         .answers::<SystemHistory>(),
+        Route::new(
+            Method::POST,
+            "/system/backup",
+            back_up,
+            "Takes a backup and rehearses its restore",
+            backup,
+        )
+        .status(202),
+        Route::new(
+            Method::POST,
+            "/system/rehearsal",
+            back_up,
+            "Restores the newest backup into a scratch place and compares it",
+            rehearsal,
+        )
+        .status(202),
         Route::new(Method::GET, "/openapi.json", public, "This description", description),
     ]
 }
@@ -90,7 +110,8 @@ fn journal_now(journal: &store::JournalStatus) -> Journal {
 }
 
 async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
-    let storage = storage(&api).await;
+    let (storage, disk_trouble) = storage(&api, &caller).await;
+    let backup = api.backup_desk().state();
     let directory = api.engine.directory();
     let (journal, engine, door) = (api.journal.status(), api.engine.status(), api.door.counts());
     let (durable, decided) = (engine.receive_to_engine, engine.receive_to_decided);
@@ -114,7 +135,13 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
             receive_to_decided_ms_p50: ms(decided.p50),
             receive_to_decided_ms_p99: ms(decided.p99),
         },
-        troubles: engine.troubles().into_iter().map(trouble).collect(),
+        troubles: engine
+            .troubles()
+            .into_iter()
+            .map(trouble)
+            .chain(disk_trouble)
+            .chain(backup.as_ref().and_then(|it| backup_trouble(it, caller.at)))
+            .collect(),
         engine: EngineNow {
             records: engine.records,
             behind_bytes: engine.behind_bytes,
@@ -135,6 +162,7 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
             sign_ins_refused: api.counts.sign_ins_refused.load(Ordering::Relaxed),
         },
         storage,
+        backup: backup.map(|it| backup_now(it, caller.at)),
         certificates: expiring(&directory, caller.who.org, caller.at),
         quarantined: directory
             .devices
@@ -149,16 +177,89 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
 }
 
 /// Measured anew each time: a handful of files, beside the loop.
-async fn storage(api: &Api) -> Storage {
-    let data = api.data.clone();
+async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
+    let (data, org, now) = (api.data.clone(), caller.who.org, caller.at);
     let measured = tokio::task::spawn_blocking(move || DiskUse::of(&data)).await;
-    let Ok(Ok(it)) = measured else { return Storage::default() };
-    Storage {
+    let Ok(Ok(it)) = measured else { return (Storage::default(), None) };
+    let day_before = now.before(Duration::from_secs(86_400));
+    let ends = move |records: &store::Records| -> Result<_, RecordsError> {
+        Ok(records.pulses(org, day_before, now, 1)?.pop())
+    };
+    // Without its beginning nobody can tell how it grows; everything else is still known.
+    let first = api.look_up(ends).await.ok().flatten();
+    let last = Ended { at: now, journal_bytes: api.journal.end().bytes() };
+    let growth = first.and_then(|row| {
+        let first = Ended { at: row.at, journal_bytes: row.pulse.journal_bytes };
+        Growth::between(first, last, &it)
+    });
+    let full_in = growth.and_then(|growth| growth.full_in(&it));
+    let storage = Storage {
         journal_bytes: Some(it.journal_bytes),
         series_bytes: Some(it.series_bytes),
         records_bytes: Some(it.records_bytes),
         free_bytes: Some(it.free_bytes),
         total_bytes: Some(it.total_bytes),
+        used_percent: Some(it.used_percent()),
+        growth_bytes_per_day: growth.map(|growth| growth.bytes_per_day),
+        full_in_s: full_in.map(|span| span.as_secs()),
+    };
+    (storage, disk_trouble(&it))
+}
+
+/// From 80 % on somebody has to make room, long before nothing is recorded any more.
+fn disk_trouble(disk: &DiskUse) -> Option<TroubleNow> {
+    let percent = disk.used_percent();
+    let words = format!(
+        "{percent} % of the disk is used, and from {NEARLY_FULL_PERCENT} % on somebody has to make \
+         room; when it is full nothing is recorded and no device is answered"
+    );
+    disk.is_nearly_full().then_some(TroubleNow { code: "disk_nearly_full", words })
+}
+
+/// A backup that failed, or that is twice as old as it should ever be.
+fn backup_trouble(state: &BackupState, now: Timestamp) -> Option<TroubleNow> {
+    if let Some(why) = &state.problem {
+        let words = format!("the last backup or its rehearsal failed: {why}");
+        return Some(TroubleNow { code: "backup_failed", words });
+    }
+    let age = now.since(state.last?.at);
+    let hours = age.as_secs() / 3_600;
+    let words = format!("the newest backup is {hours} hours old; look after its folder");
+    let is_old = hours > state.every_hours.saturating_mul(2);
+    is_old.then_some(TroubleNow { code: "backup_old", words })
+}
+
+fn backup_now(state: BackupState, now: Timestamp) -> BackupNow {
+    BackupNow {
+        folder: state.folder,
+        every_hours: state.every_hours,
+        count: state.count,
+        last_at: state.last.map(|it| time(it.at)),
+        last_bytes: state.last.map(|it| it.bytes),
+        last_age_s: state.last.map(|it| now.since(it.at).as_secs()),
+        rehearsed_at: state.rehearsed.map(|(at, _)| time(at)),
+        rehearsed_of: state.rehearsed.map(|(_, of)| time(of)),
+        under_way: state.under_way.map(BackupAsked::word),
+        problem: state.problem,
+    }
+}
+
+async fn backup(State(api): State<Arc<Api>>, _: Caller) -> Result<StatusCode, Problem> {
+    begin(&api, BackupAsked::Backup)
+}
+
+async fn rehearsal(State(api): State<Arc<Api>>, _: Caller) -> Result<StatusCode, Problem> {
+    begin(&api, BackupAsked::Rehearsal)
+}
+
+fn begin(api: &Api, asked: BackupAsked) -> Result<StatusCode, Problem> {
+    match api.backup_desk().ask(asked) {
+        Begun::Yes => Ok(StatusCode::ACCEPTED),
+        Begun::Busy => {
+            Err(Problem::conflict("a backup or a rehearsal is under way; wait for its end"))
+        }
+        Begun::Nowhere => Err(Problem::conflict("no folder for backups is configured")
+            .with_hint("say `folder` and `key` under [backup] in the configuration file")),
     }
 }
 
@@ -261,6 +362,26 @@ mod tests {
             started_at: at(started_minute),
         };
         PulseRow { at: at(minute), pulse }
+    }
+
+    #[test]
+    fn a_disk_is_told_of_from_eighty_percent_on_and_a_backup_when_it_failed_or_is_old() {
+        let disk = |used_bytes| DiskUse {
+            used_bytes,
+            free_bytes: 1_000 - used_bytes,
+            ..DiskUse::default()
+        };
+        assert!(disk_trouble(&disk(790)).is_none());
+        assert_eq!(disk_trouble(&disk(791)).map(|it| it.code), Some("disk_nearly_full"));
+        let at = Timestamp::from_unix_millis(0);
+        let last = Some(crate::BackupMade { at, bytes: 1 });
+        let well = BackupState { every_hours: 24, last, ..BackupState::default() };
+        let after = |hours: u64| at.after(Duration::from_secs(hours * 3_600));
+        let code =
+            |state: &BackupState, hours| backup_trouble(state, after(hours)).map(|it| it.code);
+        assert_eq!((code(&well, 48), code(&well, 49)), (None, Some("backup_old")));
+        let failed = BackupState { problem: Some("no room".to_owned()), ..well };
+        assert_eq!(code(&failed, 0), Some("backup_failed"));
     }
 
     #[test]

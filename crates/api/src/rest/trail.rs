@@ -43,6 +43,16 @@ pub struct Look {
     /// When they last made a one-time link for the patient's own login, by which a new
     /// password is set; null if never.
     link_made_at: Option<String>,
+    /// When they last opened the page in an emergency, and why; null if never.
+    emergency: Option<LookInEmergency>,
+}
+
+/// A page that was opened in an emergency, as the patient is told it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LookInEmergency {
+    at: String,
+    /// `life_at_risk`, `called_to_help`, `transfer` or `other`.
+    reason: &'static str,
 }
 
 /// Everybody who looked at a patient, the latest look first.
@@ -266,10 +276,22 @@ impl Api {
                 first_at: time(row.first_at),
                 last_at: time(row.last_at),
                 link_made_at: link.map(|link| time(link.at)),
+                emergency: last_emergency(&directory, patient, row.user),
             })
         };
         Ok(rows.iter().filter_map(look).collect())
     }
+}
+
+fn last_emergency(
+    directory: &Directory,
+    patient: PatientId,
+    user: model::UserId,
+) -> Option<LookInEmergency> {
+    let all = directory.emergencies.values();
+    let own = all.filter(|it| it.access.patient == patient && it.by == user);
+    let last = own.max_by_key(|it| it.opened_at)?;
+    Some(LookInEmergency { at: time(last.opened_at), reason: last.access.reason.word() })
 }
 
 #[test]

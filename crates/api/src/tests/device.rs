@@ -85,6 +85,33 @@ fn told(answer: &Answer) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_spoke_by_https_counts_as_connected_as_long_as_it_may_be_silent() {
+    let (house, ward, device) = ward().await;
+    let door = Door::open(&house, &device).await;
+    let shown = async || ward.admin.get(&format!("/devices/{device}")).await.good();
+    let before = shown().await;
+    assert_eq!((&before["door"], &before["connected"]), (&Value::Null, &json!(false)));
+    let told = door.ask(Method::GET, "/v1/time", "text/plain", Vec::new()).await;
+    assert_eq!(told.status.as_u16(), 200);
+    assert_eq!(shown().await["door"], Value::Null, "a question is no word of the device");
+    let pack = br#"[{"n":"MDC_ECG_HEART_RATE","u":"/min","v":72}]"#;
+    let told = door.ask(Method::POST, "/v1/num", "application/senml+json", pack.to_vec()).await;
+    assert_eq!(told.status.as_u16(), 204);
+    let after = shown().await;
+    assert_eq!((&after["door"], &after["connected"]), (&json!("https"), &json!(true)));
+    assert!(after["last_heard_at"].is_string(), "{after}");
+    // When it spoke is all that is kept; how long that counts is its profile's.
+    let heard = house.api.doors.heard();
+    let (id, silence) = (device.parse().unwrap(), after["silence_after_s"].as_u64().unwrap());
+    let at = heard[&id];
+    for (later, connected) in [(silence * 1_000 - 1, true), (silence * 1_000, false)] {
+        let now = at.after(Duration::from_millis(later));
+        let spoken = house.api.spoken(&house.engine.directory(), now);
+        assert_eq!(spoken[&id].is_connected, connected, "{later} ms later");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_answered_by_what_became_of_it() {
     let (house, _, device) = ward().await;
     let door = Door::open(&house, &device).await;
@@ -116,6 +143,38 @@ async fn a_message_is_answered_by_what_became_of_it() {
     }
     let time = door.ask(Method::GET, "/v1/time", senml, Vec::new()).await;
     assert!(time.json()["unix_s"].as_i64().is_some_and(|s| s > 1_700_000_000), "{time:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_speaks_for_the_devices_that_are_bound_to_it() {
+    let (house, ward, device) = ward().await;
+    let gateway = super::devices::spare(&ward, "GW-1", false).await;
+    let door = Door::open(&house, &gateway).await;
+    let senml = "application/senml+json";
+    let pack = |seq: u32| {
+        format!(
+            r#"[{{"bn":"urn:dev:wardline:{device}/","n":"wl:boot","vs":"0000000000000007"}},{{"n":"wl:seq","v":{seq}}},{{"n":"MDC_ECG_HEART_RATE","u":"/min","v":72}}]"#
+        )
+    };
+    let unbound = door.ask(Method::POST, "/v1/gw/num", senml, pack(1).into()).await;
+    assert_eq!(unbound.json()["reason"], "gateway:not_bound");
+    let bind = json!({ "gateway": gateway });
+    ward.admin.put(&format!("/devices/{device}/gateway"), bind).await.good();
+    for (seq, want) in [(1, "stored"), (1, "repeated"), (2, "stored")] {
+        let answer = door.ask(Method::POST, "/v1/gw/num", senml, pack(seq).into()).await;
+        assert_eq!(told(&answer), (204, want.to_owned()), "{seq}");
+    }
+    let said = format!(r#"{{"device":"{device}","battery_percent":42}}"#);
+    assert_eq!(told(&door.post("/v1/gw/state", said).await).0, 204);
+    let nobody = door.post("/v1/gw/event", r#"{"event":"nurse-call"}"#).await;
+    assert_eq!(nobody.json()["reason"], "gateway:no_child");
+    for (method, path, want) in [
+        (Method::GET, "/v1/gw/num", 405),
+        (Method::POST, "/v1/gw/nothing", 404),
+        (Method::POST, "/v1/gw/", 404),
+    ] {
+        assert_eq!(door.ask(method, path, senml, Vec::new()).await.problem().0, want, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

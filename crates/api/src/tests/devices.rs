@@ -1,10 +1,11 @@
 //! Devices in use: their life, their commands, their codes, and what is said when they are refused.
 
-use std::{sync::Mutex, time::Duration};
+use std::{slice, sync::Mutex, time::Duration};
 
 use axum::http::StatusCode;
 use engine::view::DeviceReport;
 use model::DeviceId;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::{Value, json};
 use transport::mqtt::Published;
 
@@ -15,7 +16,7 @@ use super::{
 use crate::warden::{Done, Down};
 
 /// A device that lies in a drawer.
-async fn spare(ward: &Ward, serial: &str, ordered: bool) -> String {
+pub(super) async fn spare(ward: &Ward, serial: &str, ordered: bool) -> String {
     let body = json!({
         "profile": "monitor", "serial": serial, "label": format!("Monitor {serial}"),
         "care_unit": ward.unit, "ordered": ordered,
@@ -73,6 +74,25 @@ async fn a_refusal_is_found_by_whatever_a_person_has_at_hand() {
     for found in ["", "M-1", "m-1", "Monitor", &id, "bed%2001", "senml"] {
         assert_eq!(count(found).await, 1, "{found}");
     }
+    // By each certificate that it was issued, as other programs print its numbers.
+    let paper = ward.admin.post(&format!("/devices/{id}/certificate"), Value::Null).await.good();
+    let shown = ward.admin.get(&format!("/devices/{id}")).await.good();
+    let certificate = &shown["certificates"][0];
+    let fingerprint = certificate["fingerprint"].as_str().unwrap();
+    assert_eq!(paper["fingerprint"], fingerprint);
+    let pem = paper["certificate_pem"].as_str().unwrap().as_bytes();
+    let der = CertificateDer::from_pem_slice(pem);
+    let hashed = security::hex(&security::sha256(&der.unwrap()));
+    assert_eq!(fingerprint, hashed, "the SHA-256 of the file in a person's hand");
+    let bytes: Vec<&str> = (0..32).map(|at| &fingerprint[2 * at..2 * at + 2]).collect();
+    let printed = format!("sha256%20Fingerprint={}", bytes.join(":").to_uppercase());
+    let serial = certificate["serial"].as_str().unwrap();
+    for found in [fingerprint, &fingerprint[..12], &printed, serial, &format!("serial={serial}")] {
+        assert_eq!(count(found).await, 1, "{found}");
+    }
+    let other = spare(&ward, "M-9", false).await;
+    let foreign = ward.admin.post(&format!("/devices/{other}/certificate"), Value::Null).await;
+    assert_eq!(count(foreign.good()["fingerprint"].as_str().unwrap()).await, 0, "another's");
     for missing in ["M-2", "10.0.0.1", "tls:"] {
         assert_eq!(count(missing).await, 0, "{missing}");
     }
@@ -135,6 +155,15 @@ async fn a_code_puts_a_device_on_a_patient_and_works_once() {
     assert!(offered["path"].as_str().unwrap().starts_with("/claim?code="));
     let typed = code.to_lowercase().replace('-', " ");
     let seen = ward.nurse.post("/claims/look", json!({ "code": typed })).await.good();
+    for told in [&offered, &seen] {
+        assert_eq!(told["mqtt"]["port"], 8_883);
+        assert_eq!(
+            told["https"],
+            json!({
+                "host": "ward.test", "port": 8_444, "url": "https://ward.test:8444"
+            })
+        );
+    }
     assert_eq!((&seen["device"], &seen["serial"]), (&json!(id), &json!("M-7")));
     let wrong = ward.nurse.post("/claims/look", json!({ "code": "0000-0000" })).await;
     assert_eq!(wrong.problem().0, 404);
@@ -203,6 +232,30 @@ async fn a_configuration_is_set_off_the_patient_and_a_gateway_is_bound() {
     let id = spare(&ward, "M-2", false).await;
     let set = ward.admin.put(&format!("/devices/{id}/configuration"), config).await.good();
     assert_eq!((&set["wanted"], &set["in_force"]), (&json!("2"), &json!(false)));
+    assert_eq!((&set["state"], &set["on_patient"]), (&json!("sent"), &json!(false)));
+    assert_eq!(set["set_by"]["name"], "admin");
+    // The device says which one it has; on a patient it waits for the one that it has not.
+    let config = |version: &str| json!({ "version": version, "config": { "sound": true } });
+    let path = format!("/devices/{id}/configuration");
+    house.publish(&ward, &id, "cfg", br#"{"version": "2", "config": {}}"#).await.unwrap();
+    let held = house
+        .until(async || {
+            let shown = ward.nurse.get(&path).await.good();
+            (shown["state"] == "in_force").then_some(shown)
+        })
+        .await;
+    assert!(held["reported_at"].is_string(), "{held}");
+    ward.admin.put(&path, config("3")).await.good();
+    let on = json!({ "patient": ward.patient });
+    let lifecycle = format!("/devices/{id}/lifecycle");
+    ward.admin.put(&lifecycle, json!({ "state": "in_service" })).await.good();
+    ward.nurse.post(&format!("/devices/{id}/association"), on).await.good();
+    let waits = ward.nurse.get(&path).await.good();
+    assert_eq!((&waits["state"], &waits["on_patient"]), (&json!("on_patient"), &json!(true)));
+    assert_eq!((&waits["wanted"], &waits["reported"]), (&json!("3"), &json!("2")));
+    assert_eq!(ward.admin.put(&path, config("4")).await.problem().0, 409);
+    ward.nurse.post(&format!("/devices/{id}/association"), json!({ "patient": null })).await.good();
+    assert_eq!(ward.nurse.get(&path).await.good()["state"], "sent");
     assert_eq!(set["config"]["sound"], false);
     let gateway = spare(&ward, "GW-1", false).await;
     let bound =
@@ -373,24 +426,32 @@ async fn a_code_puts_a_device_only_where_its_finder_works_and_it_anywhere() {
 
 /// The way down to devices, which writes down what goes there.
 #[derive(Default)]
-struct Wire(Mutex<Vec<String>>);
+struct Wire {
+    told: Mutex<Vec<String>>,
+    /// Who is not there.
+    away: Vec<DeviceId>,
+    /// Topics on which something is retained from before.
+    kept: Vec<String>,
+}
 
 impl Wire {
     /// What went down since the last look, without site and device.
     fn told(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.told.lock().unwrap())
     }
 
     fn tell(&self, what: &str, topic: &str, payload: &[u8]) {
+        let by_gateway = if topic.contains("/$gw/") { "$gw " } else { "" };
         let topic = topic.split_once("/down/").unwrap().1;
+        let topic = format!("{by_gateway}{topic}");
         let payload = String::from_utf8_lossy(payload);
-        self.0.lock().unwrap().push(format!("{what} {topic} {payload}").trim_end().to_owned());
+        self.told.lock().unwrap().push(format!("{what} {topic} {payload}").trim_end().to_owned());
     }
 }
 
 impl Down for Wire {
-    fn is_there(&self, _: DeviceId) -> bool {
-        true
+    fn is_there(&self, device: DeviceId) -> bool {
+        !self.away.contains(&device)
     }
 
     fn publish(&self, _: DeviceId, published: Published) -> bool {
@@ -402,15 +463,25 @@ impl Down for Wire {
     fn withdraw(&self, _: DeviceId, topic: &str) {
         self.tell("withdraw", topic, b"");
     }
+
+    fn retained(&self, device: DeviceId) -> Vec<String> {
+        let topics = self.kept.iter().filter(|topic| topic.contains(&device.to_string()));
+        topics.cloned().collect()
+    }
 }
 
 /// What one round of the warden does, without asking for reports.
 fn carry_out(done: &mut Done, house: &House, later: Duration) -> Vec<String> {
-    let (wire, directory) = (Wire::default(), house.api.engine.directory());
+    carry_out_by(&Wire::default(), done, house, later)
+}
+
+/// The same by this way down.
+fn carry_out_by(wire: &Wire, done: &mut Done, house: &House, later: Duration) -> Vec<String> {
+    let directory = house.api.engine.directory();
     let now = house.clock.now().after(later);
-    done.take_back(&wire, &directory, now);
-    done.configure(&wire, &directory);
-    done.send(&wire, &directory, now);
+    done.take_back(wire, &directory, now);
+    done.configure(wire, &directory);
+    done.send(wire, &directory, now);
     wire.told()
 }
 
@@ -493,4 +564,85 @@ async fn a_configuration_reaches_no_device_that_is_on_a_patient() {
     assert_eq!(withhold(&mut restarted, None), taken_back);
     on(Value::Null).await;
     assert_eq!(carry_out(&mut done, &house, AT_ONCE), retained, "it waited for this");
+}
+
+/// Says which gateway speaks for a device.
+async fn bind(ward: &Ward, id: &str, gateway: Option<&str>) {
+    let path = format!("/devices/{id}/gateway");
+    ward.admin.put(&path, json!({ "gateway": gateway })).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_goes_by_the_gateway_while_the_device_itself_is_away_and_only_while_it_speaks() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = house.monitor(&ward).await;
+    let (first, second) = (spare(&ward, "GW-1", false).await, spare(&ward, "GW-2", false).await);
+    bind(&ward, &id, Some(&first)).await;
+    let (number, _) = agreed(&ward, &id).await;
+    let here = Wire::default();
+    let away = Wire { away: vec![id.parse().unwrap()], ..Wire::default() };
+    let nobody =
+        Wire { away: vec![id.parse().unwrap(), first.parse().unwrap()], ..Wire::default() };
+    let mut done = Done::default();
+    assert!(carry_out_by(&nobody, &mut done, &house, AT_ONCE).is_empty());
+    let sent = carry_out_by(&here, &mut Done::default(), &house, AT_ONCE);
+    assert!(sent[0].starts_with(&format!("send cmd/{number} {{\"command\"")), "itself: {sent:?}");
+    let sent = carry_out_by(&away, &mut done, &house, AT_ONCE);
+    let by_gateway = format!("send $gw cmd/{number} {{\"device\":\"{id}\",\"command\"");
+    assert!(sent[0].starts_with(&by_gateway), "{sent:?}");
+    assert!(carry_out_by(&here, &mut done, &house, AT_ONCE).is_empty(), "it is on its way");
+    // Another gateway speaks for it now: the first is not to carry it out any more.
+    bind(&ward, &id, Some(&second)).await;
+    let told = carry_out_by(&away, &mut done, &house, AT_ONCE);
+    assert_eq!(told[0], format!("withdraw $gw cmd/{number}"));
+    assert!(told[1].starts_with(&by_gateway), "{told:?}");
+    let later = Duration::from_secs(61);
+    let over = carry_out_by(&away, &mut done, &house, later);
+    assert_eq!(over, [format!("withdraw $gw cmd/{number}")]);
+    // A start in between does not know which way it went.
+    let both = [format!("withdraw cmd/{number}"), format!("withdraw $gw cmd/{number}")];
+    assert_eq!(carry_out_by(&away, &mut Done::default(), &house, later), both);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_left_with_the_gateway_that_speaks_for_the_device_and_no_other() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = spare(&ward, "M-2", false).await;
+    let (first, second) = (spare(&ward, "GW-1", false).await, spare(&ward, "GW-2", false).await);
+    let config = json!({ "version": "2", "config": { "sound": false } });
+    ward.admin.put(&format!("/devices/{id}/configuration"), config).await.good();
+    let own = r#"retain cfg {"version":"2","config":{"sound":false}}"#.to_owned();
+    let left = format!(
+        r#"retain $gw cfg/{id} {{"device":"{id}","version":"2","config":{{"sound":false}}}}"#
+    );
+    let ended = [format!("retain $gw cfg/{id}"), format!("withdraw $gw cfg/{id}")];
+    let mut done = Done::default();
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), slice::from_ref(&own));
+    bind(&ward, &id, Some(&first)).await;
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), [own.clone(), left.clone()]);
+    assert!(carry_out(&mut done, &house, AT_ONCE).is_empty());
+    bind(&ward, &id, Some(&second)).await;
+    let moved = [&ended[..], &[own.clone(), left.clone()]].concat();
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), moved);
+    bind(&ward, &id, None).await;
+    assert_eq!(carry_out(&mut done, &house, AT_ONCE), ended);
+    // A start in between finds what was left with a gateway that does not speak for it.
+    let topic = format!("wl/1/{}/$gw/{first}/down/cfg/{id}", ward.site);
+    let found = Wire { kept: vec![topic], ..Wire::default() };
+    let alone = [&ended[..], slice::from_ref(&own)].concat();
+    assert_eq!(carry_out_by(&found, &mut Done::default(), &house, AT_ONCE), alone);
+    // On a patient, it is taken back from both.
+    bind(&ward, &id, Some(&first)).await;
+    carry_out(&mut done, &house, AT_ONCE);
+    let lifecycle = format!("/devices/{id}/lifecycle");
+    ward.admin.put(&lifecycle, json!({ "state": "in_service" })).await.good();
+    let path = format!("/devices/{id}/association");
+    ward.charge.post(&path, json!({ "patient": ward.patient })).await.good();
+    let (wire, directory) = (Wire::default(), house.api.engine.directory());
+    let devices = done.in_doubt(&directory);
+    done.withhold(&wire, &directory, &devices, &[]);
+    let taken_back = [vec!["retain cfg".to_owned(), "withdraw cfg".to_owned()], ended.to_vec()];
+    assert_eq!(wire.told(), taken_back.concat());
 }

@@ -102,7 +102,22 @@ async fn an_alarm_reaches_the_page_is_answered_and_ends_with_a_reason() {
         let list = ward.nurse.get(&query).await.good();
         list["items"].as_array().unwrap().iter().find(|it| it["id"] == alarm["id"]).cloned()
     });
-    assert_eq!(past.await["state"], "ended");
+    let past = past.await;
+    assert_eq!(past["state"], "ended");
+    // What it was about is known of the past too, and found by it.
+    assert_eq!((&past["key"], &past["vital"]), (&alarm["key"], &alarm["vital"]));
+    assert_eq!((&ended["key"], alarm["vital"].is_string()), (&alarm["key"], true));
+    let count = async |vital: &str, state: &str| {
+        let query = format!("/alarms?care_unit={}&state={state}&vital={vital}", ward.unit);
+        let list = ward.nurse.get(&query).await.good();
+        let items = list["items"].as_array().unwrap();
+        items.iter().filter(|it| it["id"] == alarm["id"]).count()
+    };
+    let vital = alarm["vital"].as_str().unwrap();
+    assert_eq!((count(vital, "ended").await, count(vital, "any").await), (1, 1));
+    assert_eq!((count("glucose", "ended").await, count("glucose", "any").await), (0, 0));
+    let wrong = ward.nurse.get("/alarms?vital=mood").await.problem();
+    assert_eq!(wrong.0, 400);
     let whole = ward.nurse.get(&path).await.good();
     let life = whole["life"].as_array().unwrap();
     assert!(life.len() >= 3, "{life:?}");

@@ -149,6 +149,7 @@ impl House {
                 secure_cookies: whom == For::DemoOverTls,
                 mqtt_host: "ward.test".to_owned(),
                 mqtt_port: 8_883,
+                https_port: 8_444,
                 version: "0.0.0",
             },
         });

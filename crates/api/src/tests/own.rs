@@ -112,9 +112,11 @@ async fn a_patient_reaches_nothing_else() {
             Scope::Device => device.as_str(),
             // Neither through the pages of the ward, nor anybody else.
             Scope::Patient => ward.patient.as_str(),
-            Scope::Org | Scope::CareUnitOfQuery | Scope::Alarm | Scope::HandOver => {
-                "0192f0c1-2b3a-7c4d-8e5f-00000000002a"
-            }
+            Scope::Org
+            | Scope::CareUnitOfQuery
+            | Scope::Alarm
+            | Scope::HandOver
+            | Scope::Emergency => "0192f0c1-2b3a-7c4d-8e5f-00000000002a",
         };
         let path = route.path.replace("{id}", id).replace("{vital}", "heart_rate");
         let path = path.replace("{certificate}", id);

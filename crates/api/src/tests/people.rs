@@ -152,8 +152,9 @@ async fn a_nurse_of_another_ward_cannot_take_a_device_or_a_bed_by_naming_them_in
     // The device is hers, the patient is not.
     let on = json!({ "patient": ward.patient });
     assert_eq!(nina.post(&format!("/devices/{device}/association"), on).await.problem().0, 403);
-    // Looking is for the whole house; charting is not.
-    nina.get(&format!("/patients/{}", ward.patient)).await.good();
+    // Neither looking nor charting is for the whole house.
+    let closed = nina.get(&format!("/patients/{}", ward.patient)).await.problem();
+    assert_eq!((closed.0, closed.1.as_str()), (403, "closed"));
     let chart = json!({ "consciousness": "alert" });
     assert_eq!(
         nina.post(&format!("/patients/{}/chart", ward.patient), chart).await.problem().0,

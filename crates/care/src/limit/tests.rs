@@ -200,6 +200,30 @@ proptest! {
     }
 }
 
+proptest! {
+    // RC-054
+    #[test]
+    fn whatever_the_other_layers_say_the_nearest_holds_as_it_was_set(
+        vital in prop::sample::select(Vital::ALL),
+        layers in prop::array::uniform3(prop::option::of(
+            (prop::option::of(any_side()), prop::option::of(any_side())),
+        )),
+    ) {
+        let [patient, age_band, care_unit] =
+            layers.map(|layer| layer.map(|(low, high)| LimitSet { vital, low, high }));
+        let found = in_force(&Layers { patient, age_band, care_unit }, vital);
+        let default = defaults().find(|it| it.vital == vital);
+        let want = match (patient, age_band, care_unit) {
+            (Some(own), _, _) => Some((own, Layer::Patient)),
+            (None, Some(of_age), _) => Some((of_age, Layer::AgeBand)),
+            (None, None, Some(of_unit)) => Some((of_unit, Layer::CareUnit)),
+            (None, None, None) => default.map(|it| (it, Layer::BuiltIn)),
+        };
+        prop_assert_eq!(found, want);
+    }
+}
+
+// RC-054
 #[test]
 fn the_layer_nearest_to_the_patient_counts_and_counts_whole() {
     let set = |percent: i64| LimitSet {

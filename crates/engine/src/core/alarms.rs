@@ -10,7 +10,7 @@ use std::{
 };
 
 use care::{
-    alarm::{Rule, State, Verdict},
+    alarm::{Effect, Input, Rule, State, Verdict},
     kind::{AlarmKind, Facts},
     limit,
 };
@@ -105,6 +105,27 @@ pub(super) struct Alarms {
     pub(super) covering: BTreeSet<AlarmKey>,
     /// Changes of the above that count from the next record on.
     pub(super) unsettled: Vec<(AlarmKey, bool)>,
+    rules: Rules,
+}
+
+/// Rules that several slots share: next to all patients have the same, and what is shared
+/// stays near the processor.
+#[derive(Clone, Debug, Default)]
+struct Rules(Vec<Arc<Rule>>);
+
+/// So many rules are shared; further ones are each their slot's own.
+const RULES_SHARED_MAX: usize = 64;
+
+impl Rules {
+    fn shared(&mut self, rule: Arc<Rule>) -> Arc<Rule> {
+        if let Some(same) = self.0.iter().find(|known| **known == rule) {
+            return Arc::clone(same);
+        }
+        if self.0.len() < RULES_SHARED_MAX {
+            self.0.push(Arc::clone(&rule));
+        }
+        rule
+    }
 }
 
 impl PartialEq for Alarms {
@@ -123,14 +144,25 @@ impl Alarms {
         self.slots.iter().filter(|(_, slot)| slot.state.raised_at().is_some())
     }
 
+    /// The same of one subject; not while a record is being taken.
+    pub(super) fn standing_about(&self, about: About) -> impl Iterator<Item = (&AlarmKey, &Slot)> {
+        self.covering_about(about).filter_map(|key| self.slots.get_key_value(key))
+    }
+
     /// The slots about one subject.
     pub(super) fn about(&self, about: About) -> impl Iterator<Item = (&AlarmKey, &Slot)> {
         let first = AlarmKey { about, kind: FIRST_KIND, sensor: None };
         self.slots.range(first..).take_while(move |(key, _)| key.about == about)
     }
 
+    /// What stood about one subject and covers others when the record came.
+    pub(super) fn covering_about(&self, about: About) -> impl Iterator<Item = &AlarmKey> {
+        let first = AlarmKey { about, kind: FIRST_KIND, sensor: None };
+        self.covering.range(first..).take_while(move |key| key.about == about)
+    }
+
     pub(super) fn settle(&mut self) {
-        for (key, covers) in std::mem::take(&mut self.unsettled) {
+        for (key, covers) in self.unsettled.drain(..) {
             if covers {
                 self.covering.insert(key);
             } else {
@@ -141,13 +173,49 @@ impl Alarms {
 
     /// Files the slot's next deadline, unless it is filed earlier already.
     pub(super) fn file(&mut self, key: AlarmKey) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        let Some(due) = slot.state.next_deadline(&slot.rule) else { return };
-        if slot.filed.is_none_or(|filed| due < filed) {
-            if let Some(filed) = slot.filed.replace(due) {
-                self.deadlines.remove(&(filed, key));
+        if let Some(slot) = self.slots.get_mut(&key) {
+            file_in(&mut self.deadlines, key, slot);
+        }
+    }
+
+    /// Lets a slot that rests on this device already, or on none, take in evidence; `None` if
+    /// there is no such slot. Answers with what follows, which is nothing nearly always, and
+    /// then the slot is filed too.
+    pub(super) fn observe(
+        &mut self,
+        key: AlarmKey,
+        evidence: &Evidence,
+        live_at: Option<Timestamp>,
+    ) -> Option<Vec<Effect>> {
+        let Evidence { verdict, taken_at, received_at, device, .. } = *evidence;
+        let slot = self.slots.get_mut(&key)?;
+        if device.is_some() && slot.device != device {
+            return None;
+        }
+        if verdict == Verdict::Holds {
+            slot.facts = evidence.facts;
+        }
+        slot.retired = false;
+        let input = Input::Evidence { verdict, taken_at, received_at };
+        let before = slot.state;
+        slot.state.observe(&slot.rule, &input);
+        let effects = live_at
+            .map_or_else(Vec::new, |now| care::alarm::decide(&slot.rule, &before, &input, now));
+        if effects.is_empty() {
+            file_in(&mut self.deadlines, key, slot);
+        }
+        Some(effects)
+    }
+
+    /// Makes the slot if there is none, and lets it rest on this device by this rule.
+    pub(super) fn rests_on(&mut self, key: AlarmKey, device: Option<DeviceId>, rule: Arc<Rule>) {
+        let rule = self.rules.shared(rule);
+        match self.slots.get_mut(&key) {
+            Some(slot) => (slot.device, slot.rule) = (device, rule),
+            None => {
+                let slot = Slot { device, ..Slot::new(rule) };
+                self.slots.insert(key, slot);
             }
-            self.deadlines.insert((due, key));
         }
     }
 
@@ -187,6 +255,16 @@ impl Alarms {
             }
             self.file(key);
         }
+    }
+}
+
+fn file_in(deadlines: &mut BTreeSet<(Timestamp, AlarmKey)>, key: AlarmKey, slot: &mut Slot) {
+    let Some(due) = slot.state.next_deadline(&slot.rule) else { return };
+    if slot.filed.is_none_or(|filed| due < filed) {
+        if let Some(filed) = slot.filed.replace(due) {
+            deadlines.remove(&(filed, key));
+        }
+        deadlines.insert((due, key));
     }
 }
 

@@ -49,6 +49,7 @@ impl Core {
                 if stands && is_own { Ok(()) } else { Err(nothing_raised()) }
             }
             Wish::SendCommand(command) => self.judge_command(command),
+            Wish::Configure(config) => self.judge_config(config),
             _ => Ok(()),
         }
     }
@@ -144,6 +145,15 @@ impl Core {
                 for patient in self.directory.patients_in(room.care_unit) {
                     self.all_limits_changed(turn, patient);
                 }
+            }
+            Wish::OpenInEmergency(access) => {
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
+                self.patient_changed(access.patient);
+            }
+            Wish::ReviewEmergency(id) => {
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
+                let patient = self.directory.emergencies.get(id).map(|it| it.access.patient);
+                patient.into_iter().for_each(|patient| self.patient_changed(patient));
             }
             Wish::Chart(charting) => {
                 let by = self.staff_of_actor(asked.actor).map(|(_, staff)| staff);

@@ -4,38 +4,69 @@
 //! on the same device.
 
 use care::{
-    alarm::{Input, Phase, Verdict},
+    alarm::{Input, Phase, Rule, Verdict},
     kind::AlarmKind,
+    source::{self, Source},
 };
 use model::{DeviceId, Vital};
 
 use super::{About, AlarmKey, Core, Turn, alarms::Slot};
 use crate::record::{Decision, Weighed};
 
+/// Whether an alarm about the same tells all that one with this key would.
+fn covers(other: &AlarmKey, key: AlarmKey) -> bool {
+    other.kind.covers(key.kind) && other.sensor == key.sensor
+}
+
+/// The silence of the device that would tell all that this would.
+fn silence_covers(key: AlarmKey, device: Option<DeviceId>) -> Option<AlarmKey> {
+    let silent = AlarmKey::new(About::Device(device?), AlarmKind::DeviceSilent);
+    silent.kind.covers(key.kind).then_some(silent)
+}
+
 impl Core {
-    /// Whether something that `stands` tells all that this would.
-    pub(super) fn is_covered(
-        &self,
-        key: AlarmKey,
-        device: Option<DeviceId>,
-        stands: impl Fn(&AlarmKey) -> bool,
-    ) -> bool {
-        let covers = |other: &AlarmKey| {
-            other.kind.covers(key.kind) && other.sensor == key.sensor && stands(other)
-        };
-        let by_same = self.alarms.about(key.about).any(|(other, _)| covers(other));
-        let silent = device.map(|it| AlarmKey::new(About::Device(it), AlarmKind::DeviceSilent));
-        let by_silence =
-            silent.is_some_and(|silent| silent.kind.covers(key.kind) && stands(&silent));
-        by_same || by_silence
+    /// Whether something that stood when the record came tells all that this would.
+    pub(super) fn was_covered(&self, key: AlarmKey, device: Option<DeviceId>) -> bool {
+        // Asked for each reading, and next to nothing stands: only that is looked at.
+        let alarms = &self.alarms;
+        let mut others = alarms.covering_about(key.about);
+        others.any(|other| covers(other, key) && self.tells_for(*other, key, device))
+            || silence_covers(key, device).is_some_and(|it| alarms.covering.contains(&it))
     }
 
     /// The same of this very instant, for evidence that is journalled as it was weighed.
     pub(crate) fn is_covered_now(&self, key: AlarmKey, device: Option<DeviceId>) -> bool {
-        self.is_covered(key, device, |other| {
-            let slot = self.alarms.slots.get(other);
-            slot.is_some_and(|slot| slot.state.raised_at().is_some())
-        })
+        let stands = |slot: &Slot| slot.state.raised_at().is_some();
+        let mut others = self.alarms.about(key.about);
+        let tells = |other: &AlarmKey| covers(other, key) && self.tells_for(*other, key, device);
+        others.any(|(other, slot)| tells(other) && stands(slot))
+            || silence_covers(key, device)
+                .is_some_and(|silent| self.alarms.slots.get(&silent).is_some_and(stands))
+    }
+
+    // RC-053
+    /// Whether a raised alarm tells what one of a kind that it covers would, by what both see now.
+    fn tells_for(&self, told: AlarmKey, other: AlarmKey, device: Option<DeviceId>) -> bool {
+        let Some(slot) = self.alarms.slots.get(&told).filter(|slot| !slot.retired) else {
+            return false;
+        };
+        let found = self.alarms.slots.get(&other).filter(|slot| slot.device == device);
+        let rule = found.map_or_else(|| self.rule_of(other, device), |slot| slot.rule.clone());
+        source::tells_for(&self.source(told, &slot.rule), &self.source(other, &rule))
+    }
+
+    fn source(&self, key: AlarmKey, rule: &Rule) -> Source {
+        let run = match key.about {
+            About::Patient(patient) => self.patients.get(&patient),
+            About::Device(_) | About::CareUnit(_) => None,
+        };
+        let latest = match key.kind {
+            AlarmKind::Limit(vital, _) => run.and_then(|run| run.latest.get(&vital)),
+            _ => None,
+        };
+        let latest = latest.filter(|latest| latest.decides);
+        let newest = latest.and_then(|it| Some((it.value.ok()?, self.now.since(it.taken_at))));
+        Source { kind: key.kind, priority: rule.priority, max_age: rule.max_age, newest }
     }
 
     /// What one alarm tells as well as others would: those about the same, and those of its device.
@@ -53,11 +84,12 @@ impl Core {
             };
             key.kind.covers(other.kind) && same_source
         };
+        let tells = |other: &AlarmKey, slot: &Slot| self.tells_for(key, *other, slot.device);
         abouts
             .into_iter()
             .flatten()
             .flat_map(|about| self.alarms.about(about))
-            .filter(|(other, slot)| concerns(other, slot))
+            .filter(|(other, slot)| concerns(other, slot) && tells(other, slot))
             .map(|(other, _)| *other)
             .collect()
     }
@@ -82,6 +114,15 @@ impl Core {
                 }
                 Phase::Quiet => {}
             }
+        }
+    }
+
+    /// A raised alarm of the preferred source that holds again takes the place of what spoke
+    /// for itself while it did not see.
+    pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, key: AlarmKey) {
+        let slot = self.alarms.slots.get(&key);
+        if slot.is_some_and(|slot| slot.state.raised_at().is_some()) {
+            self.supersede_covered(turn, key);
         }
     }
 

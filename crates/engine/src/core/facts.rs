@@ -17,6 +17,8 @@ pub(super) struct ProfileFacts {
     pub(super) buffers: bool,
     pub(super) silence_after: Duration,
     pub(super) channels: BTreeMap<Arc<str>, ChannelFacts>,
+    /// How often a vital is to be expected; of two channels the first counts.
+    cadences: BTreeMap<Vital, Option<Duration>>,
 }
 
 /// One channel, by what it means to deciders.
@@ -48,17 +50,18 @@ impl ProfileFacts {
             buffers: true,
             silence_after: Duration::from_secs(60),
             channels: BTreeMap::new(),
+            cadences: BTreeMap::new(),
         }
     }
 
     /// How often a vital is to be expected.
     pub(super) fn cadence_of(&self, vital: Vital) -> Option<Duration> {
-        self.channels.values().find(|it| it.vital == Some(vital)).and_then(|it| it.cadence)
+        self.cadences.get(&vital).copied().flatten()
     }
 
     /// Which vital stands for the sensor behind this one; `None` is the ECG's electrodes.
     pub(super) fn sensor_of(&self, vital: Vital) -> Option<Vital> {
-        let gives = |other| self.channels.values().any(|it| it.vital == Some(other));
+        let gives = |other| self.cadences.contains_key(&other);
         match vital {
             Vital::HeartRate => None,
             Vital::PulseRate if gives(Vital::Saturation) => Some(Vital::Saturation),
@@ -116,6 +119,13 @@ fn of(profile: &Profile) -> ProfileFacts {
         };
         (Arc::clone(&spec.channel.0), facts)
     });
+    let channels: BTreeMap<Arc<str>, ChannelFacts> = channels.collect();
+    let mut cadences = BTreeMap::new();
+    for channel in channels.values() {
+        if let Some(vital) = channel.vital {
+            cadences.entry(vital).or_insert(channel.cadence);
+        }
+    }
     ProfileFacts {
         words: profile.words.clone(),
         grade: match profile.grade {
@@ -128,7 +138,8 @@ fn of(profile: &Profile) -> ProfileFacts {
         },
         buffers: profile.buffers,
         silence_after: profile.silence_after,
-        channels: channels.collect(),
+        channels,
+        cadences,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use ::record::{Actor, CommandResult, CommandStatus, Wish};
 use fleet::command::{self, NoPlan, Said, Verdict};
-use model::{Association, DeviceCommand, DeviceId, Lifecycle, Subject, Timestamp};
-use protocols::command::reported;
+use model::{Association, DesiredConfig, DeviceCommand, DeviceId, Lifecycle, Subject, Timestamp};
+use protocols::{command::reported, profile::check_settings};
 use store::{DeviceLifeRow, Noun};
 
 use super::{Asked, Core, Turn};
@@ -61,6 +61,15 @@ impl Core {
                 refuse(reason, why.to_string())
             }
         }
+    }
+
+    /// Whether a configuration sets what the device's profile says that can be set.
+    pub(super) fn judge_config(&self, given: &DesiredConfig) -> Result<(), Refusal> {
+        let device = self.directory.devices.get(&given.device);
+        let profile = device.and_then(|device| self.setup.profiles.get(&device.profile));
+        let settings = profile.map_or(&[][..], |profile| &profile.settings);
+        let checked = check_settings(settings, &given.json);
+        checked.map_err(|why| Refusal { reason: Reason::Unusable, words: why.to_string() })
     }
 
     /// A device answers a command: what it reports decides whether it is done.

@@ -27,45 +27,29 @@ use crate::{
 impl Core {
     /// Weighs evidence: decides on it if live, and takes it in.
     pub(super) fn weigh(&mut self, turn: &mut Turn<'_>, key: AlarmKey, evidence: Evidence) {
-        let covers = |other: &AlarmKey| self.alarms.covering.contains(other);
-        let is_covered = self.is_covered(key, evidence.device, covers);
+        let is_covered = self.was_covered(key, evidence.device);
         let verdict = if is_covered { evidence.verdict.under_cover() } else { evidence.verdict };
         self.take_evidence(turn, key, Evidence { verdict, ..evidence });
+        if verdict == Verdict::Holds && key.kind.is_preferred_source() && turn.is_live() {
+            self.take_over(turn, key);
+        }
     }
 
     fn take_evidence(&mut self, turn: &mut Turn<'_>, key: AlarmKey, evidence: Evidence) {
         if self.is_cut(Cut::Deciders) || self.is_cut(Cut::Alarms) {
             return;
         }
-        let Evidence { verdict, taken_at, received_at, device, .. } = evidence;
-        if !self.alarms.slots.contains_key(&key) {
-            let rule = self.rule_of(key, device);
-            self.alarms.slots.insert(key, Slot::new(rule));
-        }
-        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
-        if verdict == Verdict::Holds {
-            slot.facts = evidence.facts;
-        }
-        slot.retired = false;
-        if device.is_some() && slot.device != device {
+        let live_at = turn.is_live().then_some(turn.now);
+        let effects = self.alarms.observe(key, &evidence, live_at).or_else(|| {
             // Another device may give this vital more often, or less.
-            slot.device = device;
-            let rule = self.rule_of(key, device);
-            if let Some(slot) = self.alarms.slots.get_mut(&key) {
-                slot.rule = rule;
-            }
+            let rule = self.rule_of(key, evidence.device);
+            self.alarms.rests_on(key, evidence.device, rule);
+            self.alarms.observe(key, &evidence, live_at)
+        });
+        if let Some(effects) = effects.filter(|effects| !effects.is_empty()) {
+            self.carry_out(turn, key, effects, None);
+            self.alarms.file(key);
         }
-        let Some(slot) = self.alarms.slots.get_mut(&key) else { return };
-        let input = Input::Evidence { verdict, taken_at, received_at };
-        let (rule, before) = (Arc::clone(&slot.rule), slot.state);
-        slot.state.observe(&rule, &input);
-        if turn.is_live() {
-            let effects = alarm::decide(&rule, &before, &input, turn.now);
-            if !effects.is_empty() {
-                self.carry_out(turn, key, effects, None);
-            }
-        }
-        self.alarms.file(key);
     }
 
     /// Meets the deadlines of the alarm whose deadline comes first.

@@ -1,6 +1,9 @@
 //! Numerics: whose they are, what they are worth, and who has to weigh them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use ::record::{Readings, SampleAt};
 use care::{
@@ -60,6 +63,8 @@ struct Message<'a> {
     facts: &'a ProfileFacts,
     readings: &'a Readings,
     received_at: Timestamp,
+    /// Whom the device is on now.
+    on: Subject,
 }
 
 impl Message<'_> {
@@ -100,27 +105,41 @@ impl Core {
         self.counters.stored += 1;
         self.heard_unless_kept(device, readings.gateway_at, turn);
         let facts = self.facts_of(device);
-        let message = Message { device, facts: &facts, readings, received_at };
+        let on = self.directory.subject_of(device);
+        let message = Message { device, facts: &facts, readings, received_at, on };
         if message.is_current() {
             self.weigh_clock(turn, &message);
         }
-        let mut newest: Option<(Times, Taken)> = None;
+        let mut newest: Option<(Times, Taken, Subject)> = None;
+        let mut whose: Option<(Timestamp, Subject)> = None;
+        let mut to_score: Vec<PatientId> = Vec::new();
         for sample in &readings.samples {
             let times = message.times(sample.device_at_delta_ns);
             let taken = times.taken();
-            self.take_sample(turn, &message, sample, taken);
-            if newest.as_ref().is_none_or(|(_, newest)| taken.at > newest.at) {
-                newest = Some((times, taken));
+            // RC-036
+            let subject = match whose {
+                Some((at, subject)) if at == taken.at => subject,
+                _ => self.directory.who(device, taken.at, received_at),
+            };
+            whose = Some((taken.at, subject));
+            let scored = self.take_sample(turn, &message, sample, taken, subject);
+            to_score.extend(scored.filter(|patient| !to_score.contains(patient)));
+            if newest.as_ref().is_none_or(|(_, newest, _)| taken.at > newest.at) {
+                newest = Some((times, taken, subject));
             }
         }
+        // What came together is scored together: no score mixes one message with the one before.
+        for patient in to_score {
+            self.rescore(turn, patient);
+        }
         self.counters.readings += u64::try_from(readings.samples.len()).unwrap_or(0);
-        if let Some((times, taken)) = newest.filter(|_| message.is_current()) {
+        if let Some((times, taken, subject)) = newest.filter(|_| message.is_current()) {
             // A device that was away is late with all but its newest sample.
             let key = AlarmKey::new(About::Device(device), AlarmKind::DataLate);
             let late = received_at.since(taken.at);
             let verdict = technical::data_late(&times);
             self.weigh_technical(turn, key, verdict, Facts::Lasting(late));
-            if let Subject::Patient(patient) = self.directory.who(device, taken.at, received_at) {
+            if let Subject::Patient(patient) = subject {
                 let sent = Sent { device_at: times.device_at, received_at };
                 self.changes.sent.insert(patient, sent);
             }
@@ -158,13 +177,15 @@ impl Core {
         }
     }
 
+    /// Takes in one sample; answers with whom it is to score.
     fn take_sample(
         &mut self,
         turn: &mut Turn<'_>,
         message: &Message<'_>,
         sample: &SampleAt,
         taken: Taken,
-    ) {
+        subject: Subject,
+    ) -> Option<PatientId> {
         let channel = message.facts.channels.get(&sample.channel.0);
         let vital = channel.and_then(|it| it.vital);
         let cadence = channel.and_then(|it| it.cadence);
@@ -172,7 +193,7 @@ impl Core {
         let age = message.received_at.since(taken.at);
         let is_late = !taken.age_known || max_age.is_some_and(|max_age| age >= max_age);
         turn.out.points.push(point(self.org_now(), message, sample, channel, taken, is_late));
-        let Some(vital) = vital else { return };
+        let vital = vital?;
         let value = match &sample.sample {
             // A unit or range that the vital does not accept is no value; the raw bytes are kept.
             Sample::Measured(measure) => {
@@ -182,23 +203,24 @@ impl Core {
         };
         if vital == Vital::BatteryLevel {
             self.weigh_battery(turn, message, value, taken);
-            return;
+            return None;
         }
-        // RC-036
-        let subject = self.directory.who(message.device, taken.at, message.received_at);
-        if let Subject::Patient(patient) = subject {
-            let grade = message.facts.grade;
-            let latest = Latest {
-                device: message.device,
-                grade,
-                value,
-                taken_at: taken.at,
-                received_at: message.received_at,
-                by: taken.by,
-                decides: taken.age_known && grade == Grade::Medical,
-            };
-            self.take_vital(turn, patient, vital, latest, is_late);
+        let Subject::Patient(patient) = subject else { return None };
+        if message.on != subject {
+            // What a device had kept of whom it left behind fills that chart.
+            return None;
         }
+        let grade = message.facts.grade;
+        let latest = Latest {
+            device: message.device,
+            grade,
+            value,
+            taken_at: taken.at,
+            received_at: message.received_at,
+            by: taken.by,
+            decides: taken.age_known && grade == Grade::Medical,
+        };
+        self.take_vital(turn, patient, vital, latest, is_late)
     }
 
     fn weigh_battery(
@@ -209,7 +231,7 @@ impl Core {
         taken: Taken,
     ) {
         let device = message.device;
-        let is_on = self.directory.subject_of(device) != Subject::Nobody;
+        let is_on = message.on != Subject::Nobody;
         if !is_on || !taken.age_known || !message.is_current() {
             return;
         }
@@ -228,6 +250,7 @@ impl Core {
     }
 
     /// Takes in one value of one patient: keeps it if it is the latest, and weighs it.
+    /// Answers with the patient if the score is to be made anew.
     fn take_vital(
         &mut self,
         turn: &mut Turn<'_>,
@@ -235,27 +258,22 @@ impl Core {
         vital: Vital,
         latest: Latest,
         is_late: bool,
-    ) {
-        if self.directory.subject_of(latest.device) != Subject::Patient(patient) {
-            // What a device had kept of whom it left behind fills that chart.
-            return;
-        }
+    ) -> Option<PatientId> {
         let run = self.patients.entry(patient).or_default();
-        if run.latest.get(&vital).is_some_and(|before| !replaces(before, &latest)) {
-            return;
+        match run.latest.entry(vital) {
+            Entry::Occupied(before) if !replaces(before.get(), &latest) => return None,
+            Entry::Occupied(mut before) => *before.get_mut() = latest,
+            Entry::Vacant(place) => drop(place.insert(latest)),
         }
-        run.latest.insert(vital, latest);
         self.changes.numerics.insert((patient, vital));
         if !latest.decides {
-            return;
+            return None;
         }
         if !is_late {
             self.weigh_vital(turn, patient, vital, &latest);
         }
         // The score has ages of its own, which are longer.
-        if super::news::is_input(vital) {
-            self.rescore(turn, patient);
-        }
+        super::news::is_input(vital).then_some(patient)
     }
 
     /// Weighs the latest value against everything that watches this vital of this patient.
@@ -282,7 +300,7 @@ impl Core {
                 self.weigh(turn, leads, Evidence { received_at, ..known });
             }
         }
-        if let Some(set) = self.limits_in_force(patient, vital) {
+        if let Some(set) = self.limits_now(patient, vital) {
             for side in [Side::Low, Side::High] {
                 if let Some(limit) = Limit::of(&set, side) {
                     let key = AlarmKey::new(about, AlarmKind::Limit(vital, side));
@@ -303,7 +321,17 @@ impl Core {
 
     /// The limits that hold for a vital of a patient now.
     pub(super) fn limits_in_force(&self, patient: PatientId, vital: Vital) -> Option<LimitSet> {
-        self.directory.limits_in_force(patient, vital).map(|(limits, _, _)| limits)
+        match self.limits.get(&(patient, vital)) {
+            Some(known) => *known,
+            None => self.directory.limits_in_force(patient, vital).map(|(limits, _, _)| limits),
+        }
+    }
+
+    /// The same, looked up once and remembered until the directory changes.
+    fn limits_now(&mut self, patient: PatientId, vital: Vital) -> Option<LimitSet> {
+        let directory = &self.directory;
+        let look = || directory.limits_in_force(patient, vital).map(|(limits, _, _)| limits);
+        *self.limits.entry((patient, vital)).or_insert_with(look)
     }
 
     /// Which vital stands for the sensor behind this one on this device.

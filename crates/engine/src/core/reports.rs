@@ -2,6 +2,7 @@
 //! alarm, and that it says it is there is no proof of it.
 
 use ::record::{CommandResult, DeviceConfig, DeviceEvent, DeviceState};
+use fleet::coverage::Link;
 use model::{DeviceId, Timestamp};
 
 use super::{Core, Turn};
@@ -58,6 +59,12 @@ impl Core {
         // A last will is no word of the device.
         if state.online != Some(false) {
             self.heard_unless_kept(state.device, state.gateway_at, turn);
+        }
+        let known = self.reports.get(&state.device).and_then(|report| report.online);
+        if let Some(online) = state.online.filter(|it| known != Some(*it))
+            && state.gateway_at.is_none()
+        {
+            self.note_link(state.device, if online { Link::Up } else { Link::Away }, turn);
         }
         let report = self.report_mut(state.device);
         let DeviceState { online, battery_percent, .. } = *state;

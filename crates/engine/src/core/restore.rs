@@ -27,7 +27,7 @@ mod flat;
 use flat::{FlatCause, FlatDevice, FlatPatient, FlatSite, FlatSlot};
 
 /// Changes with every change of this form.
-const VERSION: u16 = 5;
+const VERSION: u16 = 6;
 
 /// Why a checkpoint is not taken up; the journal is read from its beginning instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,7 +164,7 @@ impl Core {
 /// The directory's lists in the order of its fields; indexes are made anew.
 impl Coded for Directory {
     fn write(&self, e: &mut Encoder<'_>) {
-        e.array(23);
+        e.array(25);
         write_map(e, &self.orgs, Coded::write);
         write_map(e, &self.sites, Coded::write);
         write_map(e, &self.care_units, Coded::write);
@@ -188,6 +188,8 @@ impl Coded for Directory {
         write_map(e, &self.configs, Coded::write);
         write_map(e, &self.bindings, Coded::write);
         write_map(e, &self.claims, Coded::write);
+        write_map(e, &self.emergencies, Coded::write);
+        write_map(e, &self.doses, Coded::write);
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, BodyError> {
@@ -196,8 +198,8 @@ impl Coded for Directory {
         ) -> Result<BTreeMap<K, V>, BodyError> {
             Ok(Vec::<(K, V)>::read(d)?.into_iter().collect())
         }
-        if ::record::array_len(d)? != 23 {
-            return Err(BodyError::malformed("a directory has twenty-three lists"));
+        if ::record::array_len(d)? != 25 {
+            return Err(BodyError::malformed("a directory has twenty-five lists"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -226,6 +228,8 @@ impl Coded for Directory {
             configs: plain(d)?,
             bindings: plain(d)?,
             claims: plain(d)?,
+            emergencies: plain(d)?,
+            doses: plain(d)?,
             ..Self::default()
         })
     }

@@ -84,6 +84,11 @@ impl Core {
             | Wish::Invite { .. }
             | Wish::OpenSession(_)
             | Wish::CloseSession(_)
+            // The audit keeps who opened what and why.
+            | Wish::OpenInEmergency(_)
+            | Wish::ReviewEmergency(_)
+            | Wish::PlanDose(_)
+            | Wish::ClearDose(_)
             // What is told to devices is told in their lives.
             | Wish::SendCommand(_)
             | Wish::SecondCommand(_)
@@ -91,17 +96,18 @@ impl Core {
             | Wish::Configure(_)
             | Wish::Bind(_)
             | Wish::OfferClaim { .. } => None,
-            Wish::Claim { code_hash, .. } => {
-                let device = known.claims.get(code_hash).map(|claim| claim.device);
-                let device = device.and_then(|id| known.devices.get(&id));
-                device.cloned().map(Noun::Device)
-            }
+            Wish::Claim { code_hash, .. } => self.claimed_noun(code_hash),
         };
         let index = decided.effect.index.saturating_mul(ROOM);
         if let Some(noun) = noun {
             self.row(turn, index, at, noun);
         }
         self.device_life_row(turn, index, wish, (actor, at));
+    }
+
+    fn claimed_noun(&self, code_hash: &[u8; 32]) -> Option<Noun> {
+        let device = self.directory.claims.get(code_hash).map(|claim| claim.device)?;
+        self.directory.devices.get(&device).cloned().map(Noun::Device)
     }
 
     fn hand_over_noun(&self, id: HandOverId, what: HandOverStep, by: Actor) -> Option<Noun> {
@@ -168,6 +174,8 @@ impl Core {
             raised_at: alarm.raised_at,
             ended_at: alarm.ended_at,
             ending,
+            kind: alarm.key.clone(),
+            vital: alarm.vital,
         };
         let at = changed.step.at;
         self.row(turn, index, at, Noun::Alarm(row));

@@ -11,7 +11,7 @@ use care::{
 };
 use model::{CareUnitId, DeviceId, SiteId, Subject, Timestamp};
 
-use super::{About, AlarmKey, Core, Turn, alarms::Evidence, deadlines::Timer};
+use super::{About, AlarmKey, Core, Turn, alarms::Evidence, deadlines::Timer, links::link_of};
 use crate::{
     beat,
     record::{Decision, Notice},
@@ -114,6 +114,9 @@ impl Core {
     pub(super) fn take_presence(&mut self, presence: &Presence, turn: &mut Turn<'_>) {
         let device = presence.device;
         let now = turn.now;
+        if let Some(link) = link_of(presence.change) {
+            self.note_link(device, link, turn);
+        }
         let run = self.devices.entry(device).or_default();
         match presence.change {
             PresenceChange::Connected => {

@@ -23,12 +23,14 @@ use crate::{
 
 mod alarms;
 mod directory;
+mod emergency;
 mod fleet;
 mod house;
 mod limits;
 mod news;
 mod reports;
 mod restarts;
+mod sources;
 mod speed;
 mod technical;
 mod waves;

@@ -237,7 +237,8 @@ impl Core {
         now: Timestamp,
     ) -> Option<Numeric> {
         let latest = self.patients.get(&patient).and_then(|run| run.latest.get(&vital)).copied();
-        let is_live = latest.is_some_and(|it| self.freshness(vital, &it, now) == Freshness::Live);
+        let state = latest.map(|it| self.freshness(vital, &it, now));
+        let is_live = state == Some(Freshness::Live);
         let beats = (vital == Vital::HeartRate && !is_live)
             .then(|| self.rate_from_beats(patient))
             .flatten()
@@ -252,51 +253,11 @@ impl Core {
             })
             .filter(|it| self.freshness(vital, it, now) == Freshness::Live);
         let from_beats = beats.is_some();
+        let state = if from_beats { Freshness::Live } else { state? };
         let latest = beats.or(latest)?;
         let limits = self.limits_in_force(patient, vital);
         let alarm = self.alarm_about(patient, vital);
-        Some(self.numeric_of(vital, &latest, limits, alarm, from_beats, now))
-    }
-
-    fn numeric_of(
-        &self,
-        vital: Vital,
-        latest: &Latest,
-        limits: Option<LimitSet>,
-        alarm: Option<(AlarmId, Priority)>,
-        from_beats: bool,
-        now: Timestamp,
-    ) -> Numeric {
-        let value = latest.value.ok();
-        let side = |side| {
-            let set = limits.as_ref()?;
-            limit::side_of(set, side).map(|it| it.limit_thousandths)
-        };
-        let (low, high) = (side(limit::Side::Low), side(limit::Side::High));
-        let is_low = value.zip(low).is_some_and(|(value, low)| value < low);
-        let is_high = value.zip(high).is_some_and(|(value, high)| value > high);
-        Numeric {
-            vital,
-            thousandths: value,
-            text: value.map(|value| text_of(vital, value)).unwrap_or_default(),
-            missing: latest.value.err(),
-            taken_at: latest.taken_at,
-            received_at: latest.received_at,
-            device: latest.device,
-            grade: latest.grade,
-            state: self.freshness(vital, latest, now),
-            low_thousandths: low,
-            high_thousandths: high,
-            direction: match (is_low, is_high) {
-                (true, _) => Some(Direction::Down),
-                (_, true) => Some(Direction::Up),
-                (false, false) => None,
-            },
-            alarm: alarm.map(|it| it.0),
-            alarm_priority: alarm.map(|it| it.1),
-            clock: latest.by,
-            from_beats,
-        }
+        Some(numeric_of(vital, &latest, limits, alarm, from_beats, state))
     }
 
     /// The most urgent standing alarm about a vital.
@@ -310,8 +271,8 @@ impl Core {
             _ => false,
         };
         self.alarms
-            .about(About::Patient(patient))
-            .filter(|(key, slot)| concerns(key.kind) && slot.state.raised_at().is_some())
+            .standing_about(About::Patient(patient))
+            .filter(|(key, _)| concerns(key.kind))
             .filter_map(|(_, slot)| Some((slot.open.as_ref()?.id, slot.rule.priority)))
             .max_by_key(|(id, priority)| (*priority, *id))
     }
@@ -385,6 +346,7 @@ impl Core {
             priority: raised.priority,
             class: key.kind.class(),
             code: key.kind.code().reference,
+            key: key.kind.key(),
             title: raised.title.clone(),
             detail: raised.detail.clone(),
             phase,
@@ -422,13 +384,20 @@ impl Core {
         let delta_of = |deltas: &mut Deltas, unit, change: &mut dyn FnMut(&mut Delta)| {
             change(deltas.entry(unit).or_insert_with(|| Delta::empty(unit, now, recording)));
         };
+        // The vitals of one patient stand together, so each is looked up once.
+        let mut lies = None;
         for (patient, vital) in changes.numerics {
-            let Some(care_unit) = self.care_unit_about(About::Patient(patient)) else { continue };
+            let (_, unit, bed) = match lies {
+                Some(here) if matches!(here, (it, _, _) if it == patient) => here,
+                _ => {
+                    let unit = self.care_unit_about(About::Patient(patient));
+                    *lies.insert((patient, unit, self.directory.bed_of(patient)))
+                }
+            };
+            let Some(care_unit) = unit else { continue };
             let Some(numeric) = self.numeric(patient, vital, now) else { continue };
-            let bed = self.directory.bed_of(patient);
-            delta_of(&mut deltas, care_unit, &mut |delta| {
-                delta.numerics.push(BedNumeric { patient, bed, numeric: numeric.clone() });
-            });
+            let mut one = Some(BedNumeric { patient, bed, numeric });
+            delta_of(&mut deltas, care_unit, &mut |delta| delta.numerics.extend(one.take()));
         }
         for patient in changes.scores {
             let Some(care_unit) = self.care_unit_about(About::Patient(patient)) else { continue };
@@ -468,6 +437,47 @@ impl Core {
             }
         }
         out.deltas.extend(deltas.into_values());
+    }
+}
+
+/// What screens are told of one value.
+fn numeric_of(
+    vital: Vital,
+    latest: &Latest,
+    limits: Option<LimitSet>,
+    alarm: Option<(AlarmId, Priority)>,
+    from_beats: bool,
+    state: Freshness,
+) -> Numeric {
+    let value = latest.value.ok();
+    let side = |side| {
+        let set = limits.as_ref()?;
+        limit::side_of(set, side).map(|it| it.limit_thousandths)
+    };
+    let (low, high) = (side(limit::Side::Low), side(limit::Side::High));
+    let is_low = value.zip(low).is_some_and(|(value, low)| value < low);
+    let is_high = value.zip(high).is_some_and(|(value, high)| value > high);
+    Numeric {
+        vital,
+        thousandths: value,
+        text: value.map(|value| text_of(vital, value)).unwrap_or_default(),
+        missing: latest.value.err(),
+        taken_at: latest.taken_at,
+        received_at: latest.received_at,
+        device: latest.device,
+        grade: latest.grade,
+        state,
+        low_thousandths: low,
+        high_thousandths: high,
+        direction: match (is_low, is_high) {
+            (true, _) => Some(Direction::Down),
+            (_, true) => Some(Direction::Up),
+            (false, false) => None,
+        },
+        alarm: alarm.map(|it| it.0),
+        alarm_priority: alarm.map(|it| it.1),
+        clock: latest.by,
+        from_beats,
     }
 }
 

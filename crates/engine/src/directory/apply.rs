@@ -71,6 +71,10 @@ impl Directory {
             Wish::OfferHandOver(hand_over) => self.offer(hand_over, at),
             Wish::AcceptHandOver(id) => self.accept(*id, at),
             Wish::EndHandOver(id) => self.end_hand_over(*id, false, at),
+            Wish::OpenInEmergency(access) => self.open_in_emergency(access, by, at),
+            Wish::ReviewEmergency(id) => self.review_emergency(*id, by, at),
+            Wish::PlanDose(dose) => self.plan_dose(dose, by, at),
+            Wish::ClearDose(patient) => drop(self.doses.remove(patient)),
             Wish::SetSpO2Scale { patient, scale } => {
                 if let Some(patient) = self.patients.get_mut(patient) {
                     patient.spo2_scale = *scale;
@@ -84,11 +88,7 @@ impl Directory {
             }
             Wish::SetPassword { user, password_hash } => self.set_password(*user, password_hash),
             Wish::OpenSession(session) => self.open_session(session, at),
-            Wish::CloseSession(id) => {
-                if let Some(session) = self.sessions.remove(id) {
-                    self.now_holds.forget_token(&session.token_hash);
-                }
-            }
+            Wish::CloseSession(id) => self.close_sessions(|session| session.id == *id),
             Wish::Chart(_)
             | Wish::Acknowledge { .. }
             | Wish::EndAlarm { .. }
@@ -197,8 +197,8 @@ impl Directory {
     }
 
     pub(super) fn associate(&mut self, line: Association, at: Timestamp) {
-        self.withdraw_commands_of(line.key, line.value, at);
         let subject = add(&mut self.associations, line, at).unwrap_or(Subject::Nobody);
+        self.withdraw_commands_of(line.key, subject, at);
         self.now_holds.measure(line.key, subject);
     }
 
@@ -211,8 +211,13 @@ impl Directory {
             let now = add(&mut self.encounters, leaves, at).flatten();
             self.now_holds.lie(left, now);
         }
+        let was_there = self.patient_in(line.key);
         let now = add(&mut self.encounters, line, at).flatten();
         self.now_holds.lie(line.key, now);
+        // Nobody gives a dose to somebody who has left.
+        if let Some(gone) = was_there.filter(|patient| self.bed_of(*patient).is_none()) {
+            self.doses.remove(&gone);
+        }
         if let Some(patient) = line.value {
             self.age(patient, at);
         }

@@ -133,6 +133,10 @@ impl Check<'_> {
                 self.claim(code_hash, *care_unit, *subject)
             }
             Wish::CloseSession(id) => self.close_session(*id),
+            Wish::OpenInEmergency(access) => self.open_in_emergency(actor, access),
+            Wish::ReviewEmergency(id) => self.review_emergency(actor, *id),
+            Wish::PlanDose(dose) => self.plan_dose(dose),
+            Wish::ClearDose(patient) => self.clear_dose(*patient),
         }
     }
 

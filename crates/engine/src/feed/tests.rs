@@ -42,6 +42,7 @@ fn alarm(number: u128) -> Alarm {
         priority: Priority::High,
         class: AlarmClass::Physiological,
         code: "MDC_EVT_ECG_ASYSTOLE",
+        key: "asystole".into(),
         title: "Asystole".into(),
         detail: String::new(),
         phase: AlarmPhase::Active,

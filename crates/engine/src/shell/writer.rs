@@ -43,6 +43,13 @@ impl Job {
         }
     }
 
+    /// The points in `out`, with room for as many more; they are of durable records.
+    pub(super) fn points(out: &mut Out) -> Self {
+        let room = Vec::with_capacity(out.points.len());
+        let points = std::mem::replace(&mut out.points, room);
+        Self::Batch { points, waves: Vec::new(), rows: Vec::new(), outcomes: Vec::new() }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::Batch { points, waves, rows, outcomes } => {
@@ -207,11 +214,20 @@ struct Writer {
     records: Records,
     no_series: bool,
     tell: mpsc::UnboundedSender<Wrote>,
-    ids: HashMap<(DeviceId, Channel), (Option<Code>, Ucum, SeriesId)>,
+    /// The series of each device, one for each of its few channels.
+    ids: HashMap<DeviceId, Vec<Known>>,
     is_filling: bool,
     trouble: Arc<Trouble>,
     /// Whether rows wait for a disk that did not take them.
     is_behind: bool,
+}
+
+/// The series in which a channel was written last.
+struct Known {
+    channel: Channel,
+    kind: Option<Code>,
+    ucum: Ucum,
+    id: SeriesId,
 }
 
 /// Rows of so many batches go into one transaction at most.
@@ -303,9 +319,9 @@ impl Writer {
         if self.no_series {
             return Pushed::Kept;
         }
-        let points: Vec<(SeriesId, Point)> =
-            points.into_iter().filter_map(|point| self.point(point)).collect();
-        let mut worst = self.series.push_all(points);
+        let mut found = Vec::with_capacity(points.len());
+        found.extend(points.into_iter().filter_map(|point| self.point(point)));
+        let mut worst = self.series.push_all(found);
         for wave in waves {
             if let Some((id, span)) = self.wave(wave) {
                 worst = worst.max(self.series.push_wave(id, span));
@@ -323,14 +339,14 @@ impl Writer {
     }
 
     fn point(&mut self, of: PointOf) -> Option<(SeriesId, Point)> {
-        let id = self.id(of.org?, of.device, of.channel, of.kind, of.ucum);
+        let id = self.id(of.org?, of.device, &of.channel, of.kind, &of.ucum);
         let marks = Marks { clock: of.clock, age_known: of.age_known, late: of.is_late };
         let PointOf { at, received_at, value, .. } = of;
         Some((id, Point { at, received_at, value, marks }))
     }
 
     fn wave(&mut self, of: WaveOf) -> Option<(SeriesId, WaveSpan)> {
-        let id = self.id(of.org?, of.device, of.channel, of.kind, Ucum::new(&of.unit));
+        let id = self.id(of.org?, of.device, &of.channel, of.kind, &Ucum::new(&of.unit));
         let invalid = of.marks.iter().filter_map(invalid).collect();
         let marks = Marks { clock: of.clock, age_known: of.age_known, late: of.is_late };
         let WaveOf { at, received_at, rate_hz, gain, offset_counts, samples_counts, .. } = of;
@@ -342,19 +358,25 @@ impl Writer {
         &mut self,
         org: OrgId,
         device: DeviceId,
-        channel: Channel,
+        channel: &Channel,
         kind: Option<Code>,
-        ucum: Ucum,
+        ucum: &Ucum,
     ) -> SeriesId {
-        let source = (device, channel);
-        if let Some((known_kind, known_ucum, id)) = self.ids.get(&source)
-            && (*known_kind, known_ucum) == (kind, &ucum)
+        let known = self.ids.entry(device).or_default();
+        let at = known.iter().position(|it| it.channel == *channel);
+        if let Some(it) = at.and_then(|at| known.get(at))
+            && (it.kind, &it.ucum) == (kind, ucum)
         {
-            return *id;
+            return it.id;
         }
-        let (channel, unit) = (source.1.clone(), ucum.clone());
-        let id = self.series.series(&SeriesKey { org, device, channel, kind, ucum: unit });
-        self.ids.insert(source, (kind, ucum, id));
+        let (channel, ucum) = (channel.clone(), ucum.clone());
+        let key = SeriesKey { org, device, channel: channel.clone(), kind, ucum: ucum.clone() };
+        let id = self.series.series(&key);
+        let now = Known { channel, kind, ucum, id };
+        match at.and_then(|at| known.get_mut(at)) {
+            Some(before) => *before = now,
+            None => known.push(now),
+        }
         id
     }
 

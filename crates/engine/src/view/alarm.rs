@@ -55,6 +55,9 @@ pub struct Alarm {
     pub class: AlarmClass,
     /// The event's reference id in the nomenclature, such as `MDC_EVT_ECG_ASYSTOLE`.
     pub code: &'static str,
+    /// The stable word of what it is about, such as `saturation.low`; empty for one of the past
+    /// that an older release recorded.
+    pub key: String,
     /// What, with the value: `SpO₂ low 84 %`.
     pub title: String,
     /// Against what: `below 88`.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::{Lifecycle, Timestamp};
 use protocols::profile::Profile;
 use record::MqttNote;
-use store::{Clock, FaultyDisk, JournalLimits, LogOffset};
+use store::{Clock, FaultyDisk, Happened, JournalLimits, LogOffset};
 
 use super::*;
 
@@ -188,20 +188,32 @@ async fn nothing_is_acknowledged_that_is_not_on_disk_and_it_is_new_when_it_comes
 async fn whoever_gives_up_waiting_is_settled_all_the_same() {
     // Whether the disk took it in the end, and what its repeat is then.
     for (room, want) in [(None, "repeated"), (Some(0), "stored")] {
-        let ward = Ward::new();
-        ward.disk.set_room(room);
+        let profile = include_str!("../../../../profiles/bedside-monitor/profile.toml");
+        let limits = JournalLimits { segment_len: 1_024, ..JournalLimits::default() };
+        let ward = Ward::with(profile, limits);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         ward.disk.hold_syncs();
+        // It fills a segment, and keeps the writer busy until syncs go on.
+        let before = [b'x'; 600];
+        let mut before = Box::pin(ward.message("event", &before));
+        assert!(before.as_mut().poll(&mut context).is_pending());
+        let is_written = |happened: &Happened| matches!(happened, Happened::Wrote { .. });
+        while !ward.disk.happened().iter().any(is_written) {
+            tokio::task::yield_now().await;
+        }
+        ward.disk.set_room(room);
         let payload = counted(1, "72");
         let mut taken = Box::pin(ward.numerics(&payload));
-        let waker = std::task::Waker::noop();
-        assert!(taken.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+        assert!(taken.as_mut().poll(&mut context).is_pending());
         // Its repeat proves nothing as long as the first copy is not on disk.
         let mut again = Box::pin(ward.numerics(&payload));
-        assert!(again.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+        assert!(again.as_mut().poll(&mut context).is_pending());
         drop(taken);
         ward.disk.release_syncs();
         let again = again.await;
         assert_ne!(again, "stored", "nobody has settled the first copy yet");
+        assert_eq!(before.await, "stored");
+        assert_eq!(ward.journalled().contains(&"readings"), room.is_none());
         ward.disk.set_room(None);
         let mut answer = String::new();
         for _ in 0..1_000_000 {

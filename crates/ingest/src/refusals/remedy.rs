@@ -39,6 +39,8 @@ pub(crate) fn of_connection(
         (RefusedWhy::Will, _) => "mqtt:will",
         (RefusedWhy::Filter, _) => "mqtt:filter",
         (RefusedWhy::TooManySessions, _) => "mqtt:sessions",
+        (RefusedWhy::QueueFull, _) => "mqtt:queue",
+        (RefusedWhy::QueuesFull, _) => "mqtt:queues",
         (RefusedWhy::PutOut, _) => "device:put_out",
         (RefusedWhy::Protocol(_), _) => "mqtt:protocol",
     };
@@ -88,14 +90,27 @@ pub fn remedy(reason: &str) -> &'static str {
         "device:retired" => "Retired for good. Take it off the network, or add it anew.",
         "device:put_out" => "It was put out while it connected. Its life says why.",
         "mqtt:client_id" => {
-            "Set the client id to the device's number, or to text that begins with it."
+            "Set the client id to the device's number, to text that begins with it, or to at most 23 letters and digits."
         }
         "mqtt:will" => "Set the will's topic to the device's own `up/state`.",
         "mqtt:filter" => "Subscribe below the device's own `down/` only.",
         "mqtt:sessions" => {
             "The device has opened several sessions. Give it one client id that stays the same."
         }
+        "mqtt:queue" => {
+            "The device hears slower than it is spoken to, or was away too long. Look at its network, and at what it subscribes to; it has to subscribe anew."
+        }
+        "mqtt:queues" => {
+            "The server ran short of room for messages to devices, and this one had most of them waiting. It has to subscribe anew; find out why it does not fetch them."
+        }
         "mqtt:protocol" => "The device breaks MQTT. Tell its maker the words beside this.",
+        _ => of_a_message(reason),
+    }
+}
+
+/// What a person does about a message that was not taken.
+fn of_a_message(reason: &str) -> &'static str {
+    match reason {
         "clock:off" => {
             "Set the device's clock, or let it follow the network's time. Its messages are kept with our time until then."
         }

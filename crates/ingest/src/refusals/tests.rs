@@ -19,6 +19,7 @@ fn of(device: u128, reason: &str) -> Incident {
         device: Some(id(device)),
         serial: Some(vec![1, 2]),
         fingerprint: None,
+        subject: None,
         reason: reason.to_owned(),
         words: "found".to_owned(),
     }
@@ -49,12 +50,15 @@ fn the_first_is_journalled_at_once_and_the_next_ones_together_a_minute_later() {
 fn what_was_journalled_is_what_is_known_after_a_restart() {
     let before = Refusals::default();
     let mut journal = Vec::new();
+    let subject = Some("CN=bed 7".to_owned());
     for second in 0..=120 {
-        journal.extend(before.note(at(second), of(7, "tls:revoked")));
+        let seen = Incident { subject: subject.clone(), ..of(7, "tls:revoked") };
+        journal.extend(before.note(at(second), seen));
     }
     let after = Refusals::default();
     journal.iter().for_each(|record| after.recall(record));
     assert_eq!(after.all(), before.all());
+    assert_eq!(after.all()[0].subject, subject);
     // And it goes on counting from there, without journalling more than one a minute.
     assert_eq!(after.note(at(121), of(7, "tls:revoked")), None);
     assert_eq!(after.all()[0].count, 122);
@@ -137,6 +141,8 @@ fn every_refusal_of_a_connection_has_a_word_of_its_own_and_says_what_to_do() {
         RefusedWhy::Will,
         RefusedWhy::Filter,
         RefusedWhy::TooManySessions,
+        RefusedWhy::QueueFull,
+        RefusedWhy::QueuesFull,
         RefusedWhy::PutOut,
         RefusedWhy::Protocol("x"),
     ];
@@ -155,6 +161,7 @@ fn a_certificate_says_since_when_it_has_ended_and_until_when_it_has_not_begun() 
         not_before: at(from),
         not_after: at(to),
         claims: None,
+        subject: String::new(),
     };
     let check = |from, to, want: (&str, &str)| {
         let (reason, words) = of_connection(at(0), RefusedWhy::Expired, Some(&facts(from, to)));

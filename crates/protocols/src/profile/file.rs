@@ -33,6 +33,8 @@ struct File {
     #[serde(default)]
     command: Vec<super::command::FileCommand>,
     #[serde(default)]
+    setting: Vec<super::setting::FileSetting>,
+    #[serde(default)]
     sample: Vec<Example>,
 }
 
@@ -125,6 +127,7 @@ pub(super) fn parse(text: &str) -> Result<Profile, ProfileError> {
         battery,
         channels,
         commands: super::command::read(file.command)?,
+        settings: super::setting::read(file.setting)?,
         examples: file.sample,
         grants: file.grants,
         line_tags: file.line_tags,

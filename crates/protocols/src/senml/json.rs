@@ -11,11 +11,23 @@ use serde_json::value::RawValue;
 use super::{
     SenmlError,
     item::{Item, Label, Record, check_unknown},
+    plain,
 };
 use crate::{decimal::Decimal, limits};
 
 /// Hands each record to `take`, in order.
 pub(super) fn each<'a>(
+    payload: &'a [u8],
+    take: impl FnMut(Record<'a>) -> Result<(), SenmlError>,
+) -> Result<(), SenmlError> {
+    match plain::records(payload) {
+        Some(records) => records.into_iter().try_for_each(take),
+        None => each_in_any_spelling(payload, take),
+    }
+}
+
+/// The same for everything that JSON allows.
+pub(super) fn each_in_any_spelling<'a>(
     payload: &'a [u8],
     mut take: impl FnMut(Record<'a>) -> Result<(), SenmlError>,
 ) -> Result<(), SenmlError> {

@@ -55,7 +55,15 @@ pub(super) fn golden() -> Vec<(&'static str, Body)> {
             device: id(7),
             topic: "zigbee2mqtt/lamp".into(),
             message,
+            own: None,
         })
+    };
+    let own = MqttRetained {
+        site: id(1),
+        device: id(7),
+        topic: "zigbee2mqtt/lamp".into(),
+        message: Some(plain()),
+        own: Some(true),
     };
     let target = MqttTarget {
         device: id(7),
@@ -79,6 +87,7 @@ pub(super) fn golden() -> Vec<(&'static str, Body)> {
         ("mqtt-session-all", Body::MqttSession(session)),
         ("mqtt-retained", retained(Some(plain()))),
         ("mqtt-retained-none", retained(None)),
+        ("mqtt-retained-own", Body::MqttRetained(own)),
         ("mqtt-queued", Body::MqttQueued(MqttQueued { message: message(), to: vec![target] })),
         ("mqtt-progress", Body::MqttNote(MqttNote::Progress(progress))),
         ("mqtt-snapshot-began", Body::MqttNote(MqttNote::SnapshotBegan)),
@@ -140,9 +149,9 @@ pub(super) fn any_mqtt() -> impl Strategy<Value = Body> {
                 })
             }
         ),
-        (any_id(), any_id(), any::<String>(), option::of(any_message())).prop_map(
-            |(site, device, topic, message)| {
-                Body::MqttRetained(MqttRetained { site, device, topic, message })
+        (any_id(), any_id(), any::<(String, Option<bool>)>(), option::of(any_message())).prop_map(
+            |(site, device, (topic, own), message)| {
+                Body::MqttRetained(MqttRetained { site, device, topic, message, own })
             }
         ),
         (any_message(), any_id(), any::<(String, u16, u8, bool, Vec<u32>, Option<String>, bool)>())

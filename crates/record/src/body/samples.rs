@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use model::{
     AgeBand, Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code,
-    Consciousness, Date, Device, Encounter, EndReason, Feeling, HandOver, Id, Kind, Lifecycle,
-    LimitSet, LimitSide, Measure, MissingReason, Org, Oxygen, OxygenDevice, Patient, Post,
-    PostNote, Priority, Redacted, Role, Room, Sample, Sex, Site, SpO2Scale, Staff, Subject,
-    Timestamp, User, Vital,
+    Consciousness, Date, Device, EmergencyAccess, EmergencyReason, Encounter, EndReason, Feeling,
+    HandOver, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure, MissingReason, NextDose, Org,
+    Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Redacted, Role, Room, Sample, Sex,
+    Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -168,6 +168,10 @@ fn inputs() -> Vec<(&'static str, Body)> {
             Body::Part(Part { kind: 2, body_version: 1, number: 1, of: 2, bytes: vec![1, 2] }),
         ),
         ("turned-away", Body::TurnedAway(turned_away())),
+        (
+            "turned-away-with-subject",
+            Body::TurnedAway(TurnedAway { subject: Some("CN=bed 7".into()), ..turned_away() }),
+        ),
         ("replayed", Body::Replayed(replayed())),
     ]
 }
@@ -184,6 +188,7 @@ fn turned_away() -> TurnedAway {
         count: 14,
         first_at: at(-60),
         last_at: at(0),
+        subject: None,
     }
 }
 
@@ -237,7 +242,9 @@ fn nouns() -> Vec<(&'static str, Wish)> {
         not_before: at(0),
         not_after: at(1),
         revoked_at: None,
+        fingerprint: None,
     };
+    let with_fingerprint = Certificate { fingerprint: Some([7; 32]), ..certificate.clone() };
     vec![
         ("org", Wish::PutOrg(Org { id: id(1), name: name() })),
         ("site", Wish::PutSite(Site { id: id(2), org: id(1), name: name() })),
@@ -261,6 +268,7 @@ fn nouns() -> Vec<(&'static str, Wish)> {
             },
         ),
         ("certificate", Wish::PutCertificate(certificate)),
+        ("certificate-2", Wish::PutCertificate(with_fingerprint)),
         ("revoke", Wish::RevokeCertificate(id(12))),
     ]
 }
@@ -359,6 +367,13 @@ fn house() -> Vec<(&'static str, Wish)> {
         connections: 14,
         started_at: at(0),
     };
+    let emergency = EmergencyAccess {
+        id: id(16),
+        patient: id(8),
+        reason: EmergencyReason::CalledToHelp,
+        words: red("Tom asked me to look"),
+    };
+    let dose = NextDose { patient: id(8), due_at: at(3_600), words: red("1 g paracetamol") };
     vec![
         ("user-patient-2", Wish::PutUser(own)),
         ("chart-feeling-2", Wish::Chart(felt)),
@@ -370,6 +385,10 @@ fn house() -> Vec<(&'static str, Wish)> {
         ("accept-hand-over", Wish::AcceptHandOver(id(15))),
         ("end-hand-over", Wish::EndHandOver(id(15))),
         ("pulse", Wish::NotePulse(pulse)),
+        ("open-in-emergency", Wish::OpenInEmergency(emergency)),
+        ("review-emergency", Wish::ReviewEmergency(id(16))),
+        ("plan-dose", Wish::PlanDose(dose)),
+        ("clear-dose", Wish::ClearDose(id(8))),
     ]
 }
 

@@ -170,10 +170,14 @@ fn each_wish_that_can_be_made_is_among_the_golden_ones() {
         Wish::Bind(_) => "bind",
         Wish::OfferClaim { .. } => "offer-claim",
         Wish::Claim { .. } => "claim",
+        Wish::OpenInEmergency(_) => "open-in-emergency",
+        Wish::ReviewEmergency(_) => "review-emergency",
+        Wish::PlanDose(_) => "plan-dose",
+        Wish::ClearDose(_) => "clear-dose",
     };
     let wish = Wish::Acknowledge { alarm, quiet_for: Duration::from_secs(120) };
     assert_eq!(name(&wish), "acknowledge");
-    let mut wanted = 38;
+    let mut wanted = 42;
     for (line, body) in golden_bodies() {
         if let Body::Command(Command { wish, actor }) = body {
             assert!(line.starts_with(&format!("wish-{}", name(&wish))), "{line}");

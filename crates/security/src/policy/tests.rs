@@ -16,6 +16,8 @@ fn who(role: Role, unit: u128) -> Who {
         staff: None,
         patient: (role == Role::Patient).then(|| PatientId::v7(NOW, 7)),
         care_units: vec![CareUnitId::v7(NOW, unit)],
+        coming_to: Vec::new(),
+        opened: Vec::new(),
     }
 }
 
@@ -36,7 +38,14 @@ fn each_role_has_what_its_work_needs() {
     use Action::*;
     // Own unit first, then another unit of the house.
     check(Role::Nurse, ReadPatient, 1, "+own unit");
-    check(Role::Nurse, ReadPatient, 2, "+site staff");
+    check(Role::Nurse, ReadPatient, 2, "-emergency");
+    check(Role::ChargeNurse, ReadPatient, 2, "-emergency");
+    check(Role::Physician, ReadPatient, 2, "+site staff");
+    check(Role::Nurse, OpenInEmergency, 2, "+site staff");
+    check(Role::It, OpenInEmergency, 2, "-role");
+    check(Role::ChargeNurse, ReviewEmergency, 1, "+own unit");
+    check(Role::ChargeNurse, ReviewEmergency, 2, "-own unit");
+    check(Role::Nurse, ReviewEmergency, 1, "-role");
     check(Role::Nurse, ChartPatient, 1, "+own unit");
     check(Role::Nurse, ChartPatient, 2, "-own unit");
     check(Role::Nurse, SetLimits, 1, "+own unit");
@@ -58,6 +67,41 @@ fn each_role_has_what_its_work_needs() {
     check(Role::It, ReadAudit, 1, "+role");
     check(Role::It, ReadPatient, 1, "-role");
     check(Role::It, ReadBoard, 1, "-role");
+}
+
+#[test]
+fn a_page_opens_in_an_emergency_and_no_other_page_does() {
+    use Action::*;
+    let (mine, other) = (PatientId::v7(NOW, 7), PatientId::v7(NOW, 8));
+    let stranger = who(Role::Nurse, 1);
+    let opened = Who { opened: vec![mine], ..stranger.clone() };
+    let coming_to = |unit| Who { coming_to: vec![CareUnitId::v7(NOW, unit)], ..stranger.clone() };
+    let (coming, elsewhere) = (coming_to(2), coming_to(3));
+    let of = |whose| Resource { patient: Some(whose), ..patient(2) };
+    let nowhere = Resource { care_unit: None, ..patient(2) };
+    let list = Resource { patient: None, ..patient(2) };
+    for (who, action, resource, expected) in [
+        (&stranger, ReadPatient, of(mine), "-emergency"),
+        (&opened, ReadPatient, of(mine), "+emergency"),
+        (&opened, ReadPatient, of(other), "-emergency"),
+        (&opened, ReadPatient, list, "-emergency"),
+        // To read is not to act.
+        (&opened, ChartPatient, of(mine), "-own unit"),
+        (&opened, SetLimits, of(mine), "-own unit"),
+        (&opened, ReadPatientAudit, of(mine), "-role"),
+        // Whoever is to accept posts reads before.
+        (&coming, ReadPatient, of(mine), "+hand-over"),
+        (&elsewhere, ReadPatient, of(mine), "-emergency"),
+        (&coming, ChartPatient, of(mine), "-own unit"),
+        // Somebody who lies in no care unit has nobody who could be asked.
+        (&stranger, ReadPatient, nowhere, "+site staff"),
+    ] {
+        let decision = permit(who, action, &resource);
+        let sign = if decision.is_allowed() { '+' } else { '-' };
+        assert_eq!(format!("{sign}{}", decision.rule()), expected, "{action:?} {resource:?}");
+    }
+    let foreign = Who { org: OrgId::v7(NOW, 2), ..opened };
+    assert!(!permit(&foreign, ReadPatient, &of(mine)).is_allowed());
 }
 
 #[test]
@@ -157,6 +201,7 @@ fn a_device_speaks_below_its_own_up_and_hears_all_that_is_its_own() {
         (format!("wl/1/{site}/{other}/up/num"), false),
         (format!("wl/1/{other_site}/{device}/up/num"), false),
         (format!("wl/1/{site}/$gw/{other}/up/num"), false),
+        (format!("wl/1/{site}/$gw/{device}/down/cmd/1"), false),
         (format!("x/wl/1/{site}/{device}/up/num"), false),
     ];
     let subscribe = [
@@ -170,6 +215,13 @@ fn a_device_speaks_below_its_own_up_and_hears_all_that_is_its_own() {
         (format!("wl/1/{site}/+/down/#"), false),
         (format!("wl/1/{site}/{other}/down/#"), false),
         ("#".to_owned(), false),
+        (format!("wl/1/{site}/$gw/{device}/down/#"), true),
+        (format!("wl/1/{site}/$gw/{device}/down/cfg/+"), true),
+        (format!("wl/1/{site}/$gw/{device}/"), false),
+        (format!("wl/1/{site}/$gw/{other}/down/#"), false),
+        (format!("wl/1/{site}/$gw/+/down/#"), false),
+        (format!("wl/1/{site}/$gw/#"), false),
+        (format!("$share/a/wl/1/{site}/$gw/{device}/down/#"), true),
         (format!("$share/a/wl/1/{site}/{device}/down/#"), true),
         (format!("$share/a/wl/1/{site}/{other}/down/#"), false),
         ("$share/a/#".to_owned(), false),

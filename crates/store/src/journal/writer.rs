@@ -23,7 +23,7 @@ use super::{
     recover::Tail,
     segment::{COMMIT_LEN_MAX, encode_commit, encode_head, len},
 };
-use crate::{Segment, Storage, hold::hold, storage::write_full};
+use crate::{Segment, Storage, storage::write_full};
 
 /// More than this is given back after a large commit.
 const BUFFER_KEPT_LEN_MAX: usize = 8 << 20;
@@ -313,10 +313,10 @@ impl Writer {
         // RC-027
         if why.is_some() {
             // The first instant of a trouble that nobody has told yet is the one that counts.
-            let mut known = hold(&self.shared.unrecorded_since);
-            if known.is_none() {
-                self.shared.mark(&mut known, Some(since));
-            }
+            let shared = &self.shared;
+            shared
+                .unrecorded_since
+                .send_if_modified(|known| known.is_none() && shared.mark(known, Some(since)));
         }
     }
 }

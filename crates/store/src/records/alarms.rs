@@ -2,13 +2,14 @@
 
 use model::{
     AlarmClass, AlarmId, BedId, CareUnitId, DeviceId, Id, Kind, OrgId, PatientId, Priority,
-    StaffId, Timestamp,
+    StaffId, Timestamp, Vital,
 };
 use rusqlite::{OptionalExtension as _, params_from_iter, types::Value};
 
 use super::{
     Records, RecordsError,
-    row::{blob, time},
+    row::{blob, int, time, vital},
+    sound,
 };
 
 /// An alarm in its latest form.
@@ -32,6 +33,9 @@ pub struct AlarmRow {
     pub ended_at: Option<Timestamp>,
     /// How it ended, in words.
     pub ending: Option<String>,
+    /// The stable word of what it is about, such as `heart_rate.high`; empty for one of an older release.
+    pub kind: String,
+    pub vital: Option<Vital>,
 }
 
 /// One thing that happened to an alarm.
@@ -52,6 +56,8 @@ pub struct AlarmFilter {
     pub care_unit: Option<CareUnitId>,
     /// Only this patient's.
     pub patient: Option<PatientId>,
+    /// Only about this vital.
+    pub vital: Option<Vital>,
     /// Only ended ones, or only standing ones.
     pub ended: Option<bool>,
     /// Only those raised before this; the next page begins at the oldest of the page before.
@@ -69,10 +75,16 @@ pub(super) fn maybe_id<K: Kind>(bytes: Option<Vec<u8>>) -> Result<Option<Id<K>>,
     bytes.as_deref().map(id).transpose()
 }
 
+/// The vital of a column's number.
+fn vital_of(number: i64) -> Option<Vital> {
+    Vital::ALL.iter().copied().find(|it| vital(*it) == number)
+}
+
 const COLUMNS: &str = "id, care_unit, patient, device, bed, class, priority, code, title, detail, \
-    state, since, raised_at, ended_at, ending";
+    state, since, raised_at, ended_at, ending, kind, vital";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<AlarmRow, RecordsError> {
+    sound(row, COLUMNS.split(',').count(), "alarm")?;
     let at = |nanos: i64| Timestamp::from_unix_nanos(nanos);
     let unreadable =
         |what: &str, code: i64| RecordsError::Unreadable { what: format!("{what} {code}") };
@@ -103,6 +115,8 @@ fn read(row: &rusqlite::Row<'_>) -> Result<AlarmRow, RecordsError> {
         raised_at: at(row.get(12)?),
         ended_at: row.get::<_, Option<i64>>(13)?.map(at),
         ending: row.get(14)?,
+        kind: row.get(15)?,
+        vital: row.get::<_, Option<i64>>(16)?.and_then(vital_of),
     })
 }
 
@@ -114,7 +128,7 @@ impl Records {
         filter: &AlarmFilter,
         limit: usize,
     ) -> Result<Vec<AlarmRow>, RecordsError> {
-        let mut sql = format!("SELECT {COLUMNS} FROM alarm WHERE org = ?");
+        let mut sql = format!("SELECT {COLUMNS}, alarm.* FROM alarm WHERE org = ?");
         let mut values = vec![blob(org)];
         if let Some(care_unit) = filter.care_unit {
             sql.push_str(" AND care_unit = ?");
@@ -123,6 +137,10 @@ impl Records {
         if let Some(patient) = filter.patient {
             sql.push_str(" AND patient = ?");
             values.push(blob(patient));
+        }
+        if let Some(it) = filter.vital {
+            sql.push_str(" AND vital = ?");
+            values.push(int(vital(it)));
         }
         match filter.ended {
             Some(true) => sql.push_str(" AND ended_at IS NOT NULL"),
@@ -149,7 +167,7 @@ impl Records {
     /// One alarm, if the organization has it.
     pub fn alarm(&self, org: OrgId, alarm: AlarmId) -> Result<Option<AlarmRow>, RecordsError> {
         self.read(|reader| {
-            let sql = format!("SELECT {COLUMNS} FROM alarm WHERE org = ? AND id = ?");
+            let sql = format!("SELECT {COLUMNS}, alarm.* FROM alarm WHERE org = ? AND id = ?");
             let mut statement = reader.prepare_cached(&sql)?;
             let found = statement
                 .query_row(params_from_iter([blob(org), blob(alarm)]), |row| Ok(read(row)));
@@ -161,12 +179,13 @@ impl Records {
     pub fn alarm_life(&self, org: OrgId, alarm: AlarmId) -> Result<Vec<LifeRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT at, what, detail, by_staff FROM alarm_life WHERE org = ? AND alarm = ? \
+                "SELECT at, what, detail, by_staff, alarm_life.* FROM alarm_life WHERE org = ? AND alarm = ? \
                  ORDER BY at, log_offset, row_index",
             )?;
             let mut rows = statement.query(params_from_iter([blob(org), blob(alarm)]))?;
             let mut life = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 4, "alarm_life")?;
                 life.push(LifeRow {
                     alarm,
                     at: Timestamp::from_unix_nanos(row.get(0)?),

@@ -4,7 +4,7 @@ use model::{DeadLetterId, DeviceId, OrgId, Timestamp, UserId};
 use record::{Actor, Replayed};
 use rusqlite::params_from_iter;
 
-use super::{Records, RecordsError, alarms::id, row::blob, trail::actor_of};
+use super::{Records, RecordsError, alarms::id, row::blob, sound, trail::actor_of};
 
 /// One thing that happened to a device by somebody's hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Records {
     ) -> Result<Vec<DeviceLifeRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT known_at, what, detail, actor_kind, actor FROM device_life \
+                "SELECT known_at, what, detail, actor_kind, actor, device_life.* FROM device_life \
                  WHERE org = ? AND device = ? ORDER BY log_offset DESC, row_index DESC LIMIT ?",
             )?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -45,6 +45,7 @@ impl Records {
                 statement.query(params_from_iter([blob(org), blob(device), limit.into()]))?;
             let mut life = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 5, "device_life")?;
                 life.push(DeviceLifeRow {
                     device,
                     at: Timestamp::from_unix_nanos(row.get(0)?),
@@ -65,12 +66,13 @@ impl Records {
     ) -> Result<Vec<ReplayRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT known_at, by_user, mended, outcome, words FROM letter_replay \
+                "SELECT known_at, by_user, mended, outcome, words, letter_replay.* FROM letter_replay \
                  WHERE org = ? AND letter = ? ORDER BY log_offset DESC, row_index DESC",
             )?;
             let mut rows = statement.query(params_from_iter([blob(org), blob(letter)]))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 5, "letter_replay")?;
                 let by: UserId = id(&row.get::<_, Vec<u8>>(1)?)?;
                 let (mended, outcome, words) = (row.get(2)?, row.get(3)?, row.get(4)?);
                 found.push(ReplayRow {

@@ -3,7 +3,7 @@
 use model::{BedId, DeviceId, OrgId, PatientId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Records, RecordsError, alarms::maybe_id};
+use super::{Records, RecordsError, alarms::maybe_id, sound};
 
 /// One line of a history, with whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Records {
     ) -> Result<Option<PatientId>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT patient FROM encounter WHERE org = ? AND bed = ? AND valid_from <= ? AND known_at <= ? \
+                "SELECT patient, encounter.* FROM encounter WHERE org = ? AND bed = ? AND valid_from <= ? AND known_at <= ? \
                  ORDER BY valid_from DESC, known_at DESC, log_offset DESC LIMIT 1",
             )?;
             let key = params![
@@ -45,7 +45,10 @@ impl Records {
                 valid_at.unix_nanos(),
                 as_known_at.unix_nanos()
             ];
-            let found: Option<Option<Vec<u8>>> = statement.query_row(key, |row| row.get(0)).optional()?;
+            let patient = |row: &rusqlite::Row<'_>| {
+                Ok(sound(row, 1, "encounter").and_then(|()| Ok(row.get::<_, Option<Vec<u8>>>(0)?)))
+            };
+            let found = statement.query_row(key, patient).optional()?.transpose()?;
             maybe_id(found.flatten())
         })
     }
@@ -54,13 +57,14 @@ impl Records {
     pub fn bed_history(&self, org: OrgId, bed: BedId) -> Result<Vec<HistoryRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT patient, valid_from, known_at FROM encounter \
+                "SELECT patient, valid_from, known_at, encounter.* FROM encounter \
                  WHERE org = ? AND bed = ? ORDER BY log_offset, row_index",
             )?;
             let mut rows =
                 statement.query(params![org.uuid().to_be_bytes(), bed.uuid().to_be_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 3, "encounter")?;
                 found.push(HistoryRow {
                     patient: maybe_id(row.get(0)?)?,
                     from: Timestamp::from_unix_nanos(row.get(1)?),
@@ -79,13 +83,14 @@ impl Records {
     ) -> Result<Vec<HistoryRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT CASE subject_kind WHEN 1 THEN subject END, valid_from, known_at FROM association \
+                "SELECT CASE subject_kind WHEN 1 THEN subject END, valid_from, known_at, association.* FROM association \
                  WHERE org = ? AND device = ? ORDER BY log_offset, row_index",
             )?;
             let mut rows =
                 statement.query(params![org.uuid().to_be_bytes(), device.uuid().to_be_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 3, "association")?;
                 found.push(HistoryRow {
                     patient: maybe_id(row.get(0)?)?,
                     from: Timestamp::from_unix_nanos(row.get(1)?),
@@ -105,7 +110,7 @@ impl Records {
     ) -> Result<Vec<ChartingRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT observed_at, known_at, consciousness, oxygen, breaths_per_min FROM charting \
+                "SELECT observed_at, known_at, consciousness, oxygen, breaths_per_min, charting.* FROM charting \
                  WHERE org = ? AND patient = ? ORDER BY observed_at DESC LIMIT ?",
             )?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -116,6 +121,7 @@ impl Records {
             ])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 5, "charting")?;
                 found.push(ChartingRow {
                     observed_at: Timestamp::from_unix_nanos(row.get(0)?),
                     written_at: Timestamp::from_unix_nanos(row.get(1)?),

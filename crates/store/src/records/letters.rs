@@ -9,6 +9,7 @@ use super::{
     alarms::{id, maybe_id},
     number,
     row::blob,
+    sound,
 };
 use crate::LogOffset;
 
@@ -25,6 +26,7 @@ const COLUMNS: &str =
     "log_offset, at, id, device, door, topic, content_type, reason, explanation, payload";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<LetterRow, RecordsError> {
+    sound(row, COLUMNS.split(',').count(), "dead_letter")?;
     let letter = DeadLetter {
         id: id(&row.get::<_, Vec<u8>>(2)?)?,
         device: maybe_id(row.get(3)?)?,
@@ -51,7 +53,7 @@ impl Records {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(|reader| {
             let mut statement = reader.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM dead_letter WHERE org = ? AND log_offset < ? \
+                "SELECT {COLUMNS}, dead_letter.* FROM dead_letter WHERE org = ? AND log_offset < ? \
                  ORDER BY log_offset DESC LIMIT ?"
             ))?;
             let mut rows = statement.query(params![org.uuid().to_be_bytes(), before, limit])?;
@@ -70,7 +72,9 @@ impl Records {
         letter: DeadLetterId,
     ) -> Result<Option<LetterRow>, RecordsError> {
         self.read(|reader| {
-            let sql = format!("SELECT {COLUMNS} FROM dead_letter WHERE org = ? AND id = ?");
+            let sql = format!(
+                "SELECT {COLUMNS}, dead_letter.* FROM dead_letter WHERE org = ? AND id = ?"
+            );
             let mut statement = reader.prepare_cached(&sql)?;
             let found = statement
                 .query_row(params_from_iter([blob(org), blob(letter)]), |row| Ok(read(row)));

@@ -1,10 +1,12 @@
 //! How the program did, minute by minute, over all its starts.
 
+use std::time::Duration;
+
 use model::{OrgId, Timestamp};
 use record::Pulse;
 use rusqlite::params;
 
-use super::{Records, RecordsError};
+use super::{Records, RecordsError, sound};
 
 /// One pulse, and when it was noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +16,47 @@ pub struct PulseRow {
     pub pulse: Pulse,
 }
 
+/// The pulses of one stretch as pairs of neighbours, those around its ends included.
+const OUTAGES: &str = "SELECT before, known_at FROM (
+    SELECT known_at, started_at,
+        lag(known_at) OVER (ORDER BY known_at) AS before,
+        lag(started_at) OVER (ORDER BY known_at) AS of_start
+    FROM pulse WHERE org = ?1
+        AND known_at >= coalesce((SELECT max(known_at) FROM pulse WHERE org = ?1 AND known_at <= ?2), ?2)
+        AND known_at <= coalesce((SELECT min(known_at) FROM pulse WHERE org = ?1 AND known_at >= ?3), ?3)
+) WHERE before IS NOT NULL AND (of_start <> started_at OR known_at - before > ?4)
+ORDER BY known_at DESC LIMIT ?5";
+
 impl Records {
+    /// The stretches between two neighbouring pulses, in order, that touch a range and in
+    /// which the program stopped or noted nothing for longer than `longest`; of more than
+    /// `limit` the latest.
+    pub fn outages(
+        &self,
+        org: OrgId,
+        (from, to): (Timestamp, Timestamp),
+        longest: Duration,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, Timestamp)>, RecordsError> {
+        self.read(|reader| {
+            let mut statement = reader.prepare_cached(OUTAGES)?;
+            let mut rows = statement.query(params![
+                org.uuid().to_be_bytes(),
+                from.unix_nanos(),
+                to.unix_nanos(),
+                i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX),
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let at = |nanos| Timestamp::from_unix_nanos(nanos);
+                found.push((at(row.get(0)?), at(row.get(1)?)));
+            }
+            found.reverse();
+            Ok(found)
+        })
+    }
+
     /// The pulses noted from an instant on and before another, in order, at most `limit`.
     pub fn pulses(
         &self,
@@ -26,7 +68,7 @@ impl Records {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
                 "SELECT known_at, messages_per_ks, readings_per_ks, durable_p99_us, decided_p99_us, \
-                 journal_bytes, connections, started_at FROM pulse \
+                 journal_bytes, connections, started_at, pulse.* FROM pulse \
                  WHERE org = ? AND known_at >= ? AND known_at < ? ORDER BY known_at LIMIT ?",
             )?;
             let mut rows = statement.query(params![
@@ -37,6 +79,7 @@ impl Records {
             ])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 8, "pulse")?;
                 let count = |place: usize| -> Result<u64, RecordsError> {
                     Ok(u64::try_from(row.get::<_, i64>(place)?).unwrap_or(0))
                 };

@@ -7,12 +7,18 @@ use model::{
     Role, Room, Sex, Site, Staff, Subject, Timestamp, User, Vital,
 };
 use record::{Actor, AuditEntry, DeadLetter, Pulse, Replayed};
-use rusqlite::{Transaction, params_from_iter, types::Value};
+use rusqlite::{
+    Transaction, params_from_iter,
+    types::{Value, ValueRef},
+};
 
 use super::{
     AlarmRow, DeviceLifeRow, LifeRow, RecordsError, ScoreRow, number, statement::statement,
 };
-use crate::LogOffset;
+use crate::{
+    LogOffset,
+    row_sum::{self, Places},
+};
 
 /// What happened to a hand-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,8 +102,13 @@ pub(super) fn int(value: impl Into<i64>) -> Value {
 }
 
 /// Adds the row; one that is there already stays, and an alarm is replaced by its newer form.
-pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<(), RecordsError> {
-    let (sql, values) = match &row.noun {
+/// Its checksum stands where `sums` says.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    row: &Row,
+    sums: &Places,
+) -> Result<(), RecordsError> {
+    let (sql, mut values) = match &row.noun {
         Noun::Alarm(alarm) => (ALARM, alarm_values(row, alarm)),
         Noun::Audit(entry) => (AUDIT, audit_values(row, entry)),
         Noun::DeadLetter(letter) => (DEAD_LETTER, letter_values(row, letter)),
@@ -113,15 +124,22 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<(), Rec
             (sql, values)
         }
     };
-    transaction.prepare_cached(sql)?.execute(params_from_iter(values))?;
+    let table =
+        sql.split_whitespace().skip_while(|word| *word != "INTO").nth(1).unwrap_or_default();
+    let sum = row_sum::of(table, values.iter().map(ValueRef::from));
+    let place = sums.get(table).copied().unwrap_or(values.len()).min(values.len());
+    values.insert(place, Value::Integer(sum));
+    let sql = sql.replacen("VALUES (", "VALUES (?,", 1);
+    transaction.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     Ok(())
 }
 
-const ALARM: &str = "INSERT INTO alarm VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) \
-    ON CONFLICT (org, id) DO UPDATE SET log_offset = excluded.log_offset, care_unit = excluded.care_unit, \
+const ALARM: &str = "INSERT INTO alarm VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) \
+    ON CONFLICT (org, id) DO UPDATE SET log_offset = excluded.log_offset, row_sum = excluded.row_sum, \
+    class = excluded.class, code = excluded.code, since = excluded.since, care_unit = excluded.care_unit, \
     patient = excluded.patient, device = excluded.device, bed = excluded.bed, priority = excluded.priority, \
     title = excluded.title, detail = excluded.detail, state = excluded.state, raised_at = excluded.raised_at, \
-    ended_at = excluded.ended_at, ending = excluded.ending WHERE excluded.log_offset >= alarm.log_offset";
+    ended_at = excluded.ended_at, ending = excluded.ending, kind = excluded.kind, vital = excluded.vital WHERE excluded.log_offset >= alarm.log_offset";
 const AUDIT: &str = "INSERT OR IGNORE INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?,?)";
 const DEAD_LETTER: &str = "INSERT OR IGNORE INTO dead_letter VALUES (?,?,?,?,?,?,?,?,?,?,?,?)";
 
@@ -144,6 +162,8 @@ fn alarm_values(row: &Row, it: &AlarmRow) -> Vec<Value> {
         time(it.raised_at),
         it.ended_at.map_or(Value::Null, time),
         it.ending.as_deref().map_or(Value::Null, text),
+        text(&it.kind),
+        it.vital.map_or(Value::Null, |it| int(vital(it))),
     ]
 }
 

@@ -3,7 +3,7 @@
 use model::{OrgId, PatientId, Timestamp};
 use rusqlite::params;
 
-use super::{Records, RecordsError};
+use super::{Records, RecordsError, sound};
 
 /// A score as it was decided; it held until the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Records {
         self.read(|reader| {
             let (org, patient_key) = (org.uuid().to_be_bytes(), patient.uuid().to_be_bytes());
             let mut statement = reader.prepare_cached(
-                "SELECT at, total, single_red, missing FROM score \
+                "SELECT at, total, single_red, missing, score.* FROM score \
                  WHERE org = ?1 AND patient = ?2 AND at < ?4 AND at >= coalesce( \
                    (SELECT max(at) FROM score WHERE org = ?1 AND patient = ?2 AND at <= ?3), ?3) \
                  ORDER BY at DESC, log_offset DESC, row_index DESC LIMIT ?5",
@@ -43,6 +43,7 @@ impl Records {
             let mut rows = statement.query(params![org, patient_key, span.0, span.1, limit])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
+                sound(row, 4, "score")?;
                 found.push(ScoreRow {
                     patient,
                     at: Timestamp::from_unix_nanos(row.get(0)?),

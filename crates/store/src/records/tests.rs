@@ -1,6 +1,8 @@
 //! What the records keep, what they find again, and what they refuse.
 
-use model::{AlarmClass, Id, Kind, Line, PatientId, Priority, Site, Subject, Timestamp};
+mod sums;
+
+use model::{AlarmClass, Id, Kind, Line, PatientId, Priority, Site, Subject, Timestamp, Vital};
 use record::{Actor, AuditEntry, DeadLetter};
 
 use super::*;
@@ -64,6 +66,8 @@ fn alarm(offset: u64, state: &str, ended_at: Option<i64>) -> Row {
         raised_at: at(9),
         ended_at: ended_at.map(at),
         ending: ended_at.map(|_| "over on its own".to_owned()),
+        kind: "asystole".to_owned(),
+        vital: Some(Vital::HeartRate),
     };
     row(offset, 9, Noun::Alarm(alarm))
 }
@@ -87,6 +91,9 @@ fn an_alarm_stands_in_its_latest_form_whatever_the_order_of_applying() {
         }),
         [want]
     );
+    let of = |vital| AlarmFilter { vital: Some(vital), ..AlarmFilter::default() };
+    assert_eq!(found(of(Vital::HeartRate)).len(), 1);
+    assert_eq!(found(of(Vital::PulseRate)), []);
     assert_eq!(found(AlarmFilter { ended: Some(false), ..AlarmFilter::default() }), []);
     assert_eq!(found(AlarmFilter { before: Some(at(9)), ..AlarmFilter::default() }), []);
     assert_eq!(found(AlarmFilter { care_unit: Some(named(4)), ..AlarmFilter::default() }), []);
@@ -370,4 +377,36 @@ fn pulses_come_back_in_order_from_an_instant_on() {
     };
     assert_eq!(ask(1, 121, 9), [(at(1), pulse(1)), (at(61), pulse(61))]);
     assert_eq!(ask(2, 122, 1), [(at(61), pulse(61))]);
+}
+
+#[test]
+fn a_stop_and_a_long_silence_of_the_program_are_outages_and_a_late_pulse_is_none() {
+    let (_dir, records) = records();
+    // Each: when it was noted, and the start that it belongs to.
+    let noted = [(10, 10), (70, 10), (190, 10), (311, 10), (320, 320), (380, 320)];
+    let rows = noted.map(|(second, start)| {
+        let pulse = record::Pulse {
+            messages_per_ks: 1,
+            readings_per_ks: 2,
+            durable_p99_us: 3,
+            decided_p99_us: 4,
+            journal_bytes: 5,
+            connections: 6,
+            started_at: at(start),
+        };
+        row(u64::try_from(second).unwrap(), second, Noun::Pulse(pulse))
+    });
+    records.apply(&rows).unwrap();
+    let ask = |from, to, limit| {
+        let longest = std::time::Duration::from_secs(120);
+        records.outages(named(1), (at(from), at(to)), longest, limit).unwrap()
+    };
+    let (silence, stop) = ((at(190), at(311)), (at(311), at(320)));
+    assert_eq!(ask(0, 999, 9), [silence, stop]);
+    assert_eq!(ask(0, 999, 1), [stop], "of more the latest");
+    assert_eq!(ask(200, 300, 9), [silence], "its pulses lie around the range");
+    assert_eq!(ask(320, 380, 9), []);
+    assert_eq!(ask(10, 190, 9), []);
+    let longest = std::time::Duration::ZERO;
+    assert_eq!(records.outages(named(2), (at(0), at(999)), longest, 9).unwrap(), [], "another's");
 }

@@ -1,5 +1,7 @@
 //! The audit trail: who looked at what, who changed what, by which rule.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::{OrgId, PatientId, Timestamp, UserId};
 use record::{Actor, AuditEntry};
 use rusqlite::{params_from_iter, types::Value};
@@ -9,6 +11,7 @@ use super::{
     alarms::{id, maybe_id},
     number,
     row::blob,
+    sound,
 };
 use crate::LogOffset;
 
@@ -48,8 +51,8 @@ impl Records {
         filter: &AuditFilter,
         limit: usize,
     ) -> Result<Vec<AuditRow>, RecordsError> {
-        let mut sql = "SELECT log_offset, at, actor_kind, actor, action, patient, resource, allowed, rule, remote \
-             FROM audit WHERE org = ?"
+        let mut sql = "SELECT log_offset, at, actor_kind, actor, action, patient, resource, allowed, rule, remote, \
+             audit.* FROM audit WHERE org = ?"
             .to_owned();
         let mut values = vec![blob(org)];
         if let Some(patient) = filter.patient {
@@ -125,28 +128,34 @@ impl Records {
     ) -> Result<Vec<LookRow>, RecordsError> {
         self.read(|reader| {
             let mut statement = reader.prepare_cached(
-                "SELECT actor, count(DISTINCT at / 60000000000), min(at), max(at) FROM audit \
-                 WHERE org = ? AND patient = ? AND actor_kind = 1 AND allowed = 1 \
-                 GROUP BY actor ORDER BY max(at) DESC LIMIT ?",
+                "SELECT actor, at, audit.* FROM audit \
+                 WHERE org = ? AND patient = ? AND actor_kind = 1 AND allowed = 1",
             )?;
-            let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-            let key = [blob(org), blob(patient), limit];
-            let mut rows = statement.query(params_from_iter(key))?;
-            let mut found = Vec::new();
+            let mut rows = statement.query(params_from_iter([blob(org), blob(patient)]))?;
+            let mut found: BTreeMap<UserId, BTreeSet<Timestamp>> = BTreeMap::new();
             while let Some(row) = rows.next()? {
-                found.push(LookRow {
-                    user: id(&row.get::<_, Vec<u8>>(0)?)?,
-                    count: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
-                    first_at: Timestamp::from_unix_nanos(row.get(2)?),
-                    last_at: Timestamp::from_unix_nanos(row.get(3)?),
-                });
+                sound(row, 2, "audit")?;
+                let user = id(&row.get::<_, Vec<u8>>(0)?)?;
+                found.entry(user).or_default().insert(Timestamp::from_unix_nanos(row.get(1)?));
             }
+            let mut found: Vec<LookRow> = found.into_iter().filter_map(looks).collect();
+            found.sort_by_key(|look| std::cmp::Reverse(look.last_at));
+            found.truncate(limit);
             Ok(found)
         })
     }
 }
 
+/// The times at which somebody looked, as one row.
+fn looks((user, times): (UserId, BTreeSet<Timestamp>)) -> Option<LookRow> {
+    let (first_at, last_at) = (*times.first()?, *times.last()?);
+    let minutes = times.iter().map(|at| at.unix_nanos() / 60_000_000_000);
+    let count = u64::try_from(minutes.collect::<BTreeSet<_>>().len()).unwrap_or(u64::MAX);
+    Some(LookRow { user, count, first_at, last_at })
+}
+
 fn read(row: &rusqlite::Row<'_>) -> Result<AuditRow, RecordsError> {
+    sound(row, 10, "audit")?;
     let actor = actor_of(row.get(2)?, row.get(3)?)?;
     let entry = AuditEntry {
         actor,

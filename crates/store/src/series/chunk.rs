@@ -1,12 +1,13 @@
 //! Sealed chunks as bytes: one column after the other, each compressed by pco, or one
 //! number if all are the same.
 //!
-//! A change of this form is a new codec number; old numbers are read for ever.
+//! A change of this form is a new codec number, or a new form that its first byte tells;
+//! old ones are read for ever.
 
 use model::{ClockUsed, MissingReason, Timestamp};
-use pco::{ChunkConfig, data_types::Number, standalone};
+use pco::{ChunkConfig, DeltaSpec, data_types::Number, standalone};
 
-use super::{Invalid, Marks, Point, WaveSpan};
+use super::{Invalid, Marks, Point, WaveSpan, times};
 use crate::limits::{CHUNK_POINTS_MAX, CHUNK_SAMPLES_MAX};
 
 /// Codec 1: points.
@@ -18,14 +19,18 @@ pub(super) const SPANS: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
+/// The second form of codec 1 begins with this; the first began with a count below 2^24.
+const POINTS_FORM_2: u8 = 2;
+
 pub(super) fn encode_points(points: &[Point]) -> Result<Vec<u8>, Malformed> {
-    let mut out = Vec::new();
+    let mut out = vec![POINTS_FORM_2];
     put_len(&mut out, points.len())?;
     let column = |out: &mut Vec<u8>, of: &dyn Fn(&Point) -> i64| {
         put_column(out, &points.iter().map(of).collect::<Vec<_>>())
     };
-    column(&mut out, &|point| point.at.unix_nanos())?;
-    column(&mut out, &|point| point.received_at.unix_nanos().wrapping_sub(point.at.unix_nanos()))?;
+    let at: Vec<i64> = points.iter().map(|point| point.at.unix_nanos()).collect();
+    let received: Vec<i64> = points.iter().map(|it| it.received_at.unix_nanos()).collect();
+    times::put(&mut out, &at, &received)?;
     column(&mut out, &|point| point.value.map_or(0, |(mantissa, _)| mantissa))?;
     column(&mut out, &|point| point.value.map_or(0, |(_, exp10)| exp10.into()))?;
     column(&mut out, &|point| point.value.map_or_else(missing_code, |_| 0))?;
@@ -35,9 +40,20 @@ pub(super) fn encode_points(points: &[Point]) -> Result<Vec<u8>, Malformed> {
 
 pub(super) fn decode_points(bytes: &[u8]) -> Result<Vec<Point>, Malformed> {
     let mut rest = bytes;
+    let is_form_2 = bytes.first() == Some(&POINTS_FORM_2);
+    if is_form_2 {
+        let [_] = take::<1>(&mut rest)?;
+    }
     let count = take_len(&mut rest, CHUNK_POINTS_MAX)?;
-    let at = take_column::<i64>(&mut rest, count)?;
-    let delay = take_column::<i64>(&mut rest, count)?;
+    let (at, received) = if is_form_2 {
+        times::take_both(&mut rest, count)?
+    } else {
+        let at = take_column::<i64>(&mut rest, count)?;
+        let delays = take_column::<i64>(&mut rest, count)?;
+        let received =
+            at.iter().zip(delays).map(|(at, delay)| i64::wrapping_add(*at, delay)).collect();
+        (at, received)
+    };
     let mantissa = take_column::<i64>(&mut rest, count)?;
     let exp10 = take_column::<i64>(&mut rest, count)?;
     let missing = take_column::<i64>(&mut rest, count)?;
@@ -45,13 +61,13 @@ pub(super) fn decode_points(bytes: &[u8]) -> Result<Vec<Point>, Malformed> {
     if !rest.is_empty() {
         return Err(Malformed);
     }
-    let rows = at.into_iter().zip(delay).zip(mantissa).zip(exp10).zip(missing).zip(marks);
-    let point = |(((((at, delay), mantissa), exp10), missing), marks): (_, i64)| {
+    let rows = at.into_iter().zip(received).zip(mantissa).zip(exp10).zip(missing).zip(marks);
+    let point = |(((((at, received), mantissa), exp10), missing), marks): (_, i64)| {
         let value = match missing {
             0 => Ok((mantissa, i8::try_from(exp10).map_err(|_| Malformed)?)),
             code => Err(missing_reason(code)?),
         };
-        let received_at = Timestamp::from_unix_nanos(i64::wrapping_add(at, delay));
+        let received_at = Timestamp::from_unix_nanos(received);
         let at = Timestamp::from_unix_nanos(at);
         Ok(Point { at, received_at, value, marks: read_marks(marks)? })
     };
@@ -166,9 +182,18 @@ const SAME: u8 = 0;
 /// The length of the compressed bytes follows.
 const PCO: u8 = 1;
 
-fn put_column<T: Number + PartialEq + Into<i64>>(
+pub(super) fn put_column<T: Number + PartialEq + Into<i64>>(
     out: &mut Vec<u8>,
     numbers: &[T],
+) -> Result<(), Malformed> {
+    put_column_by(out, numbers, DeltaSpec::Auto)
+}
+
+/// The same if it is known how its numbers follow each other; it is read back alike.
+pub(super) fn put_column_by<T: Number + PartialEq + Into<i64>>(
+    out: &mut Vec<u8>,
+    numbers: &[T],
+    delta: DeltaSpec,
 ) -> Result<(), Malformed> {
     if numbers.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
         let number: i64 = numbers.first().map_or(0, |number| (*number).into());
@@ -176,7 +201,7 @@ fn put_column<T: Number + PartialEq + Into<i64>>(
         out.extend(number.to_be_bytes());
         return Ok(());
     }
-    let config = ChunkConfig::default().with_compression_level(LEVEL);
+    let config = ChunkConfig::default().with_compression_level(LEVEL).with_delta_spec(delta);
     let packed = standalone::simple_compress(numbers, &config).map_err(|_| Malformed)?;
     out.push(PCO);
     put_len(out, packed.len())?;
@@ -184,7 +209,7 @@ fn put_column<T: Number + PartialEq + Into<i64>>(
     Ok(())
 }
 
-fn take_column<T: Number + TryFrom<i64>>(
+pub(super) fn take_column<T: Number + TryFrom<i64>>(
     rest: &mut &[u8],
     count: usize,
 ) -> Result<Vec<T>, Malformed> {
@@ -199,23 +224,23 @@ fn take_column<T: Number + TryFrom<i64>>(
     if numbers.len() == count { Ok(numbers) } else { Err(Malformed) }
 }
 
-fn put_len(out: &mut Vec<u8>, len: usize) -> Result<(), Malformed> {
+pub(super) fn put_len(out: &mut Vec<u8>, len: usize) -> Result<(), Malformed> {
     out.extend(u32::try_from(len).map_err(|_| Malformed)?.to_be_bytes());
     Ok(())
 }
 
-fn take_len(rest: &mut &[u8], max: usize) -> Result<usize, Malformed> {
+pub(super) fn take_len(rest: &mut &[u8], max: usize) -> Result<usize, Malformed> {
     let len = usize::try_from(u32::from_be_bytes(take(rest)?)).map_err(|_| Malformed)?;
     if len <= max { Ok(len) } else { Err(Malformed) }
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
     let (head, after) = rest.split_first_chunk().ok_or(Malformed)?;
     *rest = after;
     Ok(*head)
 }
 
-const fn missing_code(reason: MissingReason) -> i64 {
+pub(super) const fn missing_code(reason: MissingReason) -> i64 {
     match reason {
         MissingReason::SensorDetached => 1,
         MissingReason::DeviceFault => 2,
@@ -228,7 +253,7 @@ const fn missing_code(reason: MissingReason) -> i64 {
     }
 }
 
-const fn missing_reason(code: i64) -> Result<MissingReason, Malformed> {
+pub(super) const fn missing_reason(code: i64) -> Result<MissingReason, Malformed> {
     Ok(match code {
         1 => MissingReason::SensorDetached,
         2 => MissingReason::DeviceFault,

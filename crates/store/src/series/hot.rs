@@ -9,7 +9,7 @@ use model::{Channel, Code, DeviceId, OrgId, Ucum};
 use rusqlite::Connection;
 
 use super::{Point, SeriesId, SeriesKey, WaveSpan};
-use crate::{limits, sqlite::Sql};
+use crate::{limits, row_sum, sqlite::Sql};
 
 /// What became of a pushed sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +113,12 @@ impl Hot {
         self.series.get_mut(usize::try_from(id.0).unwrap_or(usize::MAX))
     }
 
+    /// What a series is of, if there is one of this number.
+    pub(super) fn key(&self, id: SeriesId) -> Option<Arc<SeriesKey>> {
+        let series = self.series.get(usize::try_from(id.0).ok()?)?;
+        Some(Arc::clone(&series.key))
+    }
+
     pub(super) fn push(&mut self, id: SeriesId, point: Point) -> Pushed {
         if self.points >= self.limits.points_max {
             return Pushed::Refused;
@@ -203,10 +209,11 @@ impl Hot {
     }
 }
 
-/// Reads the names of all series.
-pub(super) fn load(db: &Connection) -> rusqlite::Result<Hot> {
+/// Reads the names of all series; none if one of them is not what was written.
+pub(super) fn load(db: &Connection) -> rusqlite::Result<Option<Hot>> {
     let mut hot = Hot::default();
-    let ask = "SELECT org, device, channel, code_system, code, code_check, ucum FROM series
+    let ask =
+        "SELECT org, device, channel, code_system, code, code_check, ucum, id, series.* FROM series
                ORDER BY id";
     let mut statement = db.prepare(ask)?;
     let mut rows = statement.query([])?;
@@ -218,9 +225,13 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Hot> {
             kind: code(row.get(3)?, row.get(4)?, row.get(5)?)?,
             ucum: Ucum::new(&row.get::<_, String>(6)?),
         };
-        hot.add(key, true);
+        let id = SeriesId(row.get(7)?);
+        // Chunks name series by these numbers, which count up without a gap.
+        if !row_sum::is_sound(row, 8, "series")? || hot.add(key, true) != id {
+            return Ok(None);
+        }
     }
-    Ok(hot)
+    Ok(Some(hot))
 }
 
 /// A code as three columns.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use super::{Point, Series, SeriesId, SeriesKey, Stretch, WaveSpan, hot::HotSeries, seal::Item};
 use crate::{
     hold::hold,
+    row_sum,
     sqlite::{DatabaseError, Sql},
 };
 
@@ -92,15 +93,15 @@ impl Series {
     pub(crate) fn check_chunks(&self) -> Result<(u64, Vec<String>), DatabaseError> {
         self.0.database.read(|db| {
             let ask =
-                "SELECT series, codec, first, crc, bytes FROM chunk ORDER BY series, codec, first";
+                "SELECT series, codec, first, bytes, chunk.* FROM chunk ORDER BY series, codec, first";
             let mut statement = db.prepare(ask)?;
             let mut rows = statement.query([])?;
             let (mut count, mut damaged) = (0_u64, Vec::new());
             while let Some(row) = rows.next()? {
                 let (series, codec, first): (u32, u8, i64) =
                     (row.get(0)?, row.get(1)?, row.get(2)?);
-                let bytes = row.get_ref(4)?.as_blob()?;
-                let sound = row.get::<_, u32>(3)? == crc32c::crc32c(bytes)
+                let bytes = row.get_ref(3)?.as_blob()?;
+                let sound = row_sum::is_sound(row, 4, "chunk")?
                     && match codec {
                         Point::CODEC => Point::decode(bytes).is_ok(),
                         WaveSpan::CODEC => WaveSpan::decode(bytes).is_ok(),
@@ -116,33 +117,33 @@ impl Series {
     }
 }
 
-fn overlaps<T: Item>(item: &T, question: &Question) -> bool {
+pub(super) fn overlaps<T: Item>(item: &T, question: &Question) -> bool {
     // A point has no width; a span that ends at `from` is over.
     let not_over = item.begin() >= question.from || item.end() > question.from;
     not_over && item.begin() < question.to
 }
 
-enum Found<T> {
+pub(super) enum Found<T> {
     Items(Vec<T>),
     TooMany,
     Damaged(i64),
 }
 
-fn sealed<T: Item>(
+pub(super) fn sealed<T: Item>(
     db: &Connection,
     id: SeriesId,
     question: &Question,
     max: usize,
 ) -> rusqlite::Result<Found<T>> {
-    let ask = "SELECT first, crc, bytes FROM chunk
+    let ask = "SELECT first, bytes, chunk.* FROM chunk
                WHERE org = ?1 AND series = ?2 AND codec = ?3 AND max_at >= ?4 AND min_at < ?5";
     let mut statement = db.prepare_cached(ask)?;
     let (from, to) = (Sql(question.from), Sql(question.to));
     let mut rows = statement.query(params![Sql(question.org), id.0, T::CODEC, from, to])?;
     let (mut found, mut size) = (Vec::new(), 0_usize);
     while let Some(row) = rows.next()? {
-        let bytes = row.get_ref(2)?.as_blob()?;
-        let sound = row.get::<_, u32>(1)? == crc32c::crc32c(bytes);
+        let bytes = row.get_ref(1)?.as_blob()?;
+        let sound = row_sum::is_sound(row, 2, "chunk")?;
         let Some(items) = sound.then(|| T::decode(bytes).ok()).flatten() else {
             return Ok(Found::Damaged(row.get(0)?));
         };

@@ -6,18 +6,20 @@
 
 use std::sync::atomic::Ordering;
 
-use model::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use model::{Id, Kind, Timestamp};
+use rusqlite::{OptionalExtension, Transaction, params, params_from_iter, types::Value};
 
 use super::{
     Point, Series, WaveSpan,
     chunk::{self, Malformed, POINTS, SPANS},
     hot::{Leaving, code_columns},
+    roll_store,
 };
 use crate::{
     LogOffset,
     hold::hold,
     limits::{CHUNK_POINTS_MAX, CHUNK_SAMPLES_MAX, CHUNK_SPAN_MAX, CHUNK_WAVE_SPAN_MAX},
+    row_sum,
     sqlite::{Change, DatabaseError, Sql},
 };
 
@@ -79,10 +81,13 @@ impl Sealing {
             for leaving in &self.leaving {
                 seal_series(tx, leaving, &mut sealed)?;
             }
-            let put = "INSERT OR REPLACE INTO checkpoint (one, offset, crc, bytes)
-                       VALUES (1, ?1, ?2, ?3)";
+            let put = "INSERT OR REPLACE INTO checkpoint (one, offset, crc, bytes, row_sum)
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
             let crc = crc32c::crc32c(&self.checkpoint);
-            tx.execute(put, params![Sql(self.up_to), crc, self.checkpoint])?;
+            let offset = i64::try_from(self.up_to.bytes()).unwrap_or(i64::MAX);
+            let bytes = Value::Blob(self.checkpoint.clone());
+            let row = vec![1.into(), offset.into(), crc.into(), bytes];
+            tx.execute(put, params_from_iter(row_sum::with("checkpoint", row)))?;
             Ok(sealed)
         });
         let sealed = written.map_err(SealError::Database)?;
@@ -103,21 +108,21 @@ fn seal_series(tx: &Transaction<'_>, leaving: &Leaving, sealed: &mut Sealed) -> 
     if !saved {
         let (system, code, check) = code_columns(key.kind);
         let put = "INSERT INTO series
-            (org, id, device, channel, code_system, code, code_check, ucum)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let channel = &*key.channel.0;
-        let ucum = key.ucum.as_str();
-        tx.prepare_cached(put)?.execute(params![
-            Sql(key.org),
-            id.0,
-            Sql(key.device),
-            channel,
-            system,
-            code,
-            check,
-            ucum
-        ])?;
+            (org, id, device, channel, code_system, code, code_check, ucum, row_sum)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let row = vec![
+            blob(key.org),
+            id.0.into(),
+            blob(key.device),
+            key.channel.0.to_string().into(),
+            system.into(),
+            code.into(),
+            check.into(),
+            key.ucum.as_str().to_owned().into(),
+        ];
+        tx.prepare_cached(put)?.execute(params_from_iter(row_sum::with("series", row)))?;
     }
+    roll_store::mark(tx, key.org, *id, &batch.points)?;
     sealed.points = sealed.points.saturating_add(batch.points.len());
     let samples = batch.spans.iter().map(|span| span.samples.len());
     sealed.samples = samples.fold(sealed.samples, usize::saturating_add);
@@ -254,18 +259,18 @@ impl Bounds {
 }
 
 fn newest_chunk<T: Item>(tx: &Transaction<'_>, leaving: &Leaving) -> Result<Newest<T>, Change> {
-    let ask = "SELECT first, count, crc, bytes FROM chunk
+    let ask = "SELECT first, count, bytes, chunk.* FROM chunk
                WHERE org = ?1 AND series = ?2 AND codec = ?3 ORDER BY first DESC LIMIT 1";
     let key = params![Sql(leaving.key.org), leaving.id.0, T::CODEC];
     let row = |row: &rusqlite::Row<'_>| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, u32>(2)?, row.get(3)?))
+        let sound = row_sum::is_sound(row, 3, "chunk")?;
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?, sound))
     };
     let found = tx.prepare_cached(ask)?.query_row(key, row).optional()?;
-    let Some((first, count, crc, bytes)) = found else {
+    let Some((first, count, bytes, sound)) = found else {
         return Ok(Newest { first: 0, items: Vec::new() });
     };
     let bytes: Vec<u8> = bytes;
-    let sound = crc == crc32c::crc32c(&bytes);
     match T::decode(&bytes) {
         Ok(items) if sound => Ok(Newest { first, items }),
         // A damaged chunk stays as it is, for whoever mends it.
@@ -273,6 +278,10 @@ fn newest_chunk<T: Item>(tx: &Transaction<'_>, leaving: &Leaving) -> Result<Newe
             Ok(Newest { first: first.saturating_add(count), items: Vec::new() })
         }
     }
+}
+
+fn blob<K: Kind>(id: Id<K>) -> Value {
+    Value::Blob(id.uuid().to_be_bytes().to_vec())
 }
 
 fn write_chunk<T: Item>(
@@ -290,19 +299,21 @@ fn write_chunk<T: Item>(
     let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let crc = crc32c::crc32c(&bytes);
     let put = "INSERT OR REPLACE INTO chunk
-        (org, series, codec, first, count, min_at, max_at, crc, bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    tx.prepare_cached(put)?.execute(params![
-        Sql(leaving.key.org),
-        leaving.id.0,
-        T::CODEC,
-        first,
-        count,
-        Sql(min_at),
-        Sql(max_at),
-        crc,
-        bytes
-    ])?;
+        (org, series, codec, first, count, min_at, max_at, crc, bytes, row_sum)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let len = bytes.len();
+    let row = vec![
+        blob(leaving.key.org),
+        leaving.id.0.into(),
+        T::CODEC.into(),
+        first.into(),
+        count.into(),
+        min_at.unix_nanos().into(),
+        max_at.unix_nanos().into(),
+        crc.into(),
+        Value::Blob(bytes),
+    ];
+    tx.prepare_cached(put)?.execute(params_from_iter(row_sum::with("chunk", row)))?;
     let back =
         "SELECT bytes FROM chunk WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
     let key = params![Sql(leaving.key.org), leaving.id.0, T::CODEC, first];
@@ -312,6 +323,6 @@ fn write_chunk<T: Item>(
         return Err(what());
     }
     sealed.chunks = sealed.chunks.saturating_add(1);
-    sealed.bytes = sealed.bytes.saturating_add(bytes.len());
+    sealed.bytes = sealed.bytes.saturating_add(len);
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+mod rolls;
+
 use super::{query::Question, *};
 use crate::{hold::hold, limits};
 
@@ -314,6 +316,13 @@ fn chunks_of_the_first_codecs_read_as_they_always_did() {
         "encoded today: {}",
         hex(&bytes)
     );
+    let golden = unhex(include_str!("golden/points_1_form_2.hex"));
+    assert_eq!(
+        chunk::decode_points(&golden),
+        Ok(points.to_vec()),
+        "encoded today: {}",
+        hex(&bytes)
+    );
     let golden = unhex(include_str!("golden/spans_2.hex"));
     assert_eq!(
         chunk::decode_spans(&golden),
@@ -384,6 +393,8 @@ proptest! {
     fn damaged_chunks_never_panic(mut bytes: Vec<u8>, place: prop::sample::Index, flip in 1_u8..) {
         let _ = chunk::decode_points(&bytes);
         let _ = chunk::decode_spans(&bytes);
+        bytes.insert(0, 2);
+        let _ = chunk::decode_points(&bytes);
         bytes = chunk::encode_spans(&[span(0, 50), span(200, 20)]).unwrap();
         let place = place.index(bytes.len());
         bytes[place] ^= flip;

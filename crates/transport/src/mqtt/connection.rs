@@ -250,7 +250,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Whether one more packet may be taken from the peer.
     fn may_take(&self) -> bool {
-        self.unanswered < self.shared.limits.unanswered_max && !self.peer.is_full()
+        // What follows a CONNECT waits for its answer.
+        let is_in = self.open.is_none() || !self.peer.is_deciding();
+        is_in && self.unanswered < self.shared.limits.unanswered_max && !self.peer.is_full()
     }
 
     fn unsent(&self) -> usize {
@@ -260,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Puts waiting messages for the client into `out`, as far as there is room.
     fn post(&mut self) {
         let Some(open) = &self.open else { return };
-        if !self.has_mail {
+        if !self.has_mail || self.peer.is_deciding() {
             return;
         }
         let now = self.shared.clock.now();

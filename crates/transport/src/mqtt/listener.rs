@@ -1,12 +1,13 @@
 //! The listening socket: who may try, how many at once, and the handle for the rest
 //! of the program.
 //!
-//! A handshake is bounded in time and number. When all places are taken, the oldest
-//! that has had its two seconds gives way, so that peers which never finish cannot
-//! keep out those which do.
+//! A handshake is bounded in time and number. When all places are taken and somebody waits,
+//! the oldest that has had its two seconds gives way, so that peers which never finish cannot
+//! keep out those which do; places go to addresses in turn.
 
 mod accept;
 mod handle;
+mod handshakes;
 
 use std::{
     fmt, io,
@@ -31,7 +32,10 @@ use tokio::{
 use super::{Limits, Recalled, sessions::Sessions};
 use crate::{Arrival, Presented, RefusedWhy};
 
+use handshakes::{Handshakes, usher};
+
 pub use handle::{ConnectionInfo, MqttHandle, PublishError, Published};
+pub use handshakes::counted_as;
 
 /// What a device that proved itself may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +104,10 @@ pub struct Counters {
     pub not_retained: u64,
     /// Sessions that were lost, as their client was too slow for its queue.
     pub sessions_lost: u64,
+    /// Those of them that were lost because all queues together were full.
+    pub sessions_lost_to_all: u64,
+    /// Bytes that wait for all devices together.
+    pub waiting_bytes: usize,
 }
 
 /// The running counts.
@@ -225,9 +233,12 @@ pub async fn listen(config: MqttConfig) -> io::Result<(Listener, MqttHandle)> {
         sessions: Mutex::new(sessions),
         stop: watch::Sender::new(false),
     });
-    let doorkeeper = accept::Doorkeeper::new(shared.clone(), config.tls, sender.clone());
+    let handshakes = Arc::new(Handshakes::new(shared.limits.handshakes_max));
+    let doorkeeper =
+        accept::Doorkeeper::new(shared.clone(), config.tls, sender.clone(), handshakes.clone());
     let tasks = vec![
         tokio::spawn(doorkeeper.run(socket)),
+        tokio::spawn(usher(handshakes, shared.clone(), sender.clone())),
         tokio::spawn(accept::keep_house(shared.clone(), sender)),
     ];
     let handle = MqttHandle::new(shared.clone());

@@ -10,7 +10,13 @@
 //! what the last one did not answer, in the same order. A packet id is given when a
 //! message is queued, as it is stored with it: after a restart it means the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use model::Timestamp;
 
@@ -57,6 +63,32 @@ struct Sent {
     withdrawn: bool,
 }
 
+/// How many bytes wait here, counted among those of all queues that share the sum.
+#[derive(Debug, Default)]
+struct Weight {
+    own: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Weight {
+    fn add(&mut self, len: usize) {
+        self.own = self.own.saturating_add(len);
+        self.all.fetch_add(len, Relaxed);
+    }
+
+    fn sub(&mut self, len: usize) {
+        let len = len.min(self.own);
+        self.own = self.own.saturating_sub(len);
+        self.all.fetch_sub(len, Relaxed);
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.sub(self.own);
+    }
+}
+
 /// The queue of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -64,7 +96,7 @@ pub(crate) struct Outbox {
     sent: VecDeque<Sent>,
     /// How many of `sent` this connection has written; they come first.
     on_wire: usize,
-    bytes: usize,
+    bytes: Weight,
     /// The ids that are given away.
     ids: HashSet<u16>,
     last_id: u16,
@@ -77,6 +109,16 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// An empty queue whose bytes count in a sum.
+    pub(crate) fn counting(all: Arc<AtomicUsize>) -> Self {
+        Self { bytes: Weight { own: 0, all }, ..Self::default() }
+    }
+
+    /// How many bytes wait here or for an answer.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.own
+    }
+
     /// A packet id for one more message; it is free again when its delivery is over.
     pub(crate) fn give_id(&mut self, qos: Qos) -> u16 {
         if qos == Qos::AtMostOnce || self.ids.len() >= usize::from(u16::MAX) {
@@ -105,17 +147,17 @@ impl Outbox {
                 // A message of QoS 0 is dropped before a session is.
                 return if mail.qos == Qos::AtMostOnce { Pushed::Taken } else { Pushed::Full };
             };
-            self.bytes = self.bytes.saturating_sub(dropped.len());
+            self.bytes.sub(dropped.len());
             self.dropped = self.dropped.saturating_add(1);
         }
-        self.bytes = self.bytes.saturating_add(mail.len());
+        self.bytes.add(mail.len());
         self.waiting.push_back(mail);
         Pushed::Taken
     }
 
     fn is_full(&self, limits: &Limits, len: usize) -> bool {
         self.len() >= limits.queue_len_max
-            || self.bytes.saturating_add(len) > limits.queue_bytes_max
+            || self.bytes.own.saturating_add(len) > limits.queue_bytes_max
     }
 
     /// A new connection has begun: what was not answered goes out again.
@@ -164,7 +206,7 @@ impl Outbox {
             }
             let mail = self.waiting.pop_front()?;
             if mail.qos == Qos::AtMostOnce {
-                self.bytes = self.bytes.saturating_sub(mail.len());
+                self.bytes.sub(mail.len());
                 return Some(Letter::Message { mail, again: false });
             }
             let (id, sent) = (mail.id, Some(mail.clone()));
@@ -176,7 +218,7 @@ impl Outbox {
 
     fn drop_first(&mut self) {
         if let Some(mail) = self.waiting.pop_front() {
-            self.bytes = self.bytes.saturating_sub(mail.len());
+            self.bytes.sub(mail.len());
             self.ids.remove(&mail.id);
             self.dropped = self.dropped.saturating_add(1);
         }
@@ -200,7 +242,7 @@ impl Outbox {
             return self.remove(at);
         }
         if let Some(mail) = self.sent.get_mut(at).and_then(|sent| sent.mail.take()) {
-            self.bytes = self.bytes.saturating_sub(mail.len());
+            self.bytes.sub(mail.len());
         }
         true
     }
@@ -222,7 +264,7 @@ impl Outbox {
     fn remove(&mut self, at: usize) -> bool {
         let Some(sent) = self.sent.remove(at) else { return false };
         self.on_wire = self.on_wire.saturating_sub(usize::from(sent.on_wire));
-        self.bytes = self.bytes.saturating_sub(sent.mail.as_ref().map_or(0, Mail::len));
+        self.bytes.sub(sent.mail.as_ref().map_or(0, Mail::len));
         self.ids.remove(&sent.id);
         true
     }
@@ -247,7 +289,7 @@ impl Outbox {
         }
         while let Some(at) = self.waiting.iter().position(is_on) {
             let Some(mail) = self.waiting.remove(at) else { break };
-            self.bytes = self.bytes.saturating_sub(mail.len());
+            self.bytes.sub(mail.len());
             self.ids.remove(&mail.id);
             gone.extend(Some(mail.id).filter(|id| *id != 0));
         }
@@ -300,7 +342,7 @@ impl Outbox {
     pub(crate) fn recall(&mut self, mail: Mail, was_sent: bool) {
         self.ids.insert(mail.id);
         self.last_id = self.last_id.max(mail.id);
-        self.bytes = self.bytes.saturating_add(mail.len());
+        self.bytes.add(mail.len());
         if was_sent {
             let (id, mail) = (mail.id, Some(mail));
             self.sent.push_back(Sent { id, mail, on_wire: false, withdrawn: false });
@@ -335,7 +377,7 @@ impl Outbox {
         let again = sent.filter(|mail| mail.qos == Qos::AtLeastOnce);
         let waiting = std::mem::take(&mut self.waiting);
         let left = again.chain(waiting).filter(|mail| mail.shared.is_some()).collect();
-        *self = Self { dropped: self.dropped, ..Self::default() };
+        *self = Self { dropped: self.dropped, ..Self::counting(self.bytes.all.clone()) };
         left
     }
 

@@ -358,8 +358,13 @@ impl Peer {
         answer: &Answer,
         out: &mut Vec<u8>,
     ) -> Result<(), Fault> {
+        if let Reply::Connack(granted) = reply {
+            self.accept(granted, out);
+            return Ok(());
+        }
         let Phase::Open(version) = self.phase else { return Ok(()) };
         match reply {
+            Reply::Connack(_) => Ok(()),
             Reply::Puback(id) => {
                 self.window = self.window.saturating_sub(1);
                 self.judge(version, *id, answer, write::puback, out)
@@ -494,6 +499,11 @@ impl Peer {
             Phase::Open(version) => Some(version),
             Phase::First | Phase::Deciding(_) | Phase::Over => None,
         }
+    }
+
+    /// Whether a client waits for the answer to its CONNECT.
+    pub(crate) fn is_deciding(&self) -> bool {
+        matches!(self.phase, Phase::Deciding(_))
     }
 
     /// Messages of QoS 1 and 2 that are not finished.

@@ -1,7 +1,7 @@
 //! The newest message of each topic, for subscriptions that come later.
 //!
-//! A topic counts for whoever published it last, and each device has a bounded number
-//! and a bounded sum of bytes.
+//! Topics are a device's own: two gateways that use the same words have a message each, and
+//! hear their own. Each device has a bounded number and a bounded sum of bytes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,10 +14,13 @@ use record::{Body, MqttRetained};
 
 use super::{Limits, mail::Said, topic};
 
-/// All retained messages; sites do not see each other's.
+/// Whose topic at which site, and the topic.
+type At = (SiteId, DeviceId, Arc<str>);
+
+/// All retained messages; devices do not see each other's, and neither do sites.
 #[derive(Debug, Default)]
 pub(crate) struct RetainedMessages {
-    by_topic: BTreeMap<(SiteId, Arc<str>), Retained>,
+    by_topic: BTreeMap<At, Retained>,
     of_device: HashMap<DeviceId, Quota>,
     /// Each change has a number, so that taking one back does not take back a later one.
     changes: u64,
@@ -25,7 +28,6 @@ pub(crate) struct RetainedMessages {
 
 #[derive(Clone, Debug)]
 struct Retained {
-    device: DeviceId,
     said: Arc<Said>,
     change: u64,
 }
@@ -39,8 +41,7 @@ struct Quota {
 /// A change that is not durable yet.
 #[derive(Debug)]
 pub(crate) struct Undo {
-    site: SiteId,
-    topic: Arc<str>,
+    at: At,
     change: u64,
     before: Option<Retained>,
 }
@@ -55,9 +56,9 @@ impl RetainedMessages {
         device: DeviceId,
         said: &Arc<Said>,
     ) -> Result<Undo, ()> {
-        let key = (site, said.topic.clone());
+        let at = (site, device, said.topic.clone());
         if !said.payload.is_empty() {
-            let before = self.by_topic.get(&key).filter(|before| before.device == device);
+            let before = self.by_topic.get(&at);
             let Quota { messages, bytes } =
                 self.of_device.get(&device).copied().unwrap_or_default();
             let messages = messages.saturating_sub(usize::from(before.is_some()));
@@ -70,44 +71,50 @@ impl RetainedMessages {
         }
         self.changes = self.changes.saturating_add(1);
         let change = self.changes;
-        let now = Retained { device, said: said.clone(), change };
-        let before = self.replace(&key, (!said.payload.is_empty()).then_some(now));
-        Ok(Undo { site, topic: key.1, change, before })
+        let now = Retained { said: said.clone(), change };
+        let before = self.replace(&at, (!said.payload.is_empty()).then_some(now));
+        Ok(Undo { at, change, before })
     }
 
     /// Takes a change back that did not become durable, unless there was a later one.
     pub(crate) fn undo(&mut self, undo: Undo) {
-        let key = (undo.site, undo.topic);
-        let now = self.by_topic.get(&key).map_or(0, |retained| retained.change);
+        let now = self.by_topic.get(&undo.at).map_or(0, |retained| retained.change);
         if now == undo.change || (now == 0 && undo.before.is_some()) {
-            self.replace(&key, undo.before);
+            self.replace(&undo.at, undo.before);
         }
     }
 
-    fn replace(&mut self, key: &(SiteId, Arc<str>), now: Option<Retained>) -> Option<Retained> {
+    fn replace(&mut self, at: &At, now: Option<Retained>) -> Option<Retained> {
+        let device = at.1;
         if let Some(now) = &now {
-            let quota = self.of_device.entry(now.device).or_default();
+            let quota = self.of_device.entry(device).or_default();
             quota.messages = quota.messages.saturating_add(1);
             quota.bytes = quota.bytes.saturating_add(now.said.len());
         }
         let before = match now {
-            Some(now) => self.by_topic.insert(key.clone(), now),
-            None => self.by_topic.remove(key),
+            Some(now) => self.by_topic.insert(at.clone(), now),
+            None => self.by_topic.remove(at),
         };
         if let Some(before) = &before
-            && let Some(quota) = self.of_device.get_mut(&before.device)
+            && let Some(quota) = self.of_device.get_mut(&device)
         {
             quota.messages = quota.messages.saturating_sub(1);
             quota.bytes = quota.bytes.saturating_sub(before.said.len());
             if quota.messages == 0 {
-                self.of_device.remove(&before.device);
+                self.of_device.remove(&device);
             }
         }
         before
     }
 
-    /// The messages whose topics a filter hears, in the order of their topics.
-    pub(crate) fn heard(&self, site: SiteId, filter: &str, now: Timestamp) -> Vec<Arc<Said>> {
+    /// The messages of a device at a site whose topics a filter hears, in the order of their
+    /// topics.
+    pub(crate) fn heard(
+        &self,
+        of: (SiteId, DeviceId),
+        filter: &str,
+        now: Timestamp,
+    ) -> Vec<Arc<Said>> {
         // All topics that it hears begin as it does, up to its first wildcard; `a/#` hears `a`.
         let literal = filter.split(['+', '#']).next().unwrap_or(filter);
         let literal = if literal.len() < filter.len() {
@@ -115,23 +122,34 @@ impl RetainedMessages {
         } else {
             literal
         };
-        let from = Bound::Included((site, Arc::<str>::from(literal)));
+        let from = Bound::Included((of.0, of.1, Arc::<str>::from(literal)));
         self.by_topic
             .range((from, Bound::Unbounded))
-            .take_while(|((at, topic), _)| *at == site && topic.starts_with(literal))
-            .filter(|((_, topic), retained)| {
+            .take_while(|((site, device, topic), _)| {
+                (*site, *device) == of && topic.starts_with(literal)
+            })
+            .filter(|((_, _, topic), retained)| {
                 topic::hears(filter, topic) && !retained.said.is_expired(now)
             })
             .map(|(_, retained)| retained.said.clone())
             .collect()
     }
 
+    /// The topics of a device on which there is a message, at any site.
+    pub(crate) fn topics_of(&self, device: DeviceId) -> Vec<String> {
+        if !self.of_device.contains_key(&device) {
+            return Vec::new();
+        }
+        let of = self.by_topic.keys().filter(|(_, owner, _)| *owner == device);
+        of.map(|(_, _, topic)| topic.as_ref().to_owned()).collect()
+    }
+
     /// Forgets what has expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         let expired = self.by_topic.iter().filter(|(_, retained)| retained.said.is_expired(now));
-        let expired: Vec<_> = expired.map(|(key, _)| key.clone()).collect();
-        for key in expired {
-            self.replace(&key, None);
+        let expired: Vec<_> = expired.map(|(at, _)| at.clone()).collect();
+        for at in expired {
+            self.replace(&at, None);
         }
     }
 
@@ -144,8 +162,8 @@ impl RetainedMessages {
                 let _ = self.put(limits, retained.site, retained.device, &Arc::new(said));
             }
             None => {
-                let key = (retained.site, Arc::<str>::from(retained.topic.as_str()));
-                self.replace(&key, None);
+                let topic = Arc::<str>::from(retained.topic.as_str());
+                self.replace(&(retained.site, retained.device, topic), None);
             }
         }
     }
@@ -154,13 +172,13 @@ impl RetainedMessages {
     pub(crate) fn record(site: SiteId, device: DeviceId, said: &Said) -> Body {
         let message = (!said.payload.is_empty()).then(|| said.record());
         let topic = said.topic.as_ref().to_owned();
-        Body::MqttRetained(MqttRetained { site, device, topic, message })
+        Body::MqttRetained(MqttRetained { site, device, topic, message, own: Some(true) })
     }
 
     /// All of it in its stored form, with the device that each counts for.
     pub(crate) fn snapshot(&self) -> impl Iterator<Item = (DeviceId, Body)> {
-        self.by_topic.iter().map(|((site, _), retained)| {
-            (retained.device, Self::record(*site, retained.device, &retained.said))
+        self.by_topic.iter().map(|((site, device, _), retained)| {
+            (*device, Self::record(*site, *device, &retained.said))
         })
     }
 
@@ -200,7 +218,7 @@ mod tests {
     }
 
     fn heard(all: &RetainedMessages, at: u128, filter: &str) -> String {
-        let words = all.heard(site(at), filter, START);
+        let words = all.heard((site(at), device(1)), filter, START);
         let word = |said: Arc<Said>| String::from_utf8(said.payload.to_vec()).unwrap();
         words.into_iter().map(word).collect::<Vec<_>>().join(" ")
     }
@@ -217,8 +235,19 @@ mod tests {
             assert_eq!(heard(&all, 1, filter), expected, "{filter}");
         }
         assert_eq!(heard(&all, 2, "#"), "", "another site hears nothing");
-        all.put(&limits, site(1), device(2), &said("a", "")).unwrap();
+        all.put(&limits, site(1), device(1), &said("a", "")).unwrap();
         assert_eq!(heard(&all, 1, "a/#"), "2");
+    }
+
+    #[test]
+    fn two_devices_keep_a_message_each_under_the_same_words() {
+        let (limits, mut all) = (Limits::default(), RetainedMessages::default());
+        for (number, payload) in [(1, "one's"), (2, "two's")] {
+            all.put(&limits, site(1), device(number), &said("z/lamp", payload)).unwrap();
+        }
+        all.put(&limits, site(1), device(2), &said("z/lamp", "")).unwrap();
+        assert_eq!(heard(&all, 1, "#"), "one's");
+        assert_eq!(all.heard((site(1), device(2)), "#", START), []);
     }
 
     #[test]
@@ -237,10 +266,11 @@ mod tests {
         assert!(!put(1, "c", "1"), "a third");
         assert!(put(1, "a", "1"), "in place of its own");
         assert!(!put(1, "a", "1234"), "seven bytes");
-        assert!(put(2, "a", "12"), "another device takes the topic over");
+        assert!(put(2, "c", "12"), "another device has its own");
+        assert!(!put(1, "c", "1"), "a third still");
+        assert!(put(1, "b", ""), "ending one is always possible");
         assert!(put(1, "c", "1"));
-        assert!(put(1, "c", ""), "ending one is always possible");
-        assert_eq!(all.len(), 2);
+        assert_eq!(all.len(), 3);
     }
 
     #[test]

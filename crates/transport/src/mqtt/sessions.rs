@@ -11,7 +11,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,7 +31,7 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    Message,
+    Message, RefusedWhy,
     desk::{Desk, Order},
 };
 
@@ -42,6 +45,9 @@ pub(crate) use route::{Addressed, Outgoing, Route};
 /// Names a session: whose, and which of its own.
 pub(crate) type Key = (DeviceId, String);
 
+/// Whose topics: those of a device at its site, which no other device hears.
+type Scope = (SiteId, DeviceId);
+
 /// A session's queue, shared by its connection and whoever sends to the device.
 pub(crate) type SharedOutbox = Arc<Mutex<Outbox>>;
 
@@ -50,8 +56,8 @@ pub(crate) type SharedOutbox = Arc<Mutex<Outbox>>;
 pub(crate) struct Sessions {
     limits: Arc<Limits>,
     sessions: BTreeMap<Key, Session>,
-    /// Who hears what at each site.
-    trees: HashMap<SiteId, Tree<Hearer>>,
+    /// Who hears what of each device's topics.
+    trees: HashMap<Scope, Tree<Hearer>>,
     retained: RetainedMessages,
     /// When a session without a connection ends, or its will is due.
     due: BTreeSet<(Timestamp, Key)>,
@@ -63,8 +69,15 @@ pub(crate) struct Sessions {
     turn: usize,
     /// The sessions that the journal knows.
     known: BTreeSet<Key>,
+    /// The sessions that a restart would go on with, by what the journal may hold: each with
+    /// the number of the record that said so last.
+    recallable: BTreeMap<Key, u64>,
     /// What has to be said soon, and was not caused by anybody who could say it.
     chores: Vec<Chore>,
+    /// Sessions whose last record was lost, to be said again.
+    unsaid: BTreeSet<Key>,
+    /// How many bytes wait in all queues together.
+    queued: Arc<AtomicUsize>,
     counts: Counts,
 }
 
@@ -73,6 +86,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Counts {
     /// Sessions that were lost to a full queue.
     pub lost: u64,
+    /// Sessions that were lost as they held most when all queues together were full.
+    pub lost_to_all: u64,
     /// Messages that were lost with their session.
     pub dropped: u64,
     /// Retained messages that were not kept, as their device has as many as it may.
@@ -88,6 +103,15 @@ pub(crate) enum Chore {
     Again(Addressed),
     /// Packet ids of messages that were withdrawn.
     Withdrawn(MqttProgress),
+    /// A session ended because too much waited for it.
+    Lost {
+        /// Who held it.
+        identity: Arc<DeviceIdentity>,
+        /// Where it spoke from.
+        remote: SocketAddr,
+        /// Which bound it was.
+        why: RefusedWhy,
+    },
 }
 
 /// A subscription in the tree.
@@ -151,6 +175,8 @@ struct Session {
     subscriptions: Vec<(String, Options)>,
     outbox: SharedOutbox,
     live: Option<Live>,
+    /// Who held it last, and where it spoke from.
+    holder: Option<(Arc<DeviceIdentity>, SocketAddr)>,
     ends_at: Option<Timestamp>,
     will: Option<(Timestamp, Will)>,
     /// Whether the journal may hold an earlier session of this client.
@@ -184,6 +210,8 @@ pub(crate) struct Will {
 pub(crate) struct Attached {
     /// Whether there was a session to go on with.
     pub present: bool,
+    /// Whether there was none, and a restart might find one all the same.
+    pub overturns: bool,
     pub outbox: SharedOutbox,
     /// The connection that was taken over, with its will if that is due.
     pub displaced: Option<(Live, Option<Message>)>,
@@ -231,15 +259,16 @@ pub(crate) struct Subscribed {
 }
 
 impl Session {
-    fn new(key: Key, number: u64, expiry_s: u32) -> Self {
+    fn new(key: Key, number: u64, expiry_s: u32, outbox: Outbox) -> Self {
         Self {
             key: Arc::new(key),
             number,
             site: None,
             expiry_s,
             subscriptions: Vec::new(),
-            outbox: SharedOutbox::default(),
+            outbox: Arc::new(Mutex::new(outbox)),
             live: None,
+            holder: None,
             ends_at: None,
             will: None,
             is_new: true,
@@ -280,7 +309,10 @@ impl Sessions {
             newest: 0,
             turn: 0,
             known: BTreeSet::new(),
+            recallable: BTreeMap::new(),
             chores: Vec::new(),
+            unsaid: BTreeSet::new(),
+            queued: Arc::default(),
             counts: Counts::default(),
         }
     }
@@ -288,6 +320,12 @@ impl Sessions {
     fn number(&mut self) -> u64 {
         self.newest = self.newest.saturating_add(1);
         self.newest
+    }
+
+    /// A session that nobody holds yet, beside all others.
+    fn new_session(&mut self, key: Key, expiry_s: u32) -> Session {
+        let outbox = Outbox::counting(self.queued.clone());
+        Session::new(key, self.number(), expiry_s, outbox)
     }
 
     /// A client comes, if its device was not put out since its connection began.
@@ -327,17 +365,19 @@ impl Sessions {
         }
         if !present {
             self.take_away(key);
-            let number = self.number();
-            self.sessions.insert(key.clone(), Session::new(key.clone(), number, expiry_s));
+            let session = self.new_session(key.clone(), expiry_s);
+            self.sessions.insert(key.clone(), session);
         }
         self.settle_at(key, site);
         let Some(session) = self.sessions.get_mut(key) else { return Err(NoSession::TooMany) };
         session.expiry_s = expiry_s;
+        session.holder = Some((live.identity.clone(), live.remote));
         session.live = Some(live);
         // What was written to the last connection and not answered goes out again.
         lock(&session.outbox).begin();
         let outbox = session.outbox.clone();
-        Ok(Attached { present, outbox, displaced, will, ended })
+        let overturns = !present && self.recallable.contains_key(key);
+        Ok(Attached { present, overturns, outbox, displaced, will, ended })
     }
 
     /// Moves a session's subscriptions to the site at which its device is now.
@@ -354,10 +394,10 @@ impl Sessions {
             .collect();
         let number = session.number;
         for (filter, hearer) in hearers {
-            if let Some(tree) = before.and_then(|before| self.trees.get_mut(&before)) {
+            if let Some(tree) = before.and_then(|before| self.trees.get_mut(&(before, key.0))) {
                 tree.remove(&filter, |found| found.session == number);
             }
-            self.trees.entry(site).or_default().insert(&filter, hearer);
+            self.trees.entry((site, key.0)).or_default().insert(&filter, hearer);
         }
     }
 
@@ -384,12 +424,13 @@ impl Sessions {
     }
 
     fn unhear(&mut self, site: SiteId, filter: &str, hearer: &Hearer) {
-        if let Some(tree) = self.trees.get_mut(&site) {
+        let scope = (site, hearer.key.0);
+        if let Some(tree) = self.trees.get_mut(&scope) {
             tree.remove(filter, |found| {
                 found.session == hearer.session && found.group == hearer.group
             });
             if tree.is_empty() {
-                self.trees.remove(&site);
+                self.trees.remove(&scope);
             }
         }
     }
@@ -499,6 +540,11 @@ impl Sessions {
             }
         }
         due.chores.append(&mut self.chores);
+        // Only so many at once: while storage takes nothing, each of them comes back.
+        for _ in 0..self.limits.said_again_at_once_max {
+            let Some(key) = self.unsaid.pop_first() else { break };
+            due.chores.push(Chore::Session(key));
+        }
         due
     }
 
@@ -548,7 +594,7 @@ impl Sessions {
                 self.unhear(site, &bare, &hearer);
             }
             let is_shared = hearer.group.is_some();
-            self.trees.entry(site).or_default().insert(&bare, hearer);
+            self.trees.entry((site, key.0)).or_default().insert(&bare, hearer);
             let asks =
                 options.retain_handling == 0 || (options.retain_handling == 1 && known.is_none());
             if asks && !is_shared {
@@ -626,6 +672,16 @@ impl Sessions {
             let outbox = lock(&session.outbox);
             (waiting.saturating_add(outbox.len()), dropped.saturating_add(outbox.dropped()))
         })
+    }
+
+    /// The topics of a device on which something is retained.
+    pub(crate) fn retained_of(&self, device: DeviceId) -> Vec<String> {
+        self.retained.topics_of(device)
+    }
+
+    /// How many bytes wait for clients.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// What happened so far.

@@ -26,6 +26,7 @@ pub(super) async fn measure(
     let devices = hospital.enrol(asked.count as usize, &[]).await?;
     // What the enrolment left free in the server's heap would hide what a connection takes.
     let server = server.crash_and_start_again().await?;
+    progress("letting the restarted server settle");
     tokio::time::sleep(SETTLES).await;
     let before = server.usage()?;
     let began_at = clock.now();

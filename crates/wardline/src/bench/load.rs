@@ -61,7 +61,7 @@ pub(crate) struct Load {
 
 /// Connects the devices and sends; an error says what was refused or lost.
 pub(crate) async fn flood_server(asked: &Load, json: bool) -> anyhow::Result<()> {
-    machine::allow_many_sockets()?;
+    crate::open_files::allow_many()?;
     let clock = Clock::system();
     let devices = asked.devices.context("say --devices")?;
     let server = asked.server.as_deref().context("say --server HOST:PORT")?;

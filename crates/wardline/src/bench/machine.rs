@@ -1,19 +1,6 @@
-//! The machine that a figure belongs to, and what it lets one process have.
+//! The machine that a figure belongs to.
 
-use anyhow::Context as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Map, Value, json};
-
-/// Sockets and files that the largest benchmark opens.
-const FILES_MIN: u64 = 9_000;
-
-/// Raises the limit of open files as far as this user may, for us and for the servers we start.
-pub(super) fn allow_many_sockets() -> anyhow::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.unwrap_or(FILES_MIN).max(limit.current.unwrap_or(0));
-    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
-        .context("the limit of open files cannot be raised; try `ulimit -n 9000`")
-}
 
 /// Processor, memory, kernel and build, as conditions of every figure.
 pub(super) fn conditions() -> Map<String, Value> {

@@ -3,12 +3,12 @@
 //!
 //! Its one subscriber takes the place of our journal, deciders and screens.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use rustls::ClientConfig;
 use store::Clock;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
 use transport::{
     client_config,
     mqtt::{Client, ClientOptions, Incoming, Qos, Version},
@@ -24,6 +24,9 @@ use super::{
 };
 use crate::server_process::{Usage, usage_of};
 
+/// How long a broker that was just started may take until it listens, and between two looks.
+const LISTENS_WITHIN: Duration = Duration::from_secs(10);
+const LOOKS_EVERY: Duration = Duration::from_millis(20);
 /// How long the subscriber may take for what was acknowledged.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -38,6 +41,7 @@ pub(super) async fn measure(asked: &Ingest, sheet: &mut Sheet) -> anyhow::Result
         std::fs::read_to_string(ca).with_context(|| format!("cannot read {}", ca.display()))?;
     let certificates = certificates(folder, &ca, &clock)?;
     let addr = address_of(broker).await?;
+    listens(addr, &clock).await?;
     let first = certificates.first().context("there are no certificates")?;
     let subscriber = Subscriber::connect(Arc::clone(first), addr, &clock).await?;
     let seat = |number: usize, tls: &Arc<ClientConfig>| Seat {
@@ -67,6 +71,22 @@ pub(super) async fn measure(asked: &Ingest, sheet: &mut Sheet) -> anyhow::Result
     Ok(())
 }
 
+/// Returns once somebody listens there.
+async fn listens(addr: SocketAddr, clock: &Clock) -> anyhow::Result<()> {
+    let give_up_at = clock.now().after(LISTENS_WITHIN);
+    loop {
+        match TcpStream::connect(addr).await {
+            Ok(_) => return Ok(()),
+            Err(error) if clock.now() >= give_up_at => {
+                return Err(error).with_context(|| {
+                    format!("nobody listens on {addr} after {} s", LISTENS_WITHIN.as_secs())
+                });
+            }
+            Err(_) => clock.sleep_until(clock.now().after(LOOKS_EVERY)).await,
+        }
+    }
+}
+
 /// A configuration for each certificate in the folder.
 fn certificates(folder: &Path, ca: &str, clock: &Clock) -> anyhow::Result<Vec<Arc<ClientConfig>>> {
     let listing =
@@ -94,7 +114,7 @@ struct Subscriber {
 impl Subscriber {
     async fn connect(
         tls: Arc<ClientConfig>,
-        addr: std::net::SocketAddr,
+        addr: SocketAddr,
         clock: &Clock,
     ) -> anyhow::Result<Self> {
         let options = ClientOptions {
@@ -137,4 +157,18 @@ impl Subscriber {
         ensure!(in_time || count > 0, "the subscriber heard nothing");
         Ok(count)
     }
+}
+
+#[tokio::test]
+async fn a_broker_is_waited_for_until_it_listens() -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let addr = free.local_addr()?;
+    drop(free);
+    let (waited, listener) = tokio::join!(listens(addr, &clock), async {
+        clock.sleep_until(clock.now().after(LOOKS_EVERY * 3)).await;
+        tokio::net::TcpListener::bind(addr).await
+    });
+    listener?;
+    waited
 }

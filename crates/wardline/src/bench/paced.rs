@@ -20,6 +20,9 @@ const RATE_FROM: u64 = 70_000;
 const RACES_EVERY: Duration = Duration::from_secs(5);
 const RACES_FOR: Duration = Duration::from_secs(1);
 
+/// A device sends nothing while so many of its messages wait, as the server takes no more.
+const WAITING_MAX: usize = 64;
+
 /// A message and when its last byte was with the socket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
@@ -101,6 +104,10 @@ async fn keep_pace(mut device: Publisher, plan: Plan, clock: Clock) -> anyhow::R
     let mut next_at = plan.first(device.number);
     let mut raced = false;
     while next_at < plan.until {
+        if device.waiting() >= WAITING_MAX {
+            device.take_answers(&mut acked).await?;
+            continue;
+        }
         if device.waiting() == 0 {
             clock.sleep_until(next_at).await;
         } else {

@@ -119,8 +119,12 @@ impl Publisher {
             will: None,
             clock: clock.clone(),
         };
-        let client = Client::connect(options)
+        let connecting = tokio::time::timeout(ANSWER_WITHIN, Client::connect(options));
+        let client = connecting
             .await
+            .with_context(|| {
+                format!("device {number} was not let in within {} s", ANSWER_WITHIN.as_secs())
+            })?
             .with_context(|| format!("device {number} could not connect"))?;
         // A boot of its own, so that a second run on the same server is not a repeat.
         let boot = clock.now().unix_nanos().unsigned_abs();

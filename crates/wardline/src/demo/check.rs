@@ -84,7 +84,8 @@ async fn watch(seed: u64, server: &ServerProcess) -> anyhow::Result<Figures> {
     let charge = admin.sign_in_by_click("tom").await?;
     let screen = Screen::open(&charge, care_unit, &clock).await?;
     let (answers, answered) = mpsc::channel(65_536);
-    let players = Players::connect(&stage, &server.ready.mqtt, &clock, Some(answers), &[]).await?;
+    let doors = (server.ready.mqtt.as_str(), server.ready.https.as_str());
+    let players = Players::connect(&stage, doors, &clock, Some(answers), &[]).await?;
     let mut figures = Figures {
         beds: stage.patients.len(),
         devices_connected: players.connected,
@@ -110,6 +111,7 @@ async fn watch(seed: u64, server: &ServerProcess) -> anyhow::Result<Figures> {
     count(&answered, &mut figures);
     find_again(&charge, &stage, &answered, range, &clock, &mut figures).await?;
     find_dead_letters(&admin, &figures).await?;
+    find_by_https(&admin, &stage).await?;
     figures.rss_mib = round(server.usage()?.rss_kib as f64 / 1_024.0);
     let shown = screen.shown();
     judge_screen(&shown, &stage, &answered, &mut figures)?;
@@ -260,6 +262,21 @@ async fn poll(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Whether the devices screen knows who speaks HTTPS.
+async fn find_by_https(admin: &Rest, stage: &Stage) -> anyhow::Result<()> {
+    for device in stage.devices.iter().filter(|device| device.kind == Kind::Cuff) {
+        let shown = admin.get(&format!("/api/v1/devices/{}", device.id)).await?;
+        let door = shown.get("door").and_then(Value::as_str);
+        let connected = shown.get("connected").and_then(Value::as_bool);
+        ensure!(
+            (door, connected) == (Some("https"), Some(true)),
+            "{} speaks HTTPS and is shown as {shown}",
+            device.serial
+        );
+    }
+    Ok(())
 }
 
 async fn find_dead_letters(admin: &Rest, figures: &Figures) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use security::Authority;
-use sim::{Act, Deed, Enrolled, Hospital, Sent};
+use sim::{Act, Deed, Enrolled, Hospital, Kind, Sent};
 use store::Clock;
 use tokio::{net::lookup_host, sync::mpsc, task::JoinHandle};
 use transport::{
@@ -17,7 +17,10 @@ use transport::{
     mqtt::{Client, ClientError, ClientOptions, Incoming, Qos, Version},
 };
 
-use super::stage::{Stage, StagedDevice};
+use super::{
+    https_player::{HttpsPlayer, client},
+    stage::{Stage, StagedDevice},
+};
 
 /// Acts that wait for one device; the ward waits when they are too many.
 const ACTS_MAX: usize = 4_096;
@@ -48,10 +51,11 @@ pub(crate) struct Players {
 }
 
 impl Players {
-    /// Connects every staged device; answers go to `answers` if somebody counts them.
+    /// Connects every staged device to MQTT or HTTPS; answers go to `answers` if somebody counts
+    /// them.
     pub(crate) async fn connect(
         stage: &Stage,
-        mqtt: &str,
+        (mqtt, https): (&str, &str),
         clock: &Clock,
         answers: Option<mpsc::Sender<Answered>>,
         expired: &[Paper],
@@ -68,12 +72,25 @@ impl Players {
                 }
                 None => None,
             };
-            let client = Client::connect(options.clone())
-                .await
-                .with_context(|| format!("{} could not connect", device.serial))?;
-            players.connected += 1;
-            let topic_prefix = format!("wl/1/{}/{}/up", device.site, device.id);
             let (sender, acts) = mpsc::channel(ACTS_MAX);
+            let could_not = || format!("{} could not connect", device.serial);
+            players.connected += 1;
+            players.acts.push(sender);
+            if speaks_https(device.kind) {
+                let player = HttpsPlayer {
+                    device_index,
+                    base: format!("https://{https}"),
+                    http: client(&options.tls)?,
+                    expired: expired.as_ref().map(client).transpose()?,
+                    clock: clock.clone(),
+                    answers: answers.clone(),
+                };
+                player.greet().await.with_context(could_not)?;
+                players.tasks.push(tokio::spawn(player.run(acts)));
+                continue;
+            }
+            let client = Client::connect(options.clone()).await.with_context(could_not)?;
+            let topic_prefix = format!("wl/1/{}/{}/up", device.site, device.id);
             let player = Player {
                 device_index,
                 options,
@@ -85,7 +102,6 @@ impl Players {
                 pending: BTreeMap::new(),
                 answers: answers.clone(),
             };
-            players.acts.push(sender);
             players.tasks.push(tokio::spawn(player.run(acts)));
         }
         Ok(players)
@@ -121,6 +137,11 @@ impl Players {
         }
         Ok(())
     }
+}
+
+/// A cuff measures now and then, and keeps no connection in between.
+const fn speaks_https(kind: Kind) -> bool {
+    matches!(kind, Kind::Cuff)
 }
 
 /// A certificate with its key.

@@ -87,7 +87,10 @@ async fn open(asked: &Asked, clock: &Clock, ready: &Ready) -> anyhow::Result<Ope
         Some(data) => expired(data, &staged, clock)?,
         None => Vec::new(),
     };
-    let players = Players::connect(&staged, &ready.mqtt, clock, None, &papers).await?;
+    let players = {
+        let doors = (ready.mqtt.as_str(), ready.https.as_str());
+        Players::connect(&staged, doors, clock, None, &papers).await?
+    };
     let started_at = clock.now();
     let (devices, hearts) = (enrolled(&staged)?, recordings()?);
     let mut hospital =

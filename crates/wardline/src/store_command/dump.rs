@@ -197,7 +197,8 @@ fn of_letter(letter: &DeadLetter) -> Value {
 fn of_upward(upward: &Upward) -> Value {
     json!({
         "device": upward.device.to_string(), "leaf": upward.leaf,
-        "content_type": upward.content_type, "payload": base64(&upward.payload),
+        "content_type": upward.content_type, "gateway_at": upward.gateway_at.map(time),
+        "payload": base64(&upward.payload),
     })
 }
 
@@ -240,6 +241,8 @@ fn patient_data(wish: &Wish) -> Value {
         Wish::PutStaff(staff) => json!({ "name": staff.name.0 }),
         Wish::Chart(charting) => json!({ "note": charting.note.0 }),
         Wish::EndAlarm { words, .. } => json!({ "words": words.0 }),
+        Wish::OpenInEmergency(access) => json!({ "words": access.words.0 }),
+        Wish::PlanDose(dose) => json!({ "words": dose.words.0 }),
         Wish::PutOrg(_)
         | Wish::PutSite(_)
         | Wish::PutCareUnit(_)
@@ -273,6 +276,8 @@ fn patient_data(wish: &Wish) -> Value {
         | Wish::Bind(_)
         | Wish::OfferClaim { .. }
         | Wish::Claim { .. }
+        | Wish::ReviewEmergency(_)
+        | Wish::ClearDose(_)
         | Wish::CloseSession(_) => Value::Null,
     }
 }

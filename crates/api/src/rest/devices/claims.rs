@@ -89,6 +89,9 @@ async fn offer(
     Named(id): Named<String>,
 ) -> Result<(StatusCode, Json<ClaimCode>), Problem> {
     let device: DeviceId = parse(&id)?;
+    let directory = api.engine.directory();
+    let known = directory.devices.get(&device);
+    let known = known.ok_or_else(|| Problem::not_found("there is no such device"))?;
     let code = fresh_code()?;
     let expires_at = caller.at.after(CLAIM_LASTS);
     let code_hash = sha256(code.as_bytes());
@@ -100,7 +103,15 @@ async fn offer(
     let scheme = if api.config.secure_cookies { "https" } else { "http" };
     let (qr_size, qr_path) = picture(&format!("{scheme}://{host}{path}"))?;
     let code = format!("{front}-{back}");
-    let offered = ClaimCode { code, path, qr_size, qr_path, expires_at: time(expires_at) };
+    let offered = ClaimCode {
+        code,
+        path,
+        qr_size,
+        qr_path,
+        expires_at: time(expires_at),
+        mqtt: api.mqtt_address(known),
+        https: api.https_address(),
+    };
     Ok((StatusCode::CREATED, Json(offered)))
 }
 
@@ -156,6 +167,8 @@ async fn look(
         label: device.label.clone(),
         serial: device.serial.clone(),
         profile: profile.map_or_else(|| device.profile.clone(), |known| known.words.clone()),
+        mqtt: api.mqtt_address(device),
+        https: api.https_address(),
     }))
 }
 

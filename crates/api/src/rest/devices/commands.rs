@@ -130,10 +130,6 @@ impl Api {
         let spec = profile.and_then(|profile| profile.command(&given.name)).ok_or_else(|| {
             Problem::not_found(format!("devices of this kind have no command `{}`", given.name))
         })?;
-        if let Some(gateway) = directory.gateway_of(id).and_then(|it| directory.devices.get(&it)) {
-            let words = format!("{} speaks for this device; tell it there", gateway.label);
-            return Err(Problem::conflict(words));
-        }
         let on = directory.subject_of(id);
         let args: Vec<(String, i64)> =
             given.args.iter().map(|(name, value)| (name.clone(), *value)).collect();
@@ -149,8 +145,9 @@ impl Api {
             needs_second: plan.needs_second,
             expires_at: caller.at.after(lasts),
         };
+        let ways = [Some(id), directory.gateway_of(id)];
         let connected = self.mqtt.as_ref().is_some_and(|mqtt| {
-            mqtt.connections().iter().any(|connection| connection.device == id)
+            mqtt.connections().iter().any(|connection| ways.contains(&Some(connection.device)))
         });
         let sees_patients = caller.who.role != Role::It;
         let shown = CommandPlan::of(&command, spec, device, &directory, (sees_patients, connected));
@@ -251,9 +248,10 @@ async fn configuration(
 impl Api {
     async fn show_configuration(&self, id: DeviceId) -> Result<Configuration, Problem> {
         let reports = self.engine.device_reports(vec![id]).await.unwrap_or_default();
-        let reported = reports.into_iter().find_map(|report| report.config);
         let directory = self.engine.directory();
-        Ok(Configuration::of(directory.configs.get(&id), reported, &directory))
+        let device = directory.devices.get(&id);
+        let profile = device.and_then(|device| self.profiles.get(&device.profile));
+        Ok(Configuration::of(id, profile, reports.first(), &directory))
     }
 }
 

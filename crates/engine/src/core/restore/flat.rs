@@ -28,7 +28,7 @@ use super::{
     RestoreError,
 };
 use crate::{
-    directory::{HandOverState, Setting},
+    directory::{Dose, EmergencyState, HandOverState, Setting},
     record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
@@ -186,6 +186,10 @@ coded! {
     struct Told { 0 staff, 1 told_as, 2 at, 3 step }
     struct Setting { 0 limits, 1 by, 2 at }
     struct HandOverState { 0 hand_over, 1 offered_at, 2 ended }
+    struct EmergencyState {
+        0 access, 1 by, 2 care_unit, 3 opened_at, 4 until, 5 reviewed
+    }
+    struct Dose { 0 next, 1 by, 2 at }
     enum Grade { 0 Wellness, 1 Medical }
     enum Trend { 0 Up, 1 Down, 2 Same }
 }

@@ -161,6 +161,64 @@ fn a_command_that_was_meant_for_one_patient_never_reaches_the_device_on_another(
     assert_eq!(phase_of(&ward), Phase::Withdrawn);
 }
 
+/// `from` is when the line begins to hold, in seconds before it is written.
+#[test]
+fn a_line_withdraws_a_command_only_if_somebody_else_is_on_the_device_by_it() {
+    let check = |name: &str, lines: &[(i32, Option<u128>)], want: Phase| {
+        let mut ward = Ward::new();
+        ward.move_in(1);
+        // Ilse has been on it since 100 s, and nobody was before.
+        ward.put_on(MONITOR, None);
+        ward.wait_until(at(100.0));
+        ward.put_on(MONITOR, Some(ILSE));
+        ward.wait_until(at(200.0));
+        let wish = Wish::SendCommand(interval(&ward));
+        assert_eq!(asks(&mut ward, PRIYA, wish), Ok(()), "{name}");
+        for (ago, patient) in lines {
+            ward.wait_until(ward.now.after(Duration::from_secs(1)));
+            let known_at = ward.now;
+            let from = known_at.before(Duration::from_secs(ago.unsigned_abs().into()));
+            let value = patient.map_or(Subject::Nobody, |it| Subject::Patient(id(it)));
+            ward.grant(Wish::Associate(Association { key: id(MONITOR), value, from, known_at }));
+        }
+        assert_eq!(phase_of(&ward), want, "{name}");
+        let directory = ward.core.directory();
+        let is_ilses = directory.subject_of(id(MONITOR)) == Subject::Patient(id(ILSE));
+        assert!(is_ilses || want == Phase::Withdrawn, "{name}");
+    };
+    let (ilse, other) = (Some(ILSE), Some(ILSE + 1));
+    let stays = Phase::WaitsForSecond;
+    check("the same again, from now on", &[(0, ilse)], stays);
+    check("the same again, dated back", &[(150, ilse)], stays);
+    check("somebody else from now on", &[(0, other)], Phase::Withdrawn);
+    check("nobody from now on", &[(0, None)], Phase::Withdrawn);
+    check(
+        "somebody else since, dated back behind the line that holds",
+        &[(50, other)],
+        Phase::Withdrawn,
+    );
+    check("somebody else, but before the line that holds", &[(150, other)], stays);
+    check("nobody, but before the line that holds", &[(150, None)], stays);
+    // At 201 s the line of 100 s is 101 s old: of two at one instant the later knowledge counts.
+    check(
+        "somebody else, at the very instant of the line that holds",
+        &[(101, other)],
+        Phase::Withdrawn,
+    );
+    check("somebody else, just before the line that holds", &[(102, other)], stays);
+    check("the past is corrected twice", &[(150, other), (140, None)], stays);
+    check(
+        "a past that begins before and a present that ends it",
+        &[(150, other), (0, ilse)],
+        stays,
+    );
+    check(
+        "what was withdrawn stays so when the patient is back",
+        &[(0, other), (0, ilse)],
+        Phase::Withdrawn,
+    );
+}
+
 #[test]
 fn a_command_may_reach_its_device_only_in_time_and_on_whom_it_was_meant_for() {
     let mut ward = Ward::new();
@@ -292,9 +350,31 @@ fn a_configuration_waits_until_the_device_is_off_its_patient() {
     };
     assert_eq!(asks(&mut ward, PRIYA, config("{}".into())), Err(Reason::IllegalMove));
     ward.put_on(MONITOR, None);
-    let long = "x".repeat(crate::limits::CONFIG_LEN_MAX);
+    // Blanks around a map count, too.
+    let long = format!("{:>1$}", "{}", crate::limits::CONFIG_LEN_MAX);
     assert_eq!(asks(&mut ward, PRIYA, config(long.clone())), Ok(()));
-    assert_eq!(asks(&mut ward, PRIYA, config(long + "x")), Err(Reason::Unusable));
+    assert_eq!(asks(&mut ward, PRIYA, config(long + " ")), Err(Reason::Unusable));
+}
+
+#[test]
+fn a_configuration_sets_only_what_the_devices_profile_says() {
+    let mut ward = Ward::new();
+    ward.put_on(MONITOR, None);
+    ward.grant(Wish::PutDevice(device(9, "oximeter")));
+    let mut check = |device: u128, json: &str, want: Result<(), &str>| {
+        let (device, version) = (id(device), "2".to_owned());
+        let wish = Wish::Configure(DesiredConfig { device, version, json: json.to_owned() });
+        let found = ward.asks(Actor::User(id(PRIYA)), wish).map(drop);
+        let want = want.map_err(|words| (Reason::Unusable, words.to_owned()));
+        assert_eq!(found, want, "{json}");
+    };
+    check(MONITOR, r#"{"alarm_volume": 10, "night": true, "tone": "soft"}"#, Ok(()));
+    let volume = "`alarm_volume` is 11; Alarm volume is a whole number from 1 to 10";
+    check(MONITOR, r#"{"alarm_volume": 11}"#, Err(volume));
+    check(MONITOR, "[1]", Err("the configuration is no map in JSON"));
+    // A profile that names no settings leaves them to the device.
+    check(MONITOR + 9, r#"{"led": {"colour": "green"}}"#, Ok(()));
+    check(MONITOR + 9, "7", Err("the configuration is no map in JSON"));
 }
 
 #[test]
@@ -308,6 +388,7 @@ fn what_retires_a_device_revokes_its_certificates_and_its_life_says_why_and_by_w
         not_before: at(0.0),
         not_after: at(9_999.0),
         revoked_at: None,
+        fingerprint: None,
     }));
     let retire = |why: Option<&str>| Wish::SetLifecycle {
         device: id(MONITOR),

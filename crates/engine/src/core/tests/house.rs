@@ -47,7 +47,7 @@ impl Ward {
         self.grant(Wish::PutBed(Bed { id: id(OTHER_BED), room: id(14), name: "01".into() }));
     }
 
-    fn rebuilds(&mut self) {
+    pub(super) fn rebuilds(&mut self) {
         self.settle();
         let (rebuilt, out) = self.restarted(None, &self.log);
         assert_eq!(out.decisions().count(), 0);
@@ -57,7 +57,7 @@ impl Ward {
         );
     }
 
-    fn tries(&mut self, user: u128, wish: Wish) -> Result<(), Reason> {
+    pub(super) fn tries(&mut self, user: u128, wish: Wish) -> Result<(), Reason> {
         self.asks(Actor::User(id(user)), wish).map(drop).map_err(|(reason, _)| reason)
     }
 }

@@ -75,6 +75,21 @@ fn a_rising_score_says_so_and_raises_one_alarm_for_all_its_triggers() {
 }
 
 #[test]
+fn what_came_in_one_message_is_scored_once_and_together() {
+    let mut ward = Ward::new();
+    chart(&mut ward, Consciousness::Alert);
+    vitals(&mut ward, 1, 72.0, 98.0);
+    ward.decided.clear();
+    // 2 for the pulse and 3 for the saturation; a score of one of them alone never was.
+    vitals(&mut ward, 2, 115.0, 91.0);
+    let total = |it: &Decision| match it {
+        Decision::Scored(scored) => Some(scored.total),
+        _ => None,
+    };
+    assert_eq!(ward.decided.iter().filter_map(total).collect::<Vec<_>>(), [Some(5)]);
+}
+
+#[test]
 fn an_input_that_ages_takes_the_total_with_it_by_time_alone() {
     let mut ward = Ward::new();
     chart(&mut ward, Consciousness::Alert);

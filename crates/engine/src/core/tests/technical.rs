@@ -56,6 +56,33 @@ fn a_lost_connection_is_silence_at_once_and_a_goodbye_is_not() {
 }
 
 #[test]
+fn how_a_device_stands_to_us_is_kept_as_a_series_of_its_own() {
+    let mut ward = Ward::new();
+    let mut kept = Vec::new();
+    for (second, change) in [
+        (1.0, PresenceChange::Connected),
+        (2.0, PresenceChange::TakenOver),
+        (3.0, PresenceChange::Lost),
+        (4.0, PresenceChange::Disconnected),
+        (5.0, PresenceChange::Refused),
+    ] {
+        ward.wait_until(at(second));
+        let (device, remote) = (id(MONITOR), String::new());
+        let body = Body::Presence(Presence { device, change, remote });
+        let (kind, version, bytes) = body.encode();
+        let record = ward.append(kind, version, bytes, ward.now);
+        ward.core.step(&record, &mut ward.out);
+        let points = ward.out.points.iter();
+        let of_link = points.filter(|it| &*it.channel.0 == crate::LINK_CHANNEL);
+        kept.extend(of_link.map(|it| (it.at, it.value)));
+        ward.tell();
+    }
+    // Connected, lost, goodbye, refused; a connection that another took over goes on.
+    let want = [(1.0, 1), (3.0, 2), (4.0, 0), (5.0, 3)];
+    assert_eq!(kept, want.map(|(second, code)| (at(second), Ok((code, 0)))));
+}
+
+#[test]
 fn a_wrong_clock_is_told_and_its_readings_are_marked() {
     let mut ward = Ward::new();
     for second in 1..=40_u32 {

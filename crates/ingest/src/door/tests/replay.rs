@@ -7,6 +7,14 @@ use super::*;
 
 const CAME: i64 = 1_767_258_000_000;
 
+/// A ward whose disk makes nothing durable yet, a message, and the letter that it was once.
+fn held() -> (Ward, String, DeadLetter) {
+    let (ward, payload) = (Ward::new(), counted(7, "72"));
+    let kept = letter(DEVICE, &payload);
+    ward.disk.hold_syncs();
+    (ward, payload, kept)
+}
+
 fn letter(device: &str, payload: &str) -> DeadLetter {
     DeadLetter {
         id: DeadLetterId::v7(Timestamp::from_unix_millis(CAME), 7),
@@ -121,11 +129,8 @@ async fn a_letter_that_was_taken_in_is_known_after_a_restart_and_one_that_was_lo
 
 #[tokio::test]
 async fn a_live_repeat_of_a_replayed_letter_is_safe_only_when_the_letter_is() {
-    let ward = Ward::new();
-    let payload = counted(7, "72");
-    let kept = letter(DEVICE, &payload);
+    let (ward, payload, kept) = held();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    ward.disk.hold_syncs();
     let mut replayed = Box::pin(ward.replays(&kept, 1));
     assert!(replayed.as_mut().poll(&mut context).is_pending());
     let mut live = Box::pin(ward.numerics(&payload));
@@ -140,11 +145,8 @@ async fn a_live_repeat_of_a_replayed_letter_is_safe_only_when_the_letter_is() {
 
 #[tokio::test]
 async fn a_letter_waits_for_the_copy_that_the_device_is_sending_again() {
-    let ward = Ward::new();
-    let payload = counted(7, "72");
-    let kept = letter(DEVICE, &payload);
+    let (ward, payload, kept) = held();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    ward.disk.hold_syncs();
     let mut live = Box::pin(ward.numerics(&payload));
     assert!(live.as_mut().poll(&mut context).is_pending());
     let mut replayed = Box::pin(ward.replays(&kept, 1));
@@ -162,11 +164,8 @@ async fn a_letter_waits_for_the_copy_that_the_device_is_sending_again() {
 
 #[tokio::test]
 async fn whoever_asked_for_a_replay_and_left_leaves_nothing_pending() {
-    let ward = Ward::new();
-    let payload = counted(7, "72");
-    let kept = letter(DEVICE, &payload);
+    let (ward, payload, kept) = held();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    ward.disk.hold_syncs();
     let mut replayed = Box::pin(ward.replays(&kept, 1));
     assert!(replayed.as_mut().poll(&mut context).is_pending());
     drop(replayed);

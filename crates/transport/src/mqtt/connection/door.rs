@@ -10,6 +10,9 @@ use crate::mqtt::{
     sessions::{Attached, NoSession, Will as Parting},
 };
 
+/// Client ids of up to so many letters and digits are taken by every server [MQTT-3.1.3-5].
+const CLIENT_ID_LEN_ALWAYS_TAKEN: usize = 23;
+
 /// A CONNECT that may come in, with what it gets.
 struct Judged {
     site: SiteId,
@@ -51,14 +54,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.shared.sessions().revise(&key, permits);
         }
         granted.session_present = attached.present;
-        self.peer.accept(&granted, &mut self.out);
+        // Were the earlier session recalled after a crash, its packet ids would hide messages
+        // of this one: that it is over has to be kept before the client may rely on it.
+        let connack = attached.overturns.then(|| Reply::Connack(Box::new(granted.clone())));
+        if connack.is_none() {
+            self.peer.accept(&granted, &mut self.out);
+        }
         self.has_mail = true;
         let (outbox, is_kept) = (attached.outbox.clone(), expiry_s > 0);
         let open = Open { key: key.clone(), site, topics, client_id, outbox, silence_max, is_kept };
         self.open = Some(open);
         // The timer so far is that of the CONNECT, and may ring long after a short keep alive.
         self.timer = sleep(&self.shared, self.deadline());
-        self.announce(attached, key).await
+        self.announce(attached, key, connack).await
     }
 
     /// Judges a CONNECT; the order of the checks is the order of what they protect.
@@ -96,8 +104,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(Judged { site, topics, client_id, will, granted, silence_max, expiry_s })
     }
 
-    /// Says who came, after all that has to be said about the connection before.
-    async fn announce(&mut self, attached: Attached, key: Key) -> Option<End> {
+    /// Says who came, after all that has to be said about the connection before; the answer
+    /// leaves once the session is kept.
+    async fn announce(
+        &mut self,
+        attached: Attached,
+        key: Key,
+        connack: Option<Reply>,
+    ) -> Option<End> {
         let house = House::new(&self.shared);
         let will = |message| Arrival::Message(Unacked::new(message, None, house.clone()));
         let session = |key| Arrival::Note(Note::new(What::Session(key), house.clone()));
@@ -110,15 +124,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let (identity, remote) = (self.identity.clone(), self.remote);
         said.push(Arrival::Opened { identity, remote, client_id: key.1.clone() });
-        let changed: Vec<Key> = attached.ended.into_iter().chain([key]).collect();
+        let own = connack.is_none().then(|| key.clone());
+        let changed: Vec<Key> = attached.ended.into_iter().chain(own).collect();
         let changed = self.shared.sessions().of_record(changed);
         said.extend(changed.into_iter().map(session));
+        if let Some(connack) = connack {
+            self.unanswered = self.unanswered.saturating_add(1);
+            let ticket = self.desk.open(Some(connack));
+            said.push(Arrival::Note(
+                Note::new(What::Session(key), house.clone()).admitting(ticket),
+            ));
+        }
         self.send_all(said).await
     }
 
-    /// The session's name: the device's uuid, or one that begins with it; `None` is refused.
+    /// The session's name: the device's uuid, one that begins with it, or a short plain word
+    /// [MQTT-3.1.3-5]; `None` is refused. Sessions are the device's own under any name: what is
+    /// refused is a name that looks like another device's.
     ///
-    /// A gateway with grants is taken as it comes: its sessions are its own under any name.
+    /// A gateway with grants is taken as it comes.
     fn client_id(&self, connect: &Connect, any: bool, now: Timestamp) -> Option<String> {
         let device = self.identity.device.to_string();
         if connect.client_id.is_empty() {
@@ -129,7 +153,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let bounded = connect.client_id.len() <= self.shared.limits.client_id_len_max;
         let own = connect.client_id.starts_with(&device);
         let printable = connect.client_id.bytes().all(|byte| byte.is_ascii_graphic());
-        (bounded && (own || any) && printable).then(|| connect.client_id.clone())
+        let plain = connect.client_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let short = connect.client_id.len() <= CLIENT_ID_LEN_ALWAYS_TAKEN;
+        let fits = own || any || (plain && short);
+        (bounded && fits && printable).then(|| connect.client_id.clone())
     }
 
     /// The keep alive to announce, if not the client's, and the silence that ends it [§3.1.2.10].

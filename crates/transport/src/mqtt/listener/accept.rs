@@ -1,16 +1,15 @@
 //! Takes connections off the socket, through their handshake, and into service.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use model::Timestamp;
-use tokio::{
-    net::TcpStream,
-    sync::Notify,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{net::TcpStream, task::JoinSet};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::*;
+use super::{
+    handshakes::{Handshakes, Unproved},
+    *,
+};
 use crate::{
     Note, Unacked,
     desk::Order,
@@ -35,33 +34,6 @@ pub(super) struct Doorkeeper {
     tasks: JoinSet<()>,
 }
 
-/// The connections that are in their handshake, oldest first.
-#[derive(Default)]
-struct Handshakes {
-    places: Mutex<BTreeMap<u64, Place>>,
-    freed: Notify,
-}
-
-struct Place {
-    since: Timestamp,
-    remote: SocketAddr,
-    /// Missing for the moment between taking the place and spawning the task.
-    task: Option<AbortHandle>,
-}
-
-impl Handshakes {
-    fn places(&self) -> MutexGuard<'_, BTreeMap<u64, Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the handshake's claim; `false` if it had to give way.
-    fn leave(&self, number: u64) -> bool {
-        let was_there = self.places().remove(&number).is_some();
-        self.freed.notify_one();
-        was_there
-    }
-}
-
 /// Counts a connection for as long as it is there, however its task ends.
 pub(super) struct Counted(Arc<Shared>);
 
@@ -83,10 +55,10 @@ impl Doorkeeper {
         shared: Arc<Shared>,
         tls: Arc<ServerConfig>,
         arrivals: mpsc::Sender<Arrival>,
+        handshakes: Arc<Handshakes>,
     ) -> Self {
         let acceptor = TlsAcceptor::from(tls);
-        let (handshakes, tasks) = (Arc::default(), JoinSet::new());
-        Self { shared, acceptor, arrivals, handshakes, tasks }
+        Self { shared, acceptor, arrivals, handshakes, tasks: JoinSet::new() }
     }
 
     // RC-050
@@ -101,7 +73,7 @@ impl Doorkeeper {
                         tracing::error!("mqtt_connection_panicked");
                     }
                 }
-                accepted = accept(&shared, &self.handshakes, &self.arrivals, &socket) => {
+                accepted = socket.accept() => {
                     match accepted {
                         Ok((stream, remote)) => self.take(stream, remote),
                         // Out of file descriptors, mostly: others must end first.
@@ -125,64 +97,31 @@ impl Doorkeeper {
 
     fn take(&mut self, stream: TcpStream, remote: SocketAddr) {
         self.shared.tally.accepted.fetch_add(1, Ordering::Relaxed);
-        if self.shared.tally.connections.load(Ordering::Relaxed)
-            >= self.shared.limits.connections_max
-        {
-            self.shared.refused(&self.arrivals, remote, None, RefusedWhy::TooMany);
-            return;
+        let is_full = self.shared.tally.connections.load(Ordering::Relaxed)
+            >= self.shared.limits.connections_max;
+        if is_full {
+            let why = RefusedWhy::TooMany;
+            let put_out = self.handshakes.make_room(remote);
+            self.shared.refused(&self.arrivals, put_out.unwrap_or(remote), None, why);
+            if put_out.is_none() {
+                return;
+            }
         }
         // Before its certificate is judged, so that whoever is put out later is known by it.
-        let number = self.shared.newest.fetch_add(1, Ordering::SeqCst).saturating_add(1);
-        let place = Place { since: self.shared.clock.now(), remote, task: None };
-        self.handshakes.places().insert(number, place);
+        let unproved = self.handshakes.enter(&self.shared, remote);
+        let number = unproved.number();
         let guest = Guest {
             shared: self.shared.clone(),
             acceptor: self.acceptor.clone(),
             arrivals: self.arrivals.clone(),
-            handshakes: self.handshakes.clone(),
-            remote,
-            number,
+            unproved,
         };
         let counted = Counted::new(self.shared.clone());
         let task = self.tasks.spawn(async move {
             let _counted = counted;
             guest.serve(stream).await;
         });
-        // The handshake may be over by now, and its place free.
-        if let Some(place) = self.handshakes.places().get_mut(&number) {
-            place.task = Some(task);
-        }
-    }
-}
-
-/// Waits until there is a place for one more handshake, then for one more connection.
-async fn accept(
-    shared: &Shared,
-    handshakes: &Handshakes,
-    arrivals: &mpsc::Sender<Arrival>,
-    socket: &TcpListener,
-) -> io::Result<(TcpStream, SocketAddr)> {
-    let (stream, remote) = socket.accept().await?;
-    loop {
-        let oldest = {
-            let places = handshakes.places();
-            if places.len() < shared.limits.handshakes_max {
-                return Ok((stream, remote));
-            }
-            places.first_key_value().map(|(number, place)| (*number, place.since))
-        };
-        let Some((number, since)) = oldest else { return Ok((stream, remote)) };
-        let gives_way_at = since.after(shared.limits.handshake_gives_way_after);
-        tokio::select! {
-            () = handshakes.freed.notified() => {}
-            () = shared.clock.sleep_until(gives_way_at) => {
-                let Some(place) = handshakes.places().remove(&number) else { continue };
-                if let Some(task) = place.task {
-                    task.abort();
-                }
-                shared.refused(arrivals, place.remote, None, RefusedWhy::Crowded);
-            }
-        }
+        self.handshakes.runs_in(number, task);
     }
 }
 
@@ -191,9 +130,7 @@ struct Guest {
     shared: Arc<Shared>,
     acceptor: TlsAcceptor,
     arrivals: mpsc::Sender<Arrival>,
-    handshakes: Arc<Handshakes>,
-    remote: SocketAddr,
-    number: u64,
+    unproved: Unproved,
 }
 
 impl Guest {
@@ -207,29 +144,56 @@ impl Guest {
     async fn shake_hands(self, stream: TcpStream) -> Option<Box<Connection<TlsStream<TcpStream>>>> {
         // Without it an acknowledgement may wait for the next one.
         let _ = stream.set_nodelay(true);
-        let slow = self.shared.clock.now().after(self.shared.limits.handshake_max);
         let shown = Shown::default();
-        let handshake = tokio::select! {
-            handshake = shown.watch(self.acceptor.accept(stream)) => handshake.map_err(|error| why_failed(&error)),
-            () = self.shared.clock.sleep_until(slow) => Err(RefusedWhy::HandshakeTooSlow),
+        let handshake = match self.begin(&stream).await {
+            Ok(slow) => tokio::select! {
+                handshake = shown.watch(self.acceptor.accept(stream)) => {
+                    handshake.map_err(|error| why_failed(&error))
+                }
+                () = self.shared.clock.sleep_until(slow) => Err(RefusedWhy::HandshakeTooSlow),
+            },
+            Err(why) => Err(why),
         };
-        if !self.handshakes.leave(self.number) {
+        // Whoever was put out was told of then.
+        if !self.unproved.leave() {
             return None;
         }
         let proved = handshake.and_then(|stream| {
             let identity = device_of(stream.get_ref().1.peer_certificates());
             Ok((identity.ok_or(RefusedWhy::BadCertificate)?, stream))
         });
+        let (remote, number) = (self.unproved.remote, self.unproved.number());
         match proved {
             Ok((identity, stream)) => {
                 let (shared, arrivals) = (self.shared, self.arrivals);
-                let (remote, number) = (self.remote, self.number);
                 Some(Connection::new(shared, arrivals, stream, identity, remote, number))
             }
             Err(why) => {
                 let presented = shown.take();
-                self.shared.refused_handshake(&self.arrivals, self.remote, presented, why);
+                self.shared.refused_handshake(&self.arrivals, remote, presented, why);
                 None
+            }
+        }
+    }
+
+    /// Waits for the first byte, then for a place; answers until when the handshake may last.
+    async fn begin(&self, stream: &TcpStream) -> Result<Timestamp, RefusedWhy> {
+        let (clock, limits) = (&self.shared.clock, &self.shared.limits);
+        let slow = clock.now().after(limits.handshake_max);
+        let mut first = [0];
+        tokio::select! {
+            // What went wrong shows itself in the handshake.
+            _ = stream.peek(&mut first) => {}
+            () = clock.sleep_until(slow) => return Err(RefusedWhy::HandshakeTooSlow),
+        }
+        let asked_at = clock.now();
+        tokio::select! {
+            is_placed = self.unproved.place() => {
+                let waited = clock.now().since(asked_at);
+                is_placed.then(|| slow.after(waited)).ok_or(RefusedWhy::Crowded)
+            }
+            () = clock.sleep_until(asked_at.after(limits.handshake_waits_max)) => {
+                Err(RefusedWhy::Crowded)
             }
         }
     }
@@ -267,6 +231,10 @@ pub(super) async fn keep_house(shared: Arc<Shared>, arrivals: mpsc::Sender<Arriv
                 Chore::Again(to) => What::Say { to, retain: false },
                 Chore::Withdrawn(done) => {
                     What::Withdraw { device: done.device, topic: None, done: vec![done] }
+                }
+                Chore::Lost { identity, remote, why } => {
+                    let (identity, presented) = (Some(identity), None);
+                    return Arrival::Refused { remote, identity, presented, why };
                 }
             };
             Arrival::Note(Note::new(what, house()))

@@ -164,6 +164,11 @@ impl MqttHandle {
         let _ = arrivals.try_send(Arrival::Note(Note::new(what, House::new(&self.shared))));
     }
 
+    /// The topics on which something is retained for a device, or by it.
+    pub fn retained(&self, device: DeviceId) -> Vec<String> {
+        self.shared.sessions().retained_of(device)
+    }
+
     /// The connections whose CONNECT was accepted.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
         let sessions = self.shared.sessions();
@@ -184,6 +189,7 @@ impl MqttHandle {
         let sessions = self.shared.sessions();
         let (waiting, dropped) = sessions.waiting();
         let (kept, (present, retained)) = (sessions.counts(), sessions.sizes());
+        let waiting_bytes = sessions.waiting_bytes();
         drop(sessions);
         Counters {
             accepted: read(&tally.accepted),
@@ -203,6 +209,8 @@ impl MqttHandle {
             retained,
             not_retained: kept.not_retained,
             sessions_lost: kept.lost,
+            sessions_lost_to_all: kept.lost_to_all,
+            waiting_bytes,
         }
     }
 

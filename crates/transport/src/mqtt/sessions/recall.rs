@@ -6,7 +6,10 @@
 //! A record says how something is, so reading it twice does no harm, and whoever reads
 //! from a whole snapshot on has everything.
 
-use std::collections::btree_map::Entry;
+use std::{
+    collections::btree_map::Entry,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use model::OrgId;
 use record::{MqttNote, MqttProgress, MqttQueued, MqttRetained, MqttWill};
@@ -22,7 +25,7 @@ pub struct Recalled {
     /// Whether a snapshot began and did not end yet.
     has_begun: bool,
     sessions: BTreeMap<Key, Found>,
-    retained: BTreeMap<(SiteId, String), MqttRetained>,
+    retained: BTreeMap<(SiteId, String), BTreeMap<DeviceId, MqttRetained>>,
     /// Gives each message its place.
     count: u64,
 }
@@ -70,14 +73,7 @@ impl Recalled {
     pub fn take(&mut self, org: OrgId, body: &Body) {
         match body {
             Body::MqttSession(session) => self.take_session(org, session),
-            Body::MqttRetained(retained) => {
-                let key = (retained.site, retained.topic.clone());
-                if retained.message.is_some() {
-                    self.retained.insert(key, retained.clone());
-                } else {
-                    self.retained.remove(&key);
-                }
-            }
+            Body::MqttRetained(retained) => self.take_retained(retained),
             Body::MqttQueued(queued) => self.take_queued(queued),
             Body::MqttNote(MqttNote::Progress(progress)) => self.take_progress(progress),
             Body::MqttNote(MqttNote::SnapshotBegan) => {
@@ -90,6 +86,23 @@ impl Recalled {
             }
             Body::MqttNote(MqttNote::SnapshotEnded) => self.is_whole |= self.has_begun,
             _ => {}
+        }
+    }
+
+    fn take_retained(&mut self, retained: &MqttRetained) {
+        let key = (retained.site, retained.topic.clone());
+        let of_topic = self.retained.entry(key.clone()).or_default();
+        if retained.own.is_none() {
+            // The topic was the site's: this took the place of whatever another device had there.
+            of_topic.clear();
+        }
+        if retained.message.is_some() {
+            of_topic.insert(retained.device, retained.clone());
+        } else {
+            of_topic.remove(&retained.device);
+        }
+        if of_topic.is_empty() {
+            self.retained.remove(&key);
         }
     }
 
@@ -161,6 +174,8 @@ pub(super) struct Unsaid {
     is_new: bool,
     is_queue_written: bool,
     is_known: bool,
+    /// The record that it takes the place of, if a restart would not go on with the session.
+    ends: Option<u64>,
 }
 
 impl Found {
@@ -188,17 +203,20 @@ impl Sessions {
     /// The sessions that were kept; those that had a connection lost it `now`.
     pub(crate) fn restore(limits: Arc<Limits>, recalled: Recalled, now: Timestamp) -> Self {
         let mut all = Self::new(limits.clone());
-        for retained in recalled.retained.values() {
+        for retained in recalled.retained.values().flat_map(BTreeMap::values) {
             all.retained.recall(&limits, retained);
         }
         for (key, found) in recalled.sessions {
             all.known.insert(key.clone());
-            let number = all.number();
             let kept = &found.session;
-            let mut session =
-                Session::new(key.clone(), number, kept.expiry_s.min(limits.session_expiry_max_s));
+            let expiry_s = kept.expiry_s.min(limits.session_expiry_max_s);
+            let mut session = all.new_session(key.clone(), expiry_s);
+            session.holder = Some((whoever(&key, found.org, now), NOWHERE));
             session.is_new = false;
             session.is_queue_written = session.expiry_s > 0;
+            if session.expiry_s > 0 {
+                all.recallable.insert(key.clone(), session.number);
+            }
             let (site, ends_at) = (site_of(kept), kept.ends_at);
             let ids = kept.subscription_ids.clone().unwrap_or_default();
             let ids = ids.into_iter().chain(std::iter::repeat(0));
@@ -221,6 +239,8 @@ impl Sessions {
                 None => all.plan_end(&key, now),
             }
         }
+        // The bound of today may be lower than that of yesterday.
+        all.relieve();
         all
     }
 
@@ -262,14 +282,29 @@ impl Sessions {
 
     /// A session in its stored form, as it is now; nothing if the journal needs nothing.
     ///
-    /// If the record is lost with the route, the next one says it again.
+    /// If the record is lost with the route, it is said again soon.
     pub(crate) fn record(&mut self, key: &Key, route: &mut Route) -> Vec<Body> {
-        let unsaid = self.known_of(key);
+        self.unsaid.remove(key);
+        let mut unsaid = self.known_of(key);
         let bodies = self.say(key);
         if !bodies.is_empty() {
+            let goes_on = self.sessions.get(key).is_some_and(|session| session.expiry_s > 0);
+            if goes_on {
+                let number = self.number();
+                self.recallable.insert(key.clone(), number);
+            } else {
+                unsaid.ends = self.recallable.get(key).copied();
+            }
             route.unsay(unsaid);
         }
         bodies
+    }
+
+    /// A record is durable: a session that it ended is not found by a restart any more.
+    pub(super) fn is_said(&mut self, said: &Unsaid) {
+        if said.ends.is_some() && self.recallable.get(&said.key).copied() == said.ends {
+            self.recallable.remove(&said.key);
+        }
     }
 
     fn known_of(&self, key: &Key) -> Unsaid {
@@ -280,11 +315,19 @@ impl Sessions {
             is_new: session.is_some_and(|session| session.is_new),
             is_queue_written: session.is_some_and(|session| session.is_queue_written),
             is_known: self.known.contains(key),
+            ends: None,
         }
     }
 
-    /// A record is lost: what it said first is still to be said.
+    /// A record is lost: what it said first is still to be said, and soon.
     pub(super) fn unsay(&mut self, unsaid: Unsaid) {
+        if self.unsaid.len() < self.limits.said_again_max {
+            self.unsaid.insert(unsaid.key.clone());
+        }
+        self.know_as_before(unsaid);
+    }
+
+    fn know_as_before(&mut self, unsaid: Unsaid) {
         let session = self.sessions.get_mut(&unsaid.key);
         if let Some(session) = session.filter(|found| unsaid.session == Some(found.number)) {
             // A later record may have been lost before and knows less.
@@ -331,7 +374,7 @@ impl Sessions {
                 session.is_queue_written = false;
             }
             bodies.extend(self.say(&key).into_iter().map(|body| (key.0, body)));
-            self.unsay(known);
+            self.know_as_before(known);
         }
         bodies
     }
@@ -418,19 +461,21 @@ impl Will {
     }
 }
 
+/// Where a client of before the restart spoke from is not known any more.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Who held a session before the restart; of its certificate only the device is known.
+fn whoever(key: &Key, org: OrgId, now: Timestamp) -> Arc<DeviceIdentity> {
+    Arc::new(DeviceIdentity { org, device: key.0, serial: Vec::new(), not_after: now })
+}
+
 /// The will of a client that was connected when the program stopped.
 fn left_behind(key: &Key, org: OrgId, site: SiteId, will: &MqttWill, now: Timestamp) -> Message {
     let said = Said::recalled(&will.message);
     Message {
-        identity: Arc::new(DeviceIdentity {
-            org,
-            device: key.0,
-            serial: Vec::new(),
-            not_after: now,
-        }),
+        identity: whoever(key, org, now),
         site,
-        // Where it spoke from is not known any more.
-        remote: SocketAddr::from(([0, 0, 0, 0], 0)),
+        remote: NOWHERE,
         client_id: key.1.as_str().into(),
         topic: said.topic.as_ref().to_owned(),
         content_type: said.content_type,

@@ -100,8 +100,8 @@ impl Heard {
 impl Sessions {
     /// The sessions that hear a message, each once for all of its own subscriptions.
     fn hearers(&self, outgoing: &Outgoing<'_>) -> Vec<Heard> {
-        let Addressed { site, said, group: only, .. } = outgoing.to;
-        let Some(tree) = self.trees.get(site) else { return Vec::new() };
+        let Addressed { site, device, said, group: only } = outgoing.to;
+        let Some(tree) = self.trees.get(&(*site, *device)) else { return Vec::new() };
         let (mut heard, mut groups) = (Vec::<Heard>::new(), Vec::<Vec<&Hearer>>::new());
         tree.each(&said.topic, |hearer| match &hearer.group {
             None if only.is_some() => {}
@@ -146,9 +146,9 @@ impl Sessions {
     }
 
     /// Whether anybody hears a topic, by a look that costs nothing where nobody does.
-    pub(crate) fn is_heard(&self, site: SiteId, topic: &str) -> bool {
+    pub(crate) fn is_heard(&self, site: SiteId, device: DeviceId, topic: &str) -> bool {
         let mut is_heard = false;
-        if let Some(tree) = self.trees.get(&site) {
+        if let Some(tree) = self.trees.get(&(site, device)) {
             tree.each(topic, |_| is_heard = true);
         }
         is_heard
@@ -240,7 +240,7 @@ impl Sessions {
         let (key, number) = (session.key.clone(), session.number);
         let mut left = self.limits.retained_at_once_max;
         for (filter, options) in wanted {
-            for said in self.retained.heard(site, filter, now) {
+            for said in self.retained.heard((site, key.0), filter, now) {
                 if left == 0 {
                     self.counts.dropped = self.counts.dropped.saturating_add(1);
                     continue;
@@ -269,6 +269,7 @@ impl Sessions {
 
     /// The message is durable: whoever is to get it gets it.
     pub(crate) fn deliver(&mut self, route: Route) {
+        route.unsaid.iter().for_each(|said| self.is_said(said));
         for Target { key, session: number, mail } in route.targets {
             let found = self.sessions.get(&*key).filter(|session| session.number == number);
             let Some(session) = found else {
@@ -279,8 +280,27 @@ impl Sessions {
             match (pushed, &session.live) {
                 (Pushed::Taken, Some(live)) => live.desk.mail(),
                 (Pushed::Taken, None) => {}
-                (Pushed::Full, _) => self.lose(&key),
+                (Pushed::Full, _) => {
+                    // The one that found no room counts as well.
+                    self.counts.dropped = self.counts.dropped.saturating_add(1);
+                    self.lose(&key, RefusedWhy::QueueFull);
+                }
             }
+        }
+        self.relieve();
+    }
+
+    /// While all queues together hold more than they may, the session that holds most is lost.
+    pub(super) fn relieve(&mut self) {
+        while self.queued.load(Ordering::Relaxed) > self.limits.queues_bytes_max {
+            let bytes = |session: &Session| lock(&session.outbox).bytes();
+            let most = self.sessions.values().max_by_key(|session| bytes(session));
+            let Some(key) = most.filter(|session| bytes(session) > 0).map(|it| it.key.clone())
+            else {
+                break;
+            };
+            self.counts.lost_to_all = self.counts.lost_to_all.saturating_add(1);
+            self.lose(&key, RefusedWhy::QueuesFull);
         }
     }
 
@@ -300,30 +320,31 @@ impl Sessions {
     }
 
     /// Ends the session of a subscriber that is too slow for its queue; it hears so, and so
-    /// does whoever looks at the counters.
-    fn lose(&mut self, key: &Key) {
+    /// does whoever looks at the counters and the refusals.
+    fn lose(&mut self, key: &Key, why: RefusedWhy) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let dropped = lock(&session.outbox).len().saturating_add(1);
+        let dropped = lock(&session.outbox).len();
         self.counts.lost = self.counts.lost.saturating_add(1);
         self.counts.dropped = self.counts.dropped.saturating_add(dropped as u64);
         tracing::warn!(device = %key.0, dropped, "mqtt_session_lost_to_a_full_queue");
         let live = session.live.take();
         let will = session.will.take();
+        let holder = session.holder.take();
         self.take_away(key);
         if let Some(live) = live {
             live.desk.order(Order::Leave(Reason::QuotaExceeded));
             // Its connection still has to say how it ended, in a session that nobody keeps.
-            let number = self.number();
-            let mut rest = Session::new(key.clone(), number, 0);
+            let mut rest = self.new_session(key.clone(), 0);
             rest.live = Some(live);
             self.sessions.insert(key.clone(), rest);
         } else if let Some((_, will)) = will {
-            let number = self.number();
-            let mut rest = Session::new(key.clone(), number, 0);
+            let mut rest = self.new_session(key.clone(), 0);
             rest.will = Some((Timestamp::default(), will));
             self.due.insert((Timestamp::default(), key.clone()));
             self.sessions.insert(key.clone(), rest);
         }
         self.chores.push(Chore::Session(key.clone()));
+        let told = holder.map(|(identity, remote)| Chore::Lost { identity, remote, why });
+        self.chores.extend(told);
     }
 }

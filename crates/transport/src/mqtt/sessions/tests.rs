@@ -313,7 +313,8 @@ fn subscriptions_that_are_not_permitted_any_more_end() {
     sessions.subscribe(&c, filters, 0);
     sessions.revise(&c, |filter| filter == "b/#");
     assert_eq!(told(&mut sessions, &c), "kept 60s [b/#@0]");
-    assert!(!sessions.is_heard(site(), "a/x") && sessions.is_heard(site(), "b/x"));
+    assert!(!sessions.is_heard(site(), device(1), "a/x"));
+    assert!(sessions.is_heard(site(), device(1), "b/x"));
 }
 
 #[test]
@@ -323,7 +324,8 @@ fn a_device_that_moves_to_another_site_hears_only_that() {
     come(&mut sessions, &c, false, 60, 1);
     sessions.subscribe(&c, vec![Ok(filter("a", Qos::AtMostOnce))], 0);
     sessions.attach(&c, other, false, 60, live(2, None)).unwrap();
-    assert!(!sessions.is_heard(site(), "a") && sessions.is_heard(other, "a"));
+    assert!(!sessions.is_heard(site(), device(1), "a"));
+    assert!(sessions.is_heard(other, device(1), "a"));
 }
 
 #[test]
@@ -447,12 +449,184 @@ fn a_thousand_sessions_with_all_their_filters_cost_a_message_to_one_of_them_noth
         let filters = (0..20).map(|at| Ok(filter(&format!("{number}/+/{at}"), Qos::AtMostOnce)));
         sessions.subscribe(&key, filters.collect(), 0);
     }
-    assert_eq!(sessions.listeners(&addressed("7/x/3", "x", Qos::AtMostOnce)), 1);
-    assert!(!sessions.is_heard(site(), "1000/x/3"));
+    let to =
+        |number| Addressed { device: device(number), ..addressed("7/x/3", "x", Qos::AtMostOnce) };
+    assert_eq!(sessions.listeners(&to(7)), 1);
+    assert_eq!(sessions.listeners(&to(8)), 0);
+    assert!(!sessions.is_heard(site(), device(7), "1000/x/3"));
     for number in 0..1_000 {
         sessions.detach(&key(number, "c"), u64::try_from(number).unwrap(), GOODBYE, START);
     }
     assert!(sessions.trees.is_empty() && sessions.sessions.is_empty());
+}
+
+#[test]
+fn two_gateways_that_use_the_same_words_hear_and_keep_their_own() {
+    let mut sessions = empty(Limits::default());
+    let mut outboxes = Vec::new();
+    for number in [1, 2] {
+        let key = key(number, "c");
+        outboxes.push(come(&mut sessions, &key, false, 60, 1).outbox);
+        let filters = ["z/#", "$share/g/z/#"].map(|text| Ok(filter(text, Qos::AtLeastOnce)));
+        sessions.subscribe(&key, filters.into(), 0);
+    }
+    let of = |number, payload| Addressed {
+        device: device(number),
+        ..addressed("z/lamp", payload, Qos::AtLeastOnce)
+    };
+    let mut recalled = Recalled::from_the_beginning();
+    for (number, payload) in [(1, "one's"), (2, "two's")] {
+        let to = of(number, payload);
+        let (bodies, route) = route(&mut sessions, &Outgoing { to: &to, from: None, retain: true });
+        bodies.iter().for_each(|body| recalled.take(org(), body));
+        sessions.deliver(route);
+    }
+    let heard: Vec<_> = outboxes.iter().map(waiting).collect();
+    assert_eq!(heard, ["one's one's", "two's two's"], "by the filter, and by the shared one");
+    let restored = Sessions::restore(Arc::new(Limits::default()), recalled, START);
+    for mut all in [sessions, restored] {
+        assert_eq!(all.sizes().1, 2);
+        for (number, own) in [(1, "one's"), (2, "two's")] {
+            let c = key(number, "new");
+            let outbox = come(&mut all, &c, false, 0, 9).outbox;
+            let wanted = all.subscribe(&c, vec![Ok(filter("z/#", Qos::AtLeastOnce))], 0).wanted;
+            let mut route = Route::default();
+            all.greet(&c, &wanted, START, &mut route);
+            all.deliver(route);
+            assert_eq!(waiting(&outbox), own);
+        }
+    }
+}
+
+#[test]
+fn a_retained_message_of_a_time_when_topics_were_the_sites_belongs_to_its_last_sender() {
+    let said = |number, payload: &str| record::MqttRetained {
+        site: site(),
+        device: device(number),
+        topic: "z/lamp".to_owned(),
+        message: (!payload.is_empty())
+            .then(|| addressed("z/lamp", payload, Qos::AtLeastOnce))
+            .map(|to| to.said.record()),
+        own: None,
+    };
+    // What devices said under the old rule, and what each of the two has of it.
+    for (old, one, two) in [
+        (vec![(1, "a")], "a", ""),
+        (vec![(1, "a"), (2, "b")], "", "b"),
+        (vec![(1, "a"), (2, "")], "", ""),
+    ] {
+        let mut recalled = Recalled::from_the_beginning();
+        for (number, payload) in &old {
+            recalled.take(org(), &Body::MqttRetained(said(*number, payload)));
+        }
+        let all = Sessions::restore(Arc::new(Limits::default()), recalled, START);
+        for (number, expected) in [(1, one), (2, two)] {
+            let heard = all.retained.heard((site(), device(number)), "z/#", START);
+            let heard = heard.iter().map(|said| String::from_utf8(said.payload.to_vec()).unwrap());
+            assert_eq!(heard.collect::<String>(), expected, "{old:?}");
+        }
+    }
+}
+
+#[test]
+fn lost_records_are_said_again_soon_and_only_so_many_at_once() {
+    let mut sessions = empty(Limits { said_again_at_once_max: 2, ..Limits::default() });
+    let mut lost = Route::default();
+    for number in 1..=3 {
+        let key = key(number, "c");
+        come(&mut sessions, &key, false, 60, 1);
+        assert_eq!(sessions.record(&key, &mut lost).len(), 1);
+    }
+    assert_eq!(sessions.due(at(1)).chores.len(), 0, "they are on their way");
+    sessions.take_back(lost);
+    let again = |sessions: &mut Sessions| {
+        let mut route = Route::default();
+        let keys = sessions.due(at(1)).chores.into_iter().map(|chore| match chore {
+            Chore::Session(key) => key,
+            other => unreachable!("{other:?}"),
+        });
+        let keys: Vec<_> = keys.collect();
+        let bodies = keys.iter().map(|key| sessions.record(key, &mut route).len());
+        (bodies.collect::<Vec<_>>(), route)
+    };
+    let (said, route) = again(&mut sessions);
+    // Each with the end of the session that the journal may hold.
+    assert_eq!(said, [2, 2]);
+    // Storage still takes nothing; the third has not had its turn.
+    sessions.take_back(route);
+    let all: Vec<_> = (0..2).map(|_| again(&mut sessions).0).collect();
+    assert_eq!(all, [vec![2, 2], vec![2]]);
+    assert!(sessions.due(at(1)).chores.is_empty(), "each is said");
+    // One that said itself meanwhile is not said once more.
+    let mut lost = Route::default();
+    sessions.record(&key(1, "c"), &mut lost);
+    sessions.take_back(lost);
+    record(&mut sessions, &key(1, "c"));
+    assert!(sessions.due(at(1)).chores.is_empty());
+}
+
+#[test]
+fn when_all_queues_together_are_full_the_session_that_holds_most_is_lost() {
+    // Bytes that may wait, each message has 8; sessions lost, and what each has at the end.
+    let rows =
+        [(7, 2, ["", ""]), (31, 1, ["", "b"]), (32, 0, ["a a a", "b"]), (33, 0, ["a a a", "b"])];
+    for (queues_bytes_max, lost, expected) in rows {
+        let mut sessions = empty(Limits { queues_bytes_max, ..Limits::default() });
+        let mut outboxes = Vec::new();
+        for number in [1, 2] {
+            let key = key(number, "c");
+            outboxes.push(come(&mut sessions, &key, false, 60, 1).outbox);
+            sessions.subscribe(&key, vec![Ok(filter("#", Qos::AtLeastOnce))], 0);
+        }
+        for (number, payload) in [(1, "a"), (1, "a"), (1, "a"), (2, "b")] {
+            let to = Addressed {
+                device: device(number),
+                ..addressed("1234567", payload, Qos::AtLeastOnce)
+            };
+            say(&mut sessions, &to);
+        }
+        let counts = sessions.counts();
+        assert_eq!((counts.lost, counts.lost_to_all), (lost, lost), "{queues_bytes_max}");
+        let told = sessions.due(START).chores.into_iter().filter_map(|chore| match chore {
+            Chore::Lost { identity, why: RefusedWhy::QueuesFull, .. } => Some(identity.device),
+            _ => None,
+        });
+        assert_eq!(told.count() as u64, lost);
+        let found: Vec<_> = outboxes.iter().map(waiting).collect();
+        assert_eq!(found, expected, "{queues_bytes_max}");
+        let left = expected.join(" ").split_whitespace().count() * 8;
+        // What was written waits for its answer still.
+        assert_eq!(sessions.waiting_bytes(), left);
+        drop(sessions);
+    }
+}
+
+#[test]
+fn a_lower_bound_over_all_queues_holds_after_a_restart_too() {
+    let mut sessions = empty(Limits::default());
+    let mut recalled = Recalled::from_the_beginning();
+    for (number, count) in [(1, 1), (2, 2)] {
+        let key = key(number, "c");
+        come(&mut sessions, &key, false, 60, 1);
+        sessions.subscribe(&key, vec![Ok(filter("#", Qos::AtLeastOnce))], 0);
+        record(&mut sessions, &key).iter().for_each(|body| recalled.take(org(), body));
+        for _ in 0..count {
+            let to =
+                Addressed { device: device(number), ..addressed("1234567", "x", Qos::AtLeastOnce) };
+            let outgoing = Outgoing { to: &to, from: None, retain: false };
+            let (bodies, route) = route(&mut sessions, &outgoing);
+            bodies.iter().for_each(|body| recalled.take(org(), body));
+            sessions.deliver(route);
+        }
+    }
+    let limits = Limits { queues_bytes_max: 23, ..Limits::default() };
+    let mut restored = Sessions::restore(Arc::new(limits), recalled, START);
+    assert_eq!((restored.sizes().0, restored.waiting_bytes()), (1, 8));
+    let told =
+        restored.due(START).chores.into_iter().any(
+            |chore| matches!(chore, Chore::Lost { identity, .. } if identity.device == device(2)),
+        );
+    assert!(told, "the device that lost its session is named");
 }
 
 /// What a restart finds must be what there was: sessions, filters, queues, ids.

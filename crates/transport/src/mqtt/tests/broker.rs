@@ -27,14 +27,27 @@ impl Pair {
 
     /// Comes with properties of CONNECT.
     pub(super) async fn come_with(&mut self, name: &str, properties: &[u8]) -> Speaker {
+        let bytes = with_properties(&connect_bytes(5, name, 0), properties);
+        self.let_in(name, &bytes).await.0
+    }
+
+    /// Comes without a clean start, with properties of CONNECT; the session is there.
+    pub(super) async fn come_back(&mut self, name: &str, properties: &[u8]) -> Speaker {
+        let mut bytes = with_properties(&connect_bytes(5, name, 0), properties);
+        bytes[9] = 0;
+        let (speaker, present) = self.let_in(name, &bytes).await;
+        assert!(present, "{name} has no session");
+        speaker
+    }
+
+    async fn let_in(&mut self, name: &str, connect: &[u8]) -> (Speaker, bool) {
         let mut raw = self.ward.raw(&self.bearer).await;
-        let clean = connect_bytes(5, name, 0);
-        raw.write(&with_properties(&clean, properties)).await;
+        raw.write(connect).await;
         let mut speaker = Speaker { raw, name: name.to_owned() };
         let (head, body) = speaker.read().await;
         assert_eq!((head, body[1]), (0x20, 0), "{name} was not let in: {body:x?}");
         assert_eq!(self.ward.tell(1).await, ["opened"]);
-        speaker
+        (speaker, body[0] == 1)
     }
 
     pub(super) async fn take_in(&mut self, count: usize) -> Vec<String> {
@@ -130,7 +143,7 @@ impl Speaker {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -259,6 +272,54 @@ async fn a_device_with_too_many_retained_messages_hears_so() {
 }
 
 #[tokio::test]
+async fn the_id_of_a_message_of_qos_2_that_was_refused_is_free_again_also_after_a_restart() {
+    let limits = Limits { retained_per_device_max: 0, ..Limits::default() };
+    let mut pair = Pair::open(limits.clone()).await;
+    let mut one = pair.come_with("one", &[0x11, 0, 0, 1, 0]).await;
+    pair.take_in(1).await;
+    one.publish(5, 7, "z2m/a", b"\0x").await;
+    assert_eq!(pair.take_in(1).await, ["message x"], "its id is not kept");
+    assert_eq!(one.hear().await, "50 00079700");
+    // The same id means another message.
+    one.publish(4, 7, "z2m/a", b"\0y").await;
+    assert_eq!(pair.take_in(1).await, ["message y, received 7"]);
+    assert_eq!(one.hear().await, "50 0007");
+    one.publish(5, 8, "z2m/a", b"\0x").await;
+    assert_eq!(pair.take_in(1).await, ["message x"]);
+    assert_eq!(one.hear().await, "50 00089700");
+    let ward = Ward::open_with(limits, pair.ward.recalled()).await;
+    let bearer = ward.bearer(1);
+    ward.gateways.lock().unwrap().push(bearer.device);
+    let mut pair = Pair { ward, bearer };
+    let mut one = pair.come_back("one", &[0x11, 0, 0, 1, 0]).await;
+    pair.take_in(1).await;
+    one.publish(0xc, 7, "z2m/a", b"\0y").await;
+    assert_eq!(one.hear().await, "50 0007", "that one was taken before");
+    one.publish(4, 8, "z2m/a", b"\0z").await;
+    assert_eq!(pair.take_in(1).await, ["message z, received 8"]);
+}
+
+#[tokio::test]
+async fn gateways_of_one_site_do_not_hear_each_other() {
+    let mut pair = Pair::open(Limits::default()).await;
+    let mut one = pair.come("one").await;
+    let other = pair.ward.bearer(2);
+    pair.ward.gateways.lock().unwrap().push(other.device);
+    let own = std::mem::replace(&mut pair.bearer, other);
+    let mut two = pair.come("two").await;
+    pair.subscribe(&mut two, "z2m/#", 1, &[]).await;
+    one.publish(3, 1, "z2m/lamp", b"\0on").await;
+    assert_eq!(pair.take_in(1).await, ["message on, retained lamp"]);
+    assert_eq!(one.hear().await, "40 0001");
+    pair.subscribe(&mut two, "z2m/lamp", 1, &[]).await;
+    assert!(two.hears_nothing().await);
+    pair.bearer = own;
+    let mut three = pair.come("three").await;
+    pair.subscribe(&mut three, "z2m/#", 1, &[]).await;
+    assert_eq!(three.hear().await, "3 z2m/lamp 1 =on", "a client of the same gateway");
+}
+
+#[tokio::test]
 async fn no_local_keeps_a_clients_own_messages_from_it() {
     let mut pair = Pair::open(Limits::default()).await;
     let (mut one, mut two) = (pair.come("one").await, pair.come("two").await);
@@ -345,13 +406,7 @@ async fn properties_are_passed_on_and_the_expiry_counts_down() {
     one.publish(2, 1, "z2m/a", &rest).await;
     pair.take_in(1).await;
     pair.ward.advance(Duration::from_secs(4));
-    // Not clean.
-    let mut raw = pair.ward.raw(&pair.bearer).await;
-    let mut connect = with_properties(&connect_bytes(5, "two", 0), &[0x11, 0, 0, 1, 0]);
-    connect[9] = 0;
-    raw.write(&connect).await;
-    let mut two = Speaker { raw, name: "two".to_owned() };
-    assert_eq!(two.read().await.1[0], 1, "the session is present");
+    let mut two = pair.come_back("two", &[0x11, 0, 0, 1, 0]).await;
     let expected = format!(
         "2 z2m/a 1 {}=x",
         hex(b"\x01\x01\x02\0\0\0\x05\x08\0\x01r\x09\0\x01c\x26\0\x01k\0\x01v")
@@ -400,7 +455,7 @@ async fn a_message_that_is_not_durable_reaches_nobody_and_is_new_when_it_comes_a
 }
 
 #[tokio::test]
-async fn a_gateway_hears_its_own_site_and_its_own_grants_only() {
+async fn a_gateway_hears_its_own_grants_only() {
     let mut pair = Pair::open(Limits::default()).await;
     let mut one = pair.come("one").await;
     for (filter, code) in [

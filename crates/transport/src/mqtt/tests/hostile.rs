@@ -110,8 +110,12 @@ async fn accepted(ward: &Ward, count: u64) {
 async fn handshakes_that_never_end_do_not_keep_others_out() {
     let mut ward = Ward::open(Limits { handshakes_max: 2, ..Limits::default() }).await;
     let address = ward.listener.address();
-    let _silent =
-        [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    let mut halfway = Vec::new();
+    for _ in 0..2 {
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        within(tcp.write_all(&[0x16, 3, 1])).await.unwrap();
+        halfway.push(tcp);
+    }
     accepted(&ward, 2).await;
     let bearer = ward.bearer(1);
     let connecting = tokio::spawn(Client::connect(ward.options(&bearer, Version::V5)));
@@ -121,6 +125,25 @@ async fn handshakes_that_never_end_do_not_keep_others_out() {
     let words = "refused: the handshake gave way to a newcomer, as all places were taken";
     assert_eq!(told, [words, "opened"]);
     assert!(within(connecting).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn those_that_say_nothing_take_no_place_and_make_room_in_a_full_house() {
+    let limits = Limits { handshakes_max: 1, connections_max: 3, ..Limits::default() };
+    let mut ward = Ward::open(limits).await;
+    let address = ward.listener.address();
+    let mut silent = Vec::new();
+    for count in 1..=3 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+        accepted(&ward, count).await;
+    }
+    let bearer = ward.bearer(1);
+    let _in = within(Client::connect(ward.options(&bearer, Version::V5))).await.unwrap();
+    let words = "refused: there are as many connections as the listener takes";
+    assert_eq!(ward.tell(2).await, [words, "opened"]);
+    let mut rest = Vec::new();
+    // The oldest of them was hung up on.
+    let _ = within(silent[0].read_to_end(&mut rest)).await;
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn a_device_that_may_not_connect_hears_why_in_its_versions_words() {
 }
 
 #[tokio::test]
-async fn a_client_id_is_the_devices_or_begins_with_it() {
+async fn a_client_id_is_the_devices_or_begins_with_it_or_is_a_short_word() {
     let other = DeviceId::v7(START, 2).to_string();
     let own = DeviceId::v7(START, 1).to_string();
     let long = format!("{own}-{}", "x".repeat(128));
@@ -120,6 +120,9 @@ async fn a_client_id_is_the_devices_or_begins_with_it() {
         (String::new(), true, 0, 0),
         (String::new(), false, 0, 2),
         (other, true, 0x85, 2),
+        ("bed4".to_owned(), true, 0, 0),
+        ("x".repeat(23), true, 0, 0),
+        ("x".repeat(24), true, 0x85, 2),
         ("bed-4".to_owned(), true, 0x85, 2),
         (long, true, 0x85, 2),
         (format!("{own} x"), true, 0x85, 2),
@@ -131,7 +134,8 @@ async fn a_client_id_is_the_devices_or_begins_with_it() {
             let options = ClientOptions { client_id: client_id.clone(), clean, ..options };
             let found = match within(Client::connect(options)).await {
                 Ok(client) => {
-                    assert!(client.client_id().starts_with(&own) || version == Version::V311);
+                    let assigned = client.client_id().starts_with(&own);
+                    assert!(assigned || !client_id.is_empty() || version == Version::V311);
                     0
                 }
                 Err(ClientError::Refused { code, .. }) => code,

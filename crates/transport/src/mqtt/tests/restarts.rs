@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{broker::hex, *};
+use super::*;
 use crate::Arrival;
 
 /// The door after a restart over what the first one's journal holds.
@@ -223,13 +223,77 @@ async fn a_clean_start_leaves_nothing_of_the_session_before() {
     drop(client);
     ward.take_in(2).await;
     say(&mut ward, &format!("{down}/cmd/1"), "old", Qos::AtLeastOnce, false).await;
-    let _client = ward.come(ClientOptions { clean: true, ..kept(&ward, 1) }).await;
-    assert_eq!(ward.take_in(1).await, ["note, session ended, session 0"]);
+    let (_client, told) = ward.come_anew(kept(&ward, 1)).await;
+    assert_eq!(told, ["note, session ended, session 0"]);
     let mut ward = again(&ward).await;
     let mut client = ward.come(kept(&ward, 1)).await;
     assert!(client.session_present());
     ward.take_in(1).await;
     assert!(all(&mut client).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_clean_start_is_answered_when_no_restart_can_bring_the_session_before_back() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let bearer = ward.bearer(1);
+    let topic = format!("{}/raw/x", bearer.up);
+    let mut client = ward.come(kept(&ward, 1)).await;
+    ward.take_in(1).await;
+    client.publish(&topic, None, "old", Qos::ExactlyOnce).unwrap();
+    within(client.flush()).await.unwrap();
+    assert_eq!(ward.take_in(1).await, ["message old, received 1"]);
+    drop(client);
+    ward.take_in(2).await;
+    // Clean, of a session that is kept and of one that is not; its first message follows at once.
+    for expiry in [&[5, 0x11, 0, 0, 0, 60][..], &[0]] {
+        let id = bearer.device.to_string();
+        let body = [b"\0\x04MQTT\x05\x02\0\0", expiry, &[0, 36], id.as_bytes()].concat();
+        let mut raw = ward.raw(&bearer).await;
+        raw.write(&[&[0x10, body.len() as u8], &body[..]].concat()).await;
+        raw.write(&[0xc0, 0]).await;
+        assert_eq!(ward.tell(1).await, ["opened"]);
+        let asked = ward.draw().await;
+        // Killed now, the old session is there again, and nobody was told that it is over.
+        let mut killed = again(&ward).await;
+        assert!(killed.come(kept(&killed, 1)).await.session_present());
+        assert!(raw.has_heard_nothing().await, "it was let in before that was kept");
+        let told = ward.take_one(asked).await;
+        assert!(told.starts_with("note, session ended"), "{told}");
+        let connack = raw.read_exactly(4).await;
+        assert_eq!((connack[0], &connack[2..]), (0x20, &[0, 0][..]), "no session, and welcome");
+        let rest = raw.read_exactly(usize::from(connack[1])).await;
+        assert_eq!(rest[rest.len() - 2..], [0xd0, 0], "what followed the CONNECT is answered");
+        let mut killed = again(&ward).await;
+        let is_kept = expiry.len() > 1;
+        let mut client = killed.come(kept(&killed, 1)).await;
+        assert_eq!(client.session_present(), is_kept);
+        killed.take_in(1).await;
+        // The old packet id means a new message.
+        client.publish(&topic, None, "new", Qos::ExactlyOnce).unwrap();
+        within(client.flush()).await.unwrap();
+        assert_eq!(killed.take_in(1).await, ["message new, received 1"]);
+        drop(raw);
+        ward.take_in(if is_kept { 2 } else { 1 }).await;
+    }
+    // Nothing is to be overturned any more, so nobody waits.
+    let client = ward.come(ward.options(&bearer, Version::V5)).await;
+    assert!(!client.session_present());
+}
+
+#[tokio::test]
+async fn a_clean_start_is_let_in_while_storage_takes_nothing() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let options = kept(&ward, 1);
+    drop(ward.come(options.clone()).await);
+    ward.take_in(3).await;
+    let coming = tokio::spawn(Client::connect(ClientOptions { clean: true, ..options }));
+    assert_eq!(ward.tell(1).await, ["opened"]);
+    let Arrival::Note(mut note) = ward.draw().await else { unreachable!("no note") };
+    assert_eq!(note.bodies().len(), 2);
+    note.lost(crate::Unanswered::Poisoned);
+    assert!(!within(coming).await.unwrap().unwrap().session_present());
+    ward.advance(Duration::from_secs(1));
+    assert_eq!(ward.take_in(1).await, ["note, session ended, session 0"], "said again");
 }
 
 #[tokio::test]
@@ -269,7 +333,6 @@ async fn a_snapshot_says_all_and_nothing_before_it_is_needed() {
             assert_eq!(all(&mut client).await, ["kept"]);
         }
     }
-    let _: fn(&[u8]) -> String = hex;
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! A ward for tests: an authority, devices with certificates, a listener, a journal.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -14,7 +16,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use security::{Authority, Issued, Keys, TopicGrant};
 use store::{Clock, Durable, Entry, FaultyDisk, Journal, JournalLimits};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -161,6 +163,14 @@ impl Ward {
         client
     }
 
+    /// Connects anew over a session that was kept: the answer waits until that is kept.
+    pub(super) async fn come_anew(&mut self, options: ClientOptions) -> (Client, Vec<String>) {
+        let coming = tokio::spawn(Client::connect(ClientOptions { clean: true, ..options }));
+        let Arrival::Opened { .. } = self.draw().await else { unreachable!("nobody came") };
+        let told = self.take_in(1).await;
+        (within(coming).await.unwrap().unwrap(), told)
+    }
+
     pub(super) async fn draw(&mut self) -> Arrival {
         within(self.listener.next()).await.unwrap()
     }
@@ -295,6 +305,17 @@ impl Raw {
             all.extend(&buffer[..len]);
         }
         all
+    }
+
+    /// Whether nothing has come, after everybody had many turns.
+    pub(super) async fn has_heard_nothing(&mut self) -> bool {
+        for _ in 0..256 {
+            tokio::task::yield_now().await;
+        }
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut self.0).poll_read(cx, &mut buffer).is_pending()))
+            .await
     }
 
     pub(super) async fn read_exactly(&mut self, len: usize) -> Vec<u8> {

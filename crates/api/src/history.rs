@@ -1,0 +1,477 @@
+//! The past of devices as columns, and how much of what was promised is there.
+//!
+//! A question becomes parts first: which device, while it was on whom, as known at an
+//! instant. Everything else is asked of the series part by part, so that nobody sees a
+//! second of a patient whom the question, or the policy, leaves out.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use engine::{Directory, LINK_CHANNEL};
+use fleet::coverage::{Evidence, Gap, Ledger, Link, Stretch, Why, ledger};
+use model::{
+    BedId, Channel, Code, DeviceId, Measure, MissingReason, OrgId, PatientId, Subject, Timestamp,
+    Ucum, Vital,
+};
+use protocols::profile::{ChannelSpec, NumericSpec, Profile};
+use store::{Column, DatabaseError, Pace, Question, Resolution, Roll, RollRule, Series, SeriesKey};
+
+use crate::{
+    dto::{
+        bed::Named,
+        history::{ChannelCoverage, HistoryLine, Lacking, ReasonedGap},
+        words::{Spelt as _, label, number, unit},
+    },
+    limits::{GAPS_MAX, HISTORY_LINK_BEFORE, HISTORY_STRETCH},
+    past::{Span, worn},
+    rolls::{roll_rule, usual_range},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// A device while it was on one patient, or on none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) device: DeviceId,
+    pub(crate) patient: Option<PatientId>,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// The devices that measured a patient, and when.
+pub(crate) fn parts_of_patient(
+    directory: &Directory,
+    patient: PatientId,
+    span: Span,
+    known_at: Timestamp,
+) -> Vec<Part> {
+    let part = |(device, spans)| Part { device, patient: Some(patient), spans };
+    worn(directory, patient, span, known_at).into_iter().map(part).collect()
+}
+
+/// The pieces of a range between the instants at which something may change.
+fn pieces(span: Span, changes: impl Iterator<Item = Timestamp>) -> Vec<Span> {
+    let mut edges: Vec<Timestamp> = changes.chain([span.from, span.to]).collect();
+    edges.retain(|at| (span.from..=span.to).contains(at));
+    edges.sort_unstable();
+    edges.dedup();
+    edges.iter().zip(edges.iter().skip(1)).map(|(from, to)| Span { from: *from, to: *to }).collect()
+}
+
+fn push_span(spans: &mut Vec<Span>, piece: Span) {
+    match spans.last_mut() {
+        Some(last) if last.to == piece.from => last.to = piece.to,
+        _ => spans.push(piece),
+    }
+}
+
+/// Whom a device measured, and when.
+pub(crate) fn parts_of_device(
+    directory: &Directory,
+    device: DeviceId,
+    span: Span,
+    known_at: Timestamp,
+) -> Vec<Part> {
+    let history = directory.associations.get(&device).map_or(&[][..], Vec::as_slice);
+    let mut parts: Vec<Part> = Vec::new();
+    for piece in pieces(span, history.iter().map(|line| line.from)) {
+        let patient = match directory.who(device, piece.from, known_at) {
+            Subject::Patient(patient) => Some(patient),
+            Subject::Place(_) | Subject::Nobody => None,
+        };
+        match parts.iter_mut().find(|part| part.patient == patient) {
+            Some(part) => push_span(&mut part.spans, piece),
+            None => parts.push(Part { device, patient, spans: vec![piece] }),
+        }
+    }
+    parts
+}
+
+/// Who lay in a bed, and when each device measured them there.
+pub(crate) fn parts_of_bed(
+    directory: &Directory,
+    bed: BedId,
+    span: Span,
+    known_at: Timestamp,
+) -> Vec<Part> {
+    let history = directory.encounters.get(&bed).map_or(&[][..], Vec::as_slice);
+    let mut parts: Vec<Part> = Vec::new();
+    for piece in pieces(span, history.iter().map(|line| line.from)) {
+        let Some(patient) = directory.encounter_at(bed, piece.from, known_at) else { continue };
+        for (device, spans) in worn(directory, patient, piece, known_at) {
+            let same = |part: &&mut Part| (part.device, part.patient) == (device, Some(patient));
+            match parts.iter_mut().find(same) {
+                Some(part) => spans.into_iter().for_each(|span| push_span(&mut part.spans, span)),
+                None => parts.push(Part { device, patient: Some(patient), spans }),
+            }
+        }
+    }
+    parts
+}
+
+/// Where answers come from, and which channels are wanted.
+pub(crate) struct Source {
+    pub(crate) series: Series,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
+    pub(crate) org: OrgId,
+    pub(crate) wanted: Wanted,
+}
+
+/// Which channels are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Every channel of single values.
+    All,
+    /// Those of these vitals.
+    Vitals(Vec<Vital>),
+}
+
+impl Source {
+    /// The wanted channels of a device, as its profile has them.
+    fn channels(&self, device: DeviceId) -> Vec<(&ChannelSpec, &NumericSpec)> {
+        let profile = self.directory.devices.get(&device).map(|it| it.profile.as_str());
+        let profile = profile.and_then(|profile| self.profiles.get(profile));
+        let is_wanted = |spec: &ChannelSpec| match &self.wanted {
+            Wanted::All => true,
+            Wanted::Vitals(vitals) => spec.vital().is_some_and(|vital| vitals.contains(&vital)),
+        };
+        let channels = profile.into_iter().flat_map(Profile::numerics);
+        channels.filter(|(spec, _)| is_wanted(spec)).collect()
+    }
+
+    /// How many lines an answer about these parts may have.
+    pub(crate) fn lines_of(&self, parts: &[Part]) -> usize {
+        parts.iter().map(|part| self.channels(part.device).len()).sum()
+    }
+
+    fn rule(&self, key: &SeriesKey) -> RollRule {
+        roll_rule(&self.directory, &self.profiles, key)
+    }
+
+    fn question(&self, device: DeviceId, channel: Channel, span: Span) -> Question {
+        Question { org: self.org, device, channel, from: span.from, to: span.to }
+    }
+
+    fn named(&self, device: DeviceId) -> Named {
+        let name = self.directory.devices.get(&device).map(|it| it.label.clone());
+        Named { id: device.to_string(), name: name.unwrap_or_default() }
+    }
+
+    fn person(&self, patient: PatientId) -> Option<Named> {
+        let it = self.directory.patients.get(&patient)?;
+        let name = format!("{} {}", it.given_name.0, it.family_name.0);
+        Some(Named { id: it.id.to_string(), name })
+    }
+
+    /// The lines of these parts in columns of this pace.
+    pub(crate) fn lines(
+        &self,
+        parts: &[Part],
+        pace: &Pace,
+    ) -> Result<Vec<HistoryLine>, DatabaseError> {
+        let mut lines = Vec::new();
+        for part in parts {
+            for (spec, _) in self.channels(part.device) {
+                let mut found: Vec<Columns> = Vec::new();
+                for span in &part.spans {
+                    let question = self.question(part.device, spec.channel(), *span);
+                    for stretch in self.series.drawn(&question, pace, &|key| self.rule(key))? {
+                        let of = (stretch.kind, stretch.ucum);
+                        let known = found.iter_mut().find(|(it, _)| *it == of);
+                        match known {
+                            Some((_, columns)) => add(columns, &stretch.items, pace),
+                            None => {
+                                let mut columns = BTreeMap::new();
+                                add(&mut columns, &stretch.items, pace);
+                                found.push((of, columns));
+                            }
+                        }
+                    }
+                }
+                let line = |((kind, ucum), columns): Columns| {
+                    self.line(part, spec, (kind.unwrap_or(spec.code), ucum), &columns)
+                };
+                lines.extend(found.into_iter().map(line));
+            }
+        }
+        Ok(lines)
+    }
+
+    fn line(
+        &self,
+        part: &Part,
+        spec: &ChannelSpec,
+        (kind, ucum): (Code, Ucum),
+        columns: &BTreeMap<i64, Roll>,
+    ) -> HistoryLine {
+        let vital = Vital::of(kind);
+        let key = SeriesKey {
+            org: self.org,
+            device: part.device,
+            channel: spec.channel(),
+            kind: Some(kind),
+            ucum: ucum.clone(),
+        };
+        let usual = usual_range(&key);
+        let shown = |limit: i64| Some(limit).filter(|it| ![i64::MIN, i64::MAX].contains(it));
+        let in_range = columns.values().map(|roll| roll.in_range_ns);
+        let mut line = HistoryLine {
+            device: self.named(part.device),
+            channel: spec.channel().to_string(),
+            vital: vital.map(|vital| vital.word()),
+            label: vital.map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned()),
+            unit: vital.map_or_else(|| ucum.as_str().to_owned(), |vital| unit(vital).to_owned()),
+            patient: part.patient.and_then(|id| self.person(id)),
+            on_ms: part
+                .spans
+                .iter()
+                .map(|it| (it.from.unix_millis(), it.to.unix_millis()))
+                .collect(),
+            n: Vec::new(),
+            first: Vec::new(),
+            least: Vec::new(),
+            greatest: Vec::new(),
+            last: Vec::new(),
+            mean: Vec::new(),
+            count: columns.values().map(|roll| roll.count).sum(),
+            covered_ms: columns.values().map(|roll| roll.covered_ns).sum::<i64>() / NANOS_OF_MS,
+            usual: usual.map(|(low, high)| {
+                let value = |micros: i64| value(vital, kind, &ucum, micros);
+                (shown(low).and_then(value), shown(high).and_then(value))
+            }),
+            in_range_ms: usual.map(|_| in_range.sum::<i64>() / NANOS_OF_MS),
+        };
+        for (number, roll) in columns {
+            let Some((it, mean)) = roll.extremes.zip(roll.mean_micros()) else { continue };
+            let value = |micros| value(vital, kind, &ucum, micros);
+            let all = (
+                value(it.first.micros),
+                value(it.least.micros),
+                value(it.greatest.micros),
+                value(it.last.micros),
+                value(mean),
+            );
+            // A value that its vital refuses is stored and never drawn as if it were known.
+            if let (Some(first), Some(least), Some(greatest), Some(last), Some(mean)) = all {
+                line.n.push(*number);
+                line.first.push(first);
+                line.least.push(least);
+                line.greatest.push(greatest);
+                line.last.push(last);
+                line.mean.push(mean);
+            }
+        }
+        line
+    }
+
+    /// What these parts promised and what came of it; `outages` are the program's own.
+    pub(crate) fn coverage(
+        &self,
+        parts: &[Part],
+        asked: Span,
+        outages: &[Stretch],
+    ) -> Result<Vec<ChannelCoverage>, DatabaseError> {
+        let mut channels = Vec::new();
+        for part in parts {
+            let link = self.link(part.device, asked)?;
+            let gateway = self.directory.gateway_of(part.device);
+            let gateway = gateway.map(|gateway| self.link(gateway, asked)).transpose()?;
+            for (spec, numeric) in self.channels(part.device) {
+                let (covered, said) = self.covered(part, spec, asked)?;
+                let within = |it: &Span| Stretch { from: it.from, to: it.to.min(asked.to) };
+                let on: Vec<Stretch> = part.spans.iter().map(within).collect();
+                let found = ledger(&Evidence {
+                    asked: Stretch { from: asked.from, to: asked.to },
+                    on: &on,
+                    covered: &covered,
+                    said: &said,
+                    link: &link,
+                    gateway: gateway.as_deref(),
+                    outages,
+                });
+                channels.push(self.channel(part.device, (spec, numeric), found));
+            }
+        }
+        Ok(channels)
+    }
+
+    fn channel(
+        &self,
+        device: DeviceId,
+        (spec, numeric): (&ChannelSpec, &NumericSpec),
+        found: Ledger,
+    ) -> ChannelCoverage {
+        let mut lacking: Vec<Lacking> = Vec::new();
+        for gap in &found.gaps {
+            let (reason, seconds) = (word(gap.why), gap.at.to.since(gap.at.from).as_secs_f64());
+            match lacking.iter_mut().find(|it| it.reason == reason) {
+                Some(it) => it.seconds += seconds,
+                None => lacking.push(Lacking { reason, seconds }),
+            }
+        }
+        lacking.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        let vital = spec.vital();
+        let percent = found.covered_permille().map(|permille| f64::from(permille) / 10.0);
+        let (promised, covered) = (found.promised, found.covered);
+        let (gaps, is_cut) = longest(found.gaps);
+        ChannelCoverage {
+            device: self.named(device),
+            channel: spec.channel().to_string(),
+            vital: vital.map(|vital| vital.word()),
+            label: vital.map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned()),
+            cadence_s: numeric.cadence.as_secs_f64(),
+            promised_s: promised.as_secs_f64(),
+            covered_s: covered.as_secs_f64(),
+            percent,
+            lacking,
+            gaps: gaps.iter().map(reasoned).collect(),
+            is_cut,
+        }
+    }
+
+    /// How a device stood to the server from before the range on.
+    fn link(&self, device: DeviceId, asked: Span) -> Result<Vec<(Timestamp, Link)>, DatabaseError> {
+        let from = asked.from.before(HISTORY_LINK_BEFORE);
+        let span = Span { from, to: asked.to };
+        let question = self.question(device, Channel::from(LINK_CHANNEL), span);
+        let stretches = self.series.query(&question)?;
+        let noted = stretches.iter().flat_map(|stretch| &stretch.items).filter_map(|point| {
+            let (code, _) = point.value.ok()?;
+            Some((point.at, Link::of(code)?))
+        });
+        Ok(noted.collect())
+    }
+
+    /// While values of a channel counted, and what the device said when there was none.
+    fn covered(
+        &self,
+        part: &Part,
+        spec: &ChannelSpec,
+        asked: Span,
+    ) -> Result<(Vec<Stretch>, Absences), DatabaseError> {
+        let pace = fine(asked);
+        let (mut covered, mut said) = (Vec::new(), Vec::new());
+        for on in &part.spans {
+            let mut from = on.from;
+            while from < on.to.min(asked.to) {
+                let to = from.after(HISTORY_STRETCH).min(on.to).min(asked.to);
+                let question = self.question(part.device, spec.channel(), Span { from, to });
+                let mut columns = BTreeMap::new();
+                for stretch in self.series.drawn(&question, &pace, &|key| self.rule(key))? {
+                    add(&mut columns, &stretch.items, &pace);
+                }
+                for (number, roll) in columns {
+                    let begin = pace.step_ns.saturating_mul(number);
+                    let begin = pace.origin_ns.saturating_add(begin).max(from.unix_nanos());
+                    place(&mut covered, &mut said, begin, &roll);
+                }
+                from = to;
+            }
+        }
+        Ok((covered, said))
+    }
+}
+
+/// When a device said that it has no value, and why.
+type Absences = Vec<(Timestamp, MissingReason)>;
+
+/// The columns of one code and unit, by number.
+type Columns = ((Option<Code>, Ucum), BTreeMap<i64, Roll>);
+
+const NANOS_OF_MS: i64 = 1_000_000;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// Seconds where that is little to read, else minutes.
+fn fine(asked: Span) -> Pace {
+    const SECONDS_UP_TO: Duration = Duration::from_secs(6 * 3_600);
+    if asked.to.since(asked.from) > SECONDS_UP_TO {
+        let (step_ns, resolution) = (60 * SECOND_NS, Resolution::Minutes(1));
+        return Pace { origin_ns: 0, step_ns, resolution };
+    }
+    let origin_ns = asked.from.unix_nanos();
+    Pace { origin_ns, step_ns: SECOND_NS, resolution: Resolution::Points }
+}
+
+/// Adds columns by their number; what two series have of one column counts together.
+fn add(columns: &mut BTreeMap<i64, Roll>, items: &[Column], pace: &Pace) {
+    for column in items {
+        let apart = column.from.unix_nanos().saturating_sub(pace.origin_ns);
+        let roll = columns.entry(apart.div_euclid(pace.step_ns.max(1))).or_default();
+        *roll = roll.then(column.roll);
+    }
+}
+
+/// Where in its column the covered part lies: at the beginning, or from its first value on.
+fn place(
+    covered: &mut Vec<Stretch>,
+    said: &mut Vec<(Timestamp, MissingReason)>,
+    begin_ns: i64,
+    roll: &Roll,
+) {
+    let begin = Timestamp::from_unix_nanos(begin_ns);
+    let goes_on = covered.last().is_some_and(|last| last.to >= begin);
+    let first = roll.extremes.map(|it| Timestamp::from_unix_nanos(it.first.at_ns));
+    let from = first.filter(|_| !goes_on).unwrap_or(begin);
+    let length = Duration::from_nanos(u64::try_from(roll.covered_ns).unwrap_or(0));
+    let to = from.after(length);
+    if let Some(reason) = roll.said {
+        said.push((if from == begin && !length.is_zero() { to } else { begin }, reason));
+    }
+    if length.is_zero() {
+        return;
+    }
+    match covered.last_mut() {
+        Some(last) if last.to >= from => last.to = last.to.max(to),
+        _ => covered.push(Stretch { from, to }),
+    }
+}
+
+/// The longest gaps in order of time, and whether others were left out.
+fn longest(mut gaps: Vec<Gap>) -> (Vec<Gap>, bool) {
+    let is_cut = gaps.len() > GAPS_MAX;
+    if is_cut {
+        gaps.sort_by_key(|gap| std::cmp::Reverse(gap.at.to.since(gap.at.from)));
+        gaps.truncate(GAPS_MAX);
+        gaps.sort_by_key(|gap| gap.at.from);
+    }
+    (gaps, is_cut)
+}
+
+fn reasoned(gap: &Gap) -> ReasonedGap {
+    let (from_ms, to_ms) = (gap.at.from.unix_millis(), gap.at.to.unix_millis());
+    ReasonedGap { from_ms, to_ms, reason: word(gap.why) }
+}
+
+/// The word for a reason.
+pub(crate) const fn word(why: Why) -> &'static str {
+    match why {
+        Why::OurFault => "our_fault",
+        Why::DeviceOff => "device_off",
+        Why::OutOfRange => "out_of_range",
+        Why::Network => "network",
+        Why::Refused => "refused",
+        Why::Silent => "silent",
+        Why::Said(reason) => match reason {
+            MissingReason::SensorDetached => "sensor_detached",
+            MissingReason::DeviceFault => "device_fault",
+            MissingReason::Implausible => "implausible",
+            MissingReason::OutOfRange => "beyond_range",
+            MissingReason::PoorSignal => "poor_signal",
+            MissingReason::WarmingUp => "warming_up",
+            MissingReason::NotMeasured => "not_measured",
+            MissingReason::Unknown => "unknown",
+        },
+    }
+}
+
+/// Millionths of the source's unit as people read them, in the vital's unit if it is one.
+fn value(vital: Option<Vital>, kind: Code, ucum: &Ucum, micros: i64) -> Option<f64> {
+    let Some(vital) = vital else { return Some(plain(micros)) };
+    let measure = Measure { kind, mantissa: micros, exp10: -6, ucum: ucum.clone() };
+    vital.thousandths(&measure).ok().map(number)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a chart shows fewer digits than 2^53 has")]
+fn plain(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}

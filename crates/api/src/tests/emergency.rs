@@ -1,0 +1,171 @@
+//! A closed page, the reason that opens it, who is told; and the next dose.
+
+use serde_json::{Value, json};
+
+use super::{
+    browser::Browser,
+    house::{House, Ward},
+};
+
+/// A nurse who holds no post anywhere.
+async fn stranger(house: &House, ward: &Ward) -> Browser {
+    let staff = ward.admin.add("/staff", json!({ "site_id": ward.site, "name": "UMA" })).await;
+    let login = json!({ "login": "uma", "role": "nurse", "staff_id": staff });
+    ward.admin.add("/users", login).await;
+    house.click("uma").await
+}
+
+async fn trail(house: &House, ward: &Ward, action: &str, rule: &str) -> Value {
+    house
+        .until(async || {
+            let rows = ward.admin.get(&format!("/audit?action={action}&actor=uma")).await.good();
+            let rows = rows["items"].as_array().unwrap().clone();
+            rows.into_iter().find(|row| row["rule"] == rule)
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_care_unit_opens_in_an_emergency_and_everybody_learns_of_it() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let page = format!("/patients/{}", ward.patient);
+    let closed = [
+        page.clone(),
+        format!("{page}/timeline"),
+        format!("{page}/trends?from=0&to=1000"),
+        format!("/beds/{}/history", ward.beds[0]),
+    ];
+    for path in &closed {
+        let (status, kind, detail) = uma.get(path).await.problem();
+        assert_eq!((status, kind.as_str()), (403, "closed"), "{path}: {detail}");
+    }
+    assert_eq!(trail(&house, &ward, "patient.read", "emergency").await["allowed"], false);
+    let open = format!("{page}/emergency");
+    for (given, status) in [
+        (json!({ "reason": "curiosity" }), 400),
+        (json!({ "reason": "other", "words": " " }), 400),
+        (json!({}), 400),
+    ] {
+        assert_eq!(uma.post(&open, given.clone()).await.problem().0, status, "{given}");
+    }
+    let why = json!({ "reason": "called_to_help", "words": "Priya called" });
+    let opened = uma.post(&open, why.clone()).await.good();
+    assert_eq!((&opened["reason"], &opened["is_open"]), (&json!("called_to_help"), &json!(true)));
+    let shown = uma.get(&page).await.good();
+    assert_eq!(shown["open_until"], opened["until"]);
+    uma.get(&format!("{page}/timeline")).await.good();
+    // To read is not to act, one page is not another, and once is enough.
+    assert_eq!(uma.post(&format!("{page}/chart"), json!({})).await.problem().0, 403);
+    assert_eq!(uma.post(&open, why.clone()).await.problem().0, 409);
+    // Whoever may read it anyway, and those who read none, open nothing.
+    assert_eq!(ward.nurse.post(&open, why.clone()).await.problem().0, 409);
+    assert_eq!(ward.physician.post(&open, why.clone()).await.problem().0, 403);
+    assert_eq!(ward.admin.post(&open, why).await.problem().0, 403);
+    // The audit has the reason, and each look by that rule.
+    let granted = trail(&house, &ward, "patient.emergency", "emergency called_to_help").await;
+    assert_eq!((&granted["allowed"], &granted["patient_number"]), (&json!(true), &json!("BR 001")));
+    house
+        .until(async || {
+            let rows = ward.admin.get("/audit?action=patient.read&outcome=allowed").await.good();
+            let rows = rows["items"].as_array().unwrap().clone();
+            rows.iter().any(|row| row["rule"] == "emergency").then_some(())
+        })
+        .await;
+    // The patient's page says it.
+    let ilse = super::own::patient(&house, &ward).await;
+    let look = house
+        .until(async || {
+            let own = ilse.get("/own").await.good();
+            own["looks"].as_array().unwrap().iter().find(|it| it["name"] == "UMA").cloned()
+        })
+        .await;
+    assert_eq!(look["emergency"]["reason"], "called_to_help");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_runs_the_care_unit_is_told_and_looks_at_the_reason() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let list = format!("/care-units/{}/emergencies", ward.unit);
+    let board = format!("/care-units/{}/board", ward.unit);
+    let waits = async || ward.charge.get(&board).await.good()["beds"][0]["to_review"].clone();
+    assert_eq!(
+        (ward.charge.get(&list).await.good()["items"].clone(), waits().await),
+        (json!([]), json!(0))
+    );
+    let mut feed = ward.charge.feed(&format!("care_unit={}", ward.unit), None).await.unwrap();
+    let why = json!({ "reason": "life_at_risk" });
+    uma.post(&format!("/patients/{}/emergency", ward.patient), why).await.good();
+    // It is on the screen in front of them at once.
+    feed.until(|frame| frame["beds"][0]["to_review"] == 1).await;
+    assert_eq!(waits().await, json!(1));
+    let item = ward.charge.get(&list).await.good()["items"][0].clone();
+    assert_eq!(
+        (&item["by"]["name"], &item["patient"]["name"], &item["reviewed_at"], &item["is_mine"]),
+        (&json!("UMA"), &json!("Ilse Brandt"), &Value::Null, &json!(false))
+    );
+    let review = format!("/emergencies/{}/review", item["id"].as_str().unwrap());
+    for other in [&uma, &ward.nurse, &ward.physician, &ward.admin] {
+        assert_eq!(other.get(&list).await.problem().0, 403);
+        assert_eq!(other.post(&review, json!({})).await.problem().0, 403);
+    }
+    let nothing = "/emergencies/0192f0c1-2b3a-7c4d-8e5f-00000000002a/review";
+    assert_eq!(ward.charge.post(nothing, json!({})).await.problem().0, 404);
+    let left = ward.charge.post(&review, json!({})).await.good();
+    assert_eq!(left["items"][0]["reviewed_by"], "TOM");
+    assert_eq!(waits().await, json!(0));
+    assert_eq!(ward.charge.post(&review, json!({})).await.problem().0, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_of_a_closed_page_are_not_sent_and_those_who_are_to_take_over_may_read() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let page = format!("/patients/{}", ward.patient);
+    let traces = format!("care_unit={}&waves=patient&patient={}", ward.unit, ward.patient);
+    assert_eq!(uma.feed(&traces, None).await.err(), Some(403));
+    uma.feed(&format!("care_unit={}&waves=board", ward.unit), None).await.unwrap();
+    let staff = ward.admin.get("/staff").await.good();
+    let staff = staff["items"].as_array().unwrap().iter().find(|it| it["name"] == "UMA");
+    let posts = json!([{ "bed": ward.beds[0], "note": "" }]);
+    let offer = json!({ "to": staff.unwrap()["id"], "posts": posts });
+    let path = format!("/care-units/{}/hand-overs", ward.unit);
+    let offered = ward.nurse.post(&path, offer).await.good();
+    uma.get(&page).await.good();
+    uma.feed(&traces, None).await.unwrap();
+    // An offer that was taken back closes it again.
+    let id = offered["hand_overs"][0]["id"].as_str().unwrap().to_owned();
+    ward.nurse.delete(&format!("/hand-overs/{id}")).await.good();
+    assert_eq!(uma.get(&page).await.problem().0, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_dose_is_on_the_patients_own_page() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = super::own::patient(&house, &ward).await;
+    let page = format!("/patients/{}", ward.patient);
+    let path = format!("{page}/next-dose");
+    assert_eq!(ilse.get("/own").await.good()["next_dose"], Value::Null);
+    let due = house.clock.now().after(std::time::Duration::from_secs(7_200)).unix_millis();
+    let dose = json!({ "words": "1 g paracetamol", "due_at": due.to_string() });
+    for other in [&ward.admin, &ilse, &stranger(&house, &ward).await] {
+        assert_eq!(other.put(&path, dose.clone()).await.problem().0, 403);
+    }
+    let planned = ward.nurse.put(&path, dose).await.good();
+    let own = ilse.get("/own").await.good();
+    assert_eq!(own["next_dose"], planned["next_dose"]);
+    assert_eq!(
+        (&own["next_dose"]["words"], &own["next_dose"]["by"]),
+        (&json!("1 g paracetamol"), &json!("PRIYA"))
+    );
+    assert_eq!(ward.nurse.get(&page).await.good()["next_dose"], own["next_dose"]);
+    let wrong = json!({ "words": "1 g", "due_at": "tomorrow" });
+    assert_eq!(ward.nurse.put(&path, wrong).await.problem().0, 400);
+    assert_eq!(ward.nurse.delete(&path).await.good()["next_dose"], Value::Null);
+    assert_eq!(ilse.get("/own").await.good()["next_dose"], Value::Null);
+}

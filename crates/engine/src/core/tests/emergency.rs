@@ -1,0 +1,152 @@
+//! Pages opened in an emergency, and the next dose.
+
+use std::time::Duration;
+
+use model::{EmergencyAccess, EmergencyId, EmergencyReason, NextDose};
+
+use super::*;
+use crate::limits::{
+    DOSE_AGE_MAX, DOSE_AHEAD_MAX, EMERGENCIES_KEPT_MAX, EMERGENCIES_OF_A_USER_MAX, EMERGENCY_LASTS,
+};
+
+fn access(number: u128, patient: u128, reason: EmergencyReason, words: &str) -> EmergencyAccess {
+    EmergencyAccess { id: id(number), patient: id(patient), reason, words: Redacted(words.into()) }
+}
+
+impl Ward {
+    fn opens(&mut self, user: u128, it: EmergencyAccess) -> Result<(), Reason> {
+        self.tries(user, Wish::OpenInEmergency(it))
+    }
+
+    fn open_to(&self, user: u128, at: Timestamp) -> Vec<PatientId> {
+        self.core.directory().open_to(id(user), at).collect()
+    }
+
+    fn plans(&mut self, words: &str, due_at: Timestamp) -> Result<(), Reason> {
+        let dose = NextDose { patient: id(ILSE), due_at, words: Redacted(words.into()) };
+        self.tries(PRIYA, Wish::PlanDose(dose))
+    }
+}
+
+#[test]
+fn a_page_is_open_for_an_hour_to_the_one_who_gave_a_reason() {
+    let mut ward = Ward::new();
+    ward.wait_until(at(5.0));
+    let risk = access(0x900, ILSE, EmergencyReason::LifeAtRisk, "");
+    assert_eq!(ward.opens(JONAS, risk.clone()), Ok(()));
+    let until = at(5.0).after(EMERGENCY_LASTS);
+    let just_before = until.before(Duration::from_nanos(1));
+    assert_eq!(ward.open_to(JONAS, at(5.0)), [id(ILSE)]);
+    assert_eq!(ward.open_to(JONAS, just_before), [id(ILSE)]);
+    assert_eq!(ward.open_to(JONAS, until), []);
+    assert_eq!(ward.open_to(PRIYA, at(5.0)), []);
+    // Once more while it is open changes nothing; afterwards it is opened anew.
+    let again = access(0x901, ILSE, EmergencyReason::Transfer, "");
+    assert_eq!(ward.opens(JONAS, again.clone()), Err(Reason::IllegalMove));
+    assert_eq!(ward.opens(TOM, risk), Err(Reason::NotUnique));
+    ward.wait_until(until);
+    assert_eq!(ward.opens(JONAS, again), Ok(()));
+    ward.rebuilds();
+}
+
+#[test]
+fn an_opening_is_refused_with_its_reason() {
+    let mut ward = Ward::new();
+    use EmergencyReason::{CalledToHelp, Other};
+    for (it, want) in [
+        (access(0x900, 0x2ff, CalledToHelp, ""), Err(Reason::NotFound)),
+        (access(0x900, ILSE, Other, " "), Err(Reason::Unusable)),
+        (access(0x900, ILSE, CalledToHelp, "\u{202e}"), Err(Reason::Unusable)),
+        (access(0x900, ILSE, Other, "lost her wristband"), Ok(())),
+    ] {
+        let shown = format!("{it:?}");
+        assert_eq!(ward.opens(JONAS, it), want, "{shown}");
+    }
+    let it = access(0x901, ILSE, CalledToHelp, "");
+    let by_itself = ward.asks(Actor::System, Wish::OpenInEmergency(it)).unwrap_err();
+    assert_eq!(by_itself.0, Reason::NotAllowed);
+}
+
+#[test]
+fn so_many_pages_and_no_more_are_open_to_one_person() {
+    let mut ward = Ward::new();
+    let count = u128::try_from(EMERGENCIES_OF_A_USER_MAX).unwrap();
+    for n in 0..=count {
+        ward.grant(Wish::PutPatient(patient(n)));
+        let opened = ward.opens(JONAS, access(0x900 + n, ILSE + n, EmergencyReason::Transfer, ""));
+        assert_eq!(opened, if n < count { Ok(()) } else { Err(Reason::NotAllowed) }, "{n}");
+    }
+    assert_eq!(ward.opens(TOM, access(0x990, ILSE, EmergencyReason::Transfer, "")), Ok(()));
+}
+
+#[test]
+fn whoever_looks_at_the_reason_is_somebody_else_and_looks_once() {
+    let mut ward = Ward::new();
+    let number: EmergencyId = id(0x900);
+    ward.opens(JONAS, access(0x900, ILSE, EmergencyReason::CalledToHelp, "by Priya")).unwrap();
+    ward.deltas.clear();
+    let review = |id| Wish::ReviewEmergency(id);
+    assert_eq!(ward.tries(JONAS, review(number)), Err(Reason::NotAllowed));
+    assert_eq!(ward.tries(TOM, review(id(0x999))), Err(Reason::NotFound));
+    assert_eq!(ward.tries(TOM, review(number)), Ok(()));
+    assert_eq!(ward.tries(PRIYA, review(number)), Err(Reason::IllegalMove));
+    let state = &ward.core.directory().emergencies[&number];
+    assert_eq!((state.reviewed.map(|it| it.0), state.care_unit), (Some(id(TOM)), Some(id(UNIT))));
+    // The board is told, so that the notice on it goes.
+    assert!(ward.deltas.iter().any(|it| it.beds.iter().any(|bed| bed.bed == id(BED))));
+    // A look at the reason does not close the page.
+    assert_eq!(ward.open_to(JONAS, ward.now), [id(ILSE)]);
+    ward.rebuilds();
+}
+
+#[test]
+fn what_somebody_has_looked_at_is_forgotten_before_what_waits() {
+    let mut ward = Ward::new();
+    ward.opens(JONAS, access(1, ILSE, EmergencyReason::Transfer, "")).unwrap();
+    ward.opens(TOM, access(2, ILSE, EmergencyReason::Transfer, "")).unwrap();
+    ward.tries(TOM, Wish::ReviewEmergency(id(1))).unwrap();
+    let mut directory = Directory::clone(&ward.core.directory());
+    let one = directory.emergencies[&id(2)].clone();
+    let mut n = 0x1_0000;
+    while directory.emergencies.len() < EMERGENCIES_KEPT_MAX {
+        n += 1;
+        let mut more = one.clone();
+        more.access.id = id(n);
+        directory.emergencies.insert(id(n), more);
+    }
+    let later = Wish::OpenInEmergency(access(3, ILSE, EmergencyReason::Transfer, ""));
+    directory.apply(&later, Actor::User(id(PRIYA)), at(60.0));
+    let has = |number| directory.emergencies.contains_key(&id(number));
+    assert_eq!(directory.emergencies.len(), EMERGENCIES_KEPT_MAX);
+    assert_eq!((has(1), has(2), has(3)), (false, true, true));
+}
+
+#[test]
+fn a_dose_is_planned_replaced_and_ended_and_goes_with_the_patient() {
+    let mut ward = Ward::new();
+    ward.wait_until(at(5.0));
+    let dose = |ward: &Ward| {
+        let doses = &ward.core.directory().doses;
+        doses.get(&id(ILSE)).map(|it| (it.next.words.0.clone(), it.by))
+    };
+    let soon = at(5.0).after(Duration::from_secs(3_600));
+    let nano = Duration::from_nanos(1);
+    for (words, due_at, want) in [
+        ("", soon, Err(Reason::Unusable)),
+        ("1 g paracetamol", at(5.0).after(DOSE_AHEAD_MAX), Ok(())),
+        ("1 g paracetamol", at(5.0).after(DOSE_AHEAD_MAX).after(nano), Err(Reason::WrongTime)),
+        ("1 g paracetamol", at(5.0).before(DOSE_AGE_MAX), Ok(())),
+        ("1 g paracetamol", at(5.0).before(DOSE_AGE_MAX).before(nano), Err(Reason::WrongTime)),
+        ("40 mg furosemide", soon, Ok(())),
+    ] {
+        assert_eq!(ward.plans(words, due_at), want, "{words} {due_at:?}");
+    }
+    assert_eq!(dose(&ward), Some(("40 mg furosemide".to_owned(), Actor::User(id(PRIYA)))));
+    ward.rebuilds();
+    assert_eq!(ward.tries(PRIYA, Wish::ClearDose(id(ILSE))), Ok(()));
+    assert_eq!(ward.tries(PRIYA, Wish::ClearDose(id(ILSE))), Err(Reason::NotFound));
+    ward.plans("40 mg furosemide", soon).unwrap();
+    ward.occupy(BED, None);
+    assert_eq!(dose(&ward), None, "nobody gives a dose to somebody who has left");
+    ward.rebuilds();
+}

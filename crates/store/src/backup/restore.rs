@@ -1,0 +1,338 @@
+//! Restoring: first everything is read and every fault named, then a directory is made, whole
+//! or not at all.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use model::Timestamp;
+use security::hex;
+
+use super::{
+    BLOCK_LEN, BackupError, BackupFolder, Kept, Listed, Manifest, cut, io_at, make_folder,
+};
+use crate::{DataDir, DiskUse, FileStorage, LogOffset, data_dir::sync_dir, verify};
+
+/// What was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was taken that the journal is from.
+    pub taken_at: Timestamp,
+    /// Where the restored journal ends.
+    pub end: LogOffset,
+    /// Bytes of content of all files.
+    pub bytes: u64,
+    /// Whether rows and series were restored too; if not, the next start makes them from the journal.
+    pub has_derived: bool,
+}
+
+/// What a rehearsal compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// When the backup was taken.
+    pub taken_at: Timestamp,
+    /// Files that were restored and are what was backed up.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Frames of the journal that were read.
+    pub frames: u64,
+    /// Sealed chunks that were read.
+    pub chunks: u64,
+}
+
+/// Which files of which backups make a directory.
+struct Plan<'a> {
+    files: Vec<&'a Kept>,
+    cut: Option<Timestamp>,
+    taken_at: Timestamp,
+    has_derived: bool,
+}
+
+const DERIVED: [&str; 2] = ["series/series.sqlite", "records.sqlite"];
+
+fn is_derived(file: &Kept) -> bool {
+    DERIVED.contains(&file.path.as_str())
+}
+
+impl BackupFolder {
+    /// Makes a data directory out of the newest backup, or as it was at a moment. Nothing is
+    /// changed unless all of it is there and sound; `tell` hears how many bytes are done.
+    pub fn restore(
+        &self,
+        target: &Path,
+        at: Option<Timestamp>,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<Restored, BackupError> {
+        refuse_full(target)?;
+        let none = || BackupError::None { path: self.root.clone() };
+        let listed = self.list()?;
+        let Some(at) = at else {
+            let manifest = self.manifest(listed.last().ok_or_else(none)?)?;
+            return self.carry_out(&Plan::whole(&manifest), target, tell);
+        };
+        // The journal of the first backup after the moment has all of it; else the newest ends before.
+        let journal = listed.iter().find(|it| it.at >= at).or(listed.last()).ok_or_else(none)?;
+        let journal = self.manifest(journal)?;
+        // Rows and series of the last backup before the moment know nothing later.
+        let derived =
+            listed.iter().rfind(|it| it.at <= at).map(|it| self.manifest(it)).transpose()?;
+        let plan = Plan::at(at, &journal, derived.as_ref())?;
+        self.carry_out(&plan, target, tell)
+    }
+
+    /// Restores a backup into a scratch place and compares all of it with what was backed up.
+    /// What is damaged is put aside, so that the next backup writes it again.
+    pub fn rehearse(
+        &self,
+        listed: &Listed,
+        scratch: &Path,
+        now: Timestamp,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<Rehearsed, BackupError> {
+        refuse_full(scratch)?;
+        let manifest = self.manifest(listed)?;
+        let plan = Plan::whole(&manifest);
+        if let Err(error) = self.carry_out(&plan, scratch, tell) {
+            if matches!(error, BackupError::Damaged { .. }) {
+                self.put_aside(&manifest);
+            }
+            return Err(error);
+        }
+        let compared = compare(&manifest, scratch);
+        fs::remove_dir_all(scratch).map_err(io_at(scratch))?;
+        let rehearsed = compared?;
+        self.note_rehearsal(now, manifest.taken_at())?;
+        Ok(rehearsed)
+    }
+
+    /// Rehearses below a data directory, where what an interrupted rehearsal left is in nobody's way.
+    pub fn rehearse_below(
+        &self,
+        listed: &Listed,
+        data: &Path,
+        now: Timestamp,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<Rehearsed, BackupError> {
+        let scratch = data.join("rehearsal");
+        if scratch.exists() {
+            fs::remove_dir_all(&scratch).map_err(io_at(&scratch))?;
+        }
+        self.rehearse(listed, &scratch, now, tell)
+    }
+
+    /// Renames what cannot be opened: only a whole object may stand under its name.
+    fn put_aside(&self, manifest: &Manifest) {
+        for name in manifest.files.iter().flat_map(Kept::names).flatten() {
+            let path = self.object(name);
+            if path.exists() && self.get(name).is_err() {
+                // If it stays, the next rehearsal names it again.
+                let _ = fs::rename(&path, path.with_extension("damaged"));
+            }
+        }
+    }
+
+    /// Everything that the files lack, before anything is changed.
+    fn problems(&self, files: &[&Kept]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for file in files {
+            let mut hash = security::Sha256::new();
+            let before = problems.len();
+            for (number, name) in (1_usize..).zip(file.names()) {
+                let of = file.blocks.len();
+                let found = match name {
+                    Some(name) => self.get(name),
+                    None => Err("the manifest has no name for it".to_owned()),
+                };
+                match found {
+                    Ok(block) => hash.add(&block),
+                    Err(what) => {
+                        problems.push(format!("{}, block {number} of {of}: {what}", file.path))
+                    }
+                }
+            }
+            if problems.len() == before && hex(&hash.finish()) != file.sha256 {
+                problems.push(format!("{}: its blocks are not what was backed up", file.path));
+            }
+        }
+        problems
+    }
+
+    fn carry_out(
+        &self,
+        plan: &Plan<'_>,
+        target: &Path,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<Restored, BackupError> {
+        let problems = self.problems(&plan.files);
+        if !problems.is_empty() {
+            return Err(BackupError::Damaged { problems });
+        }
+        let building = beside(target);
+        if building.exists() {
+            fs::remove_dir_all(&building).map_err(io_at(&building))?;
+        }
+        make_folder(&building)?;
+        let bytes = plan.files.iter().map(|file| file.used).fold(0, u64::saturating_add);
+        let room = DiskUse::of(&building).map_err(io_at(&building))?.free_bytes;
+        let built = if room < bytes {
+            let path = building.clone();
+            Err(BackupError::NoRoom { path, needed: bytes, free: room })
+        } else {
+            self.build(plan, &building, tell)
+        };
+        let end = match built {
+            Ok(end) => end,
+            Err(error) => {
+                // What is left says so by its name.
+                let _ = fs::remove_dir_all(&building);
+                return Err(error);
+            }
+        };
+        fs::rename(&building, target).map_err(io_at(target))?;
+        if let Some(parent) = target.parent().filter(|it| !it.as_os_str().is_empty()) {
+            sync_dir(parent).map_err(io_at(parent))?;
+        }
+        let Plan { taken_at, has_derived, .. } = *plan;
+        Ok(Restored { taken_at, end, bytes, has_derived })
+    }
+
+    /// Writes all files and takes off what came later; says where the journal ends.
+    fn build(
+        &self,
+        plan: &Plan<'_>,
+        root: &Path,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<LogOffset, BackupError> {
+        for folder in ["journal", "series"] {
+            make_folder(&root.join(folder))?;
+        }
+        let mut done = 0_u64;
+        for file in &plan.files {
+            self.write(file, &root.join(&file.path))?;
+            done = done.saturating_add(file.used);
+            tell(done);
+        }
+        let folder = root.join("journal");
+        let storage = FileStorage::folder(&folder).map_err(io_at(&folder))?;
+        if let Some(at) = plan.cut {
+            let end = cut::end_at(&storage, at).map_err(BackupError::Journal)?;
+            let what = "the journal begins later";
+            let end = end.ok_or(BackupError::NotKept { at, what })?;
+            cut::cut(&folder, end).map_err(io_at(&folder))?;
+        }
+        for folder in ["journal", "series", "."] {
+            let folder = root.join(folder);
+            sync_dir(&folder).map_err(io_at(&folder))?;
+        }
+        Ok(crate::journal::find_tail(&storage).map_err(BackupError::Journal)?.0)
+    }
+
+    fn write(&self, file: &Kept, path: &Path) -> Result<(), BackupError> {
+        if let Some(folder) = path.parent() {
+            make_folder(folder)?;
+        }
+        let write = || -> io::Result<()> {
+            let mut options = File::options();
+            let mut out = options.write(true).create_new(true).mode(0o600).open(path)?;
+            for name in file.names() {
+                let lost = || io::Error::other("an object went away meanwhile");
+                let block = name.and_then(|name| self.get(name).ok()).ok_or_else(lost)?;
+                out.write_all(&block)?;
+            }
+            out.set_len(file.len)?;
+            out.sync_all()
+        };
+        write().map_err(io_at(path))
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn whole(manifest: &'a Manifest) -> Self {
+        let files: Vec<&Kept> = manifest.files.iter().collect();
+        let has_derived = files.iter().any(|file| is_derived(file));
+        Self { files, cut: None, taken_at: manifest.taken_at(), has_derived }
+    }
+
+    fn at(
+        at: Timestamp,
+        journal: &'a Manifest,
+        derived: Option<&'a Manifest>,
+    ) -> Result<Self, BackupError> {
+        let mut files: Vec<&Kept> = journal.files.iter().filter(|file| !is_derived(file)).collect();
+        // Its state goes on from a place that the journal still holds.
+        let derived = derived.filter(|it| {
+            it.checkpoint().is_some_and(|checkpoint| checkpoint >= journal.journal_begins())
+        });
+        if derived.is_none() && journal.journal_begins() > LogOffset::default() {
+            let what = "the journal was trimmed, and no backup of before has its state";
+            return Err(BackupError::NotKept { at, what });
+        }
+        let older = derived.map_or(&[][..], |it| &it.files);
+        files.extend(older.iter().filter(|file| is_derived(file)));
+        let taken_at = journal.taken_at();
+        Ok(Self { files, cut: Some(at), taken_at, has_derived: derived.is_some() })
+    }
+}
+
+/// The place where a directory is made before it gets its name.
+fn beside(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".restoring");
+    name.into()
+}
+
+fn refuse_full(target: &Path) -> Result<(), BackupError> {
+    match fs::read_dir(target) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(BackupError::NotEmpty { path: target.to_owned() }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_at(target)(error)),
+    }
+}
+
+/// Reads what was restored as if it had never been a backup.
+fn compare(manifest: &Manifest, root: &Path) -> Result<Rehearsed, BackupError> {
+    let mut problems = Vec::new();
+    for file in &manifest.files {
+        let path = root.join(&file.path);
+        if hash_of(&path, file.used).map_err(io_at(&path))? != file.sha256 {
+            problems.push(format!("{} is not what was backed up", file.path));
+        }
+    }
+    let dir = DataDir::open(root).map_err(BackupError::Restored)?;
+    let report = verify::verify(&dir).map_err(BackupError::Verify)?;
+    problems.extend(report.damage.iter().map(|it| format!("{}: {}", it.place, it.what)));
+    if report.end != manifest.journal_ends() {
+        let (found, wanted) = (report.end, manifest.journal_ends());
+        problems.push(format!("the journal ends at {found} and not at {wanted}"));
+    }
+    if !problems.is_empty() {
+        return Err(BackupError::Damaged { problems });
+    }
+    Ok(Rehearsed {
+        taken_at: manifest.taken_at(),
+        files: manifest.files.len(),
+        bytes: manifest.bytes(),
+        frames: report.frames.values().copied().fold(0, u64::saturating_add),
+        chunks: report.chunks,
+    })
+}
+
+fn hash_of(path: &Path, used: u64) -> io::Result<String> {
+    let mut rest = File::open(path)?.take(used);
+    let mut hash = security::Sha256::new();
+    let mut block = vec![0; BLOCK_LEN];
+    loop {
+        let read = rest.read(&mut block)?;
+        match block.get(..read) {
+            Some(bytes) if !bytes.is_empty() => hash.add(bytes),
+            _ => return Ok(hex(&hash.finish())),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+-- From this version on each row has a checksum in the column row_sum. The column is added to
+-- every table, and filled, where it is missing after the migrations (see row_sum.rs); the
+-- version alone keeps away older programs, which would write rows without one.

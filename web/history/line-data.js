@@ -1,0 +1,38 @@
+/** A history as the server tells it, made ready to draw: columns become points that keep their extremes. */
+
+/** `[time, value]` of a line: first, least, greatest and last of each column, where they differ. */
+export function points(line, { origin_ms: origin, step_ms: step }) {
+  const found = [];
+  line.n.forEach((n, i) => {
+    const begin = origin + n * step,
+      values = [line.first[i], line.least[i], line.greatest[i], line.last[i]];
+    if (values.every((value) => value === values[0])) {
+      found.push([begin + step / 2, values[0]]);
+      return;
+    }
+    // Where in a column its extremes lie does not show; that they are there does.
+    values.forEach((value, place) => found.push([begin + (step * (place + 0.5)) / 4, value]));
+  });
+  return found;
+}
+
+/** Gaps of a channel as charts take them, those between the stretches of the line included. */
+export function gaps(line, channel, from, to) {
+  const known = (channel?.gaps ?? []).map((gap) => ({ from: gap.from_ms, to: gap.to_ms, reason: gap.reason }));
+  let until = from;
+  for (const [begin, end] of line.on_ms) {
+    if (begin > until) known.push({ from: until, to: begin, reason: "no_device" });
+    until = Math.max(until, end);
+  }
+  if (until < to) known.push({ from: until, to, reason: "no_device" });
+  return known.sort((a, b) => a.from - b.from);
+}
+
+/** The channel of a coverage that a line is of. */
+export const channelOf = (line, coverage) => coverage?.channels.find((c) => c.device.id === line.device.id && c.channel === line.channel) ?? null;
+
+const ORDER = ["heart_rate", "pulse_rate", "saturation", "respiratory_rate", "systolic_pressure", "diastolic_pressure", "mean_pressure", "temperature", "glucose"];
+const place = (line) => (ORDER.includes(line.vital) ? ORDER.indexOf(line.vital) : ORDER.length);
+
+/** Lines in the order of the ward: by vital, then by device. */
+export const ordered = (lines) => [...lines].sort((a, b) => place(a) - place(b) || a.label.localeCompare(b.label) || a.device.name.localeCompare(b.device.name));
