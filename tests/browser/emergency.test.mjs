@@ -273,8 +273,12 @@ describe("a closed page of a real ward", { skip: noBrowser || noServer, concurre
     const { json: people } = await admin.ask("GET", "/users?limit=200");
     const guest = await as(login);
     const { json: units } = await guest.ask("GET", "/care-units");
+    // Their pages are closed and they are on no list; the board of the unit says who lies there.
     const { json: patients } = await guest.ask("GET", "/patients?limit=200");
-    const whom = patients.items.find((p) => p.bed && p.care_unit);
+    assert.deepEqual(patients.items.filter((p) => p.care_unit), []);
+    const boards = await Promise.all(units.items.map((unit) => guest.ask("GET", `/care-units/${unit.id}/board`)));
+    const { care_unit, beds } = boards.map(({ json }) => json).find(({ beds }) => beds.some((b) => b.patient));
+    const whom = { id: beds.find((b) => b.patient).patient.id, care_unit };
     await guest.goto(`${ward.url}/patients/${whom.id}`);
     await guest.waitForSelector('[data-state="closed"]');
     await picture(guest, "closed-desk-dark");

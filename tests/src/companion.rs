@@ -42,13 +42,16 @@ impl Companion {
         let waits = Arc::<Mutex<Vec<Duration>>>::default();
         let told = Arc::clone(&waits);
         let life = thread::spawn(move || {
-            while is_over.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+            loop {
                 let sent = waiting(&told).len() as u64;
                 let (value, began) = (format!("{}", 60 + sent % 40), now());
                 let payload = heart_rate(BOOT, sent, &value);
                 let answer = wire.told(&device.up("num"), Some(SENML_JSON), &payload);
                 assert_eq!(answer.map(|it| it.code), Ok(0), "message {sent} of the good device");
                 waiting(&told).push(began.elapsed());
+                if is_over.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
             }
         });
         Self { over, waits, life }

@@ -33,7 +33,7 @@ const FIGURES: [&str; 16] = [
 
 /// What can be cut out, and a word that the reason must hold.
 const CUTS: [(&str, &[&str]); 6] = [
-    ("ingest", &["door", "stored"]),
+    ("ingest", &["door", "stored", "could not connect"]),
     ("series", &["found again"]),
     ("deciders", &["alarm"]),
     ("alarms", &["alarm"]),

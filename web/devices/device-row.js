@@ -16,7 +16,7 @@ export function DeviceRow({ device: d, chosen, open }) {
     <td class="full"><button type="button" class="open" data-row onClick=${(e) => { e.stopPropagation(); open(); }}>${d.label}</button><span class="faint limit-text"> ${d.profile} ${d.serial}${d.door === "https" ? `, ${t("devices.by_https")}` : ""}</span>
       ${d.grade === "wellness" && html`<span class="grade inline" title=${t("numeric.wellness")}>${t("numeric.wellness_mark")}</span>`}</td>
     <td>${whereOf(d)}</td>
-    <td class=${whom ? "" : "faint"}>${whom ?? t("who.nobody_on")}</td>
+    <td class=${`alone ${whom ? "" : "faint"}`}>${whom ?? t("who.nobody_on")}</td>
     <td class="wide">${word("lifecycle", d.lifecycle)}</td>
     <td class="num nowrap">${heard ? html`<span class=${d.health.kind === "silent" ? "strong" : "dim"}><${Age} since=${heard} ago=${true} /></span>` : html`<span class=${d.connected ? "dim" : "strong"}>${t(d.connected ? "devices.connected" : "devices.not_connected")}</span>`}</td>
     <td class="dim">${d.health.why}</td>

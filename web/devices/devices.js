@@ -75,6 +75,6 @@ function Fleet({ view }) {
 }
 
 const Table = ({ rows, open }) => html`<section class="panel scroll"><table class="table">
-  <thead><tr>${["health", "device", "where", "whom", "state", "heard", "why"].map((name) => html`<th key=${name} class=${name === "heard" ? "num" : name === "state" ? "wide" : ""}>${t(`devices.head.${name}`)}</th>`)}</tr></thead>
+  <thead><tr>${["health", "device", "where", "whom", "state", "heard", "why"].map((name) => html`<th key=${name} class=${({ heard: "num", state: "wide", whom: "alone" })[name] ?? ""}>${t(`devices.head.${name}`)}</th>`)}</tr></thead>
   <tbody>${rows.map((d) => html`<${DeviceRow} key=${d.id} device=${d} chosen=${d.id === open} open=${() => set({ open: d.id }, { replace: false })} />`)}</tbody>
 </table></section>`;

@@ -27,6 +27,8 @@ export function Closed({ patient, then }) {
       await openInEmergency(patient, reason, words.trim());
       await then();
     } catch (problem) {
+      // While nothing is recorded no reason is needed; the page may be open by now.
+      if (problem?.kind === "/problems/not-recording") await then();
       say(sayProblem(problem));
       setBusy(false);
     }

@@ -13,5 +13,5 @@ export function OpenFor({ until, close }) {
     const timer = setTimeout(close, Math.min(TIMER_MAX_MS, Math.max(0, ms(until) - now()) + 500));
     return () => clearTimeout(timer);
   }, [until]);
-  return html`<p class="banner open-for" role="status" data-open-until=${until}><b>${t("emergency.open_until", { at: hhmm(until) })}</b> <span class="grow">${rich("emergency.open_left", { left: html`<b><${Left} until=${until} /></b>` })}</span></p>`;
+  return html`<p class="banner open-for" data-open-until=${until}><b role="status">${t("emergency.open_until", { at: hhmm(until) })}</b> <span class="grow">${rich("emergency.open_left", { left: html`<b><${Left} until=${until} /></b>` })}</span></p>`;
 }

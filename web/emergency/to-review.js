@@ -38,6 +38,6 @@ function Item({ it, review }) {
     <div class="grow"><p><b>${it.by.name}</b> <span class="small faint">${word("role", it.by.role)}</span>: <a href=${`/patients/${it.patient.id}${kept()}`}>${where}</a></p>
       <p><span class="chip">${t(`emergency.reasons.${it.reason}`)}</span>${it.words && html` <q>${it.words}</q>`}</p></div>
     <span class="small faint">${when(it.opened_at, now())}${it.is_open ? `, ${t("emergency.open_until", { at: hhmm(it.until) })}` : ""}</span>
-    ${review && (it.is_mine ? html`<span class="small dim">${t("emergency.own")}</span>` : html`<button type="button" data-review onClick=${() => review(it.id)}>${t("emergency.review")}</button>`)}
+    ${review && (it.is_mine ? html`<span class="small dim">${t("emergency.own")}</span>` : html`<button type="button" data-review aria-label=${`${t("emergency.review")}: ${it.by.name}, ${where}`} onClick=${() => review(it.id)}>${t("emergency.review")}</button>`)}
     ${it.reviewed_at && html`<span class="small faint">${t("emergency.reviewed", { name: it.reviewed_by, at: when(it.reviewed_at, now()) })}</span>`}</li>`;
 }

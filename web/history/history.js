@@ -18,7 +18,6 @@ const HOUR = 3_600_000;
 const RANGES = { "1h": HOUR, "6h": 6 * HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR, "90d": 2160 * HOUR };
 const USUAL = "24h";
 const COLUMNS = 600;
-const KINDS = { patients: "patient", devices: "device", beds: "bed" };
 
 /** What the address asks for: a range that ends now, or two fixed instants; as known now or then. */
 function asked() {
@@ -56,25 +55,33 @@ export function History() {
   useEffect(() => {
     document.title = t("title", { screen: t("history.title") });
   }, []);
-  if (!KINDS[kind]) return html`<${Failed} problem=${{ status: 404 }} />`;
   if (kind === "patients" && isClosed(problem)) return html`<${Closed} key=${id} patient=${id} then=${load} />`;
   const title = fixed ? t("trend.span", { from: when(asked().from, now()), to: when(asked().to, now()) }) : t(`trend.last.${range}`);
-  return html`<main class="page history-page">
+  return html`<div class="history-page">
     <div class="row wrap"><h1 class="grow">${t("history.title")} <${About} kind=${kind} id=${id} lines=${shown?.measured.lines ?? []} /></h1>
       <${Segments} label=${t("trend.range")} options=${Object.keys(RANGES).map((r) => [r, t(`trend.range_${r}`)])} chosen=${fixed ? null : range} act=${(next) => set({ range: next, from: null, to: null }, { replace: false })} /></div>
     <div class="row wrap"><p class="grow dim">${title}${known !== null && `, ${t("history.as_known", { at: dateAndTime(known) })}`}</p><${KnownAt} known=${known} /></div>
     ${problem && html`<${Failed} problem=${problem} again=${load} what=${t("history.the_history")} />`}
     ${!shown && !problem && html`<${Loading} />`}
     ${shown && html`<${Lines} ...${shown} kind=${kind} />`}
-  </main>`;
+  </div>`;
 }
 
 /** Whose history it is, with the way to the page about them. */
 function About({ kind, id, lines }) {
   const [line] = lines;
-  if (!line || kind === "beds") return null;
+  if (kind === "beds") return html`<${Bed} id=${id} />`;
+  if (!line) return null;
   if (kind === "devices") return html`<a href=${`/devices?open=${id}`}>${line.device.name}</a>`;
   return html`<a href=${`/patients/${id}${kept()}`}>${line.patient?.name}</a>`;
+}
+
+function Bed({ id }) {
+  const [bed, setBed] = useState(null);
+  useEffect(() => {
+    get(`/beds/${id}/history`).then((found) => setBed(found.bed), () => setBed(null));
+  }, [id]);
+  return bed && html`<a href=${`/places?bed=${id}`}>${t("places.bed", { bed: bed.name })}</a>`;
 }
 
 /** Whom devices were on is told as known at this instant; empty is now. */

@@ -41,6 +41,7 @@ export function BedDrawer({ id, sees, close }) {
       <div class="row wrap"><button type="button" disabled=${!at && !known} onClick=${() => set({ at: null, known: null })}>${t("places.now")}</button></div>
       <p class="small faint">${t("places.two_times")}</p>
     </form>
+    <p><a class="small" href=${`/history/beds/${id}`}>${t("history.open")}</a></p>
     ${problem && html`<${Failed} problem=${isClosed(problem) ? { status: 403, detail: t("emergency.why") } : problem} again=${load} what=${t("places.history")} />`}
     ${!problem && !answer && html`<${Loading} />`}
     ${!problem && answer && html`<${Answer} answer=${answer} />`}

@@ -26,5 +26,5 @@ export function Backups({ backup, again }) {
     ]} />
     ${isRole("it") && html`<div class="row wrap"><button type="button" disabled=${busy} data-back-up onClick=${act(backUp)}>${t("system.back_up")}</button>
       <button type="button" disabled=${busy || !backup.last_at} data-rehearse onClick=${act(rehearse)}>${t("system.rehearse")}</button></div>`}
-    <p class="small dim" role="status">${busy ? t(`system.under_way_${backup.under_way}`) : said}</p></section>`;
+    <p class="small dim" role="status">${busy ? t(`system.under_way_${backup.under_way}`) : ""}</p>${said && html`<p class="small" role="alert">${said}</p>`}</section>`;
 }

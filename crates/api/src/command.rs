@@ -1,12 +1,14 @@
 //! One wish, appended and answered: the only way in which this crate changes anything.
 
+use axum::http::StatusCode;
 use engine::{Outcome, Refusal};
 use model::{Id, Kind, OrgId, PartitionId, Timestamp};
 use record::{Actor, Body, Command, Wish};
 use security::random_u128;
 use store::{AppendError, Entry};
+use tokio::time::timeout;
 
-use crate::{Api, guard::Caller, problem::Problem};
+use crate::{Api, guard::Caller, limits::EMERGENCY_WITHIN, problem::Problem};
 
 impl Api {
     /// Asks for something in a caller's name and waits for what became of it.
@@ -61,6 +63,20 @@ pub(crate) fn not_appended(error: AppendError) -> Problem {
         AppendError::TooLong { .. } => Problem::too_large(error),
         AppendError::Frame(_) | AppendError::Partitions { .. } => Problem::caused_by(&error),
     }
+}
+
+/// Waits for what opens a page in an emergency, and not for a disk that hangs.
+pub(crate) async fn in_an_emergency<T>(
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let done = timeout(EMERGENCY_WITHIN, work).await;
+    let late = |_| Err(Problem::not_recording("the journal does not answer in time"));
+    done.unwrap_or_else(late).map_err(|problem| match problem.status {
+        StatusCode::SERVICE_UNAVAILABLE => {
+            problem.with_hint("while nothing is recorded the page opens as it is; load it again")
+        }
+        _ => problem,
+    })
 }
 
 /// Why the engine did not grant a wish, for the caller.

@@ -17,12 +17,14 @@ use model::{
     StaffId, Timestamp,
 };
 use record::{Actor, AuditEntry, Body};
-use security::{Action, Decision, EMERGENCY, Resource, Who, permit, sha256};
+use security::{Action, Decision, EMERGENCY, EMERGENCY_UNRECORDED, Resource, Who, permit, sha256};
 use store::Ticket;
+use tokio::time::timeout;
 
 use crate::{
     Api,
-    command::{entry, not_appended},
+    command::{entry, in_an_emergency, not_appended},
+    limits::EMERGENCY_WITHIN,
     problem::Problem,
     routes::{Access, Scope},
 };
@@ -137,6 +139,7 @@ impl Gate {
         let at = self.api.clock.now();
         let directory = self.api.engine.directory();
         let (mut who, session) = signed_in(&directory, headers, at)?;
+        who.is_recorded = self.api.records();
         let own = Resource { org: who.org, care_unit: None, patient: None };
         let Access::Permitted(action, scope) = self.access else {
             return Ok(Caller { who, session, at, remote, resource: own, _only_here: () });
@@ -146,17 +149,32 @@ impl Gate {
             at_home_where_nobody_is_in_charge(&directory, &mut who, &resource);
         }
         let decision = permit(&who, action, &resource);
-        let caller = Caller { who, session, at, remote, resource, _only_here: () };
+        let mut caller = Caller { who, session, at, remote, resource, _only_here: () };
         let path = format!("{} {}", self.method, uri.path());
         let is_look = self.method == Method::GET;
-        if is_look && decision.is_allowed() && !is_traced(action, caller.who.role) {
+        // A look is on its way to the disk; a change is traced durably before it is made.
+        if is_look && decision.is_allowed() {
+            if is_traced(action, caller.who.role) {
+                self.api.trace_look(&caller, action, &caller.resource, path, &decision);
+            }
             return Ok(caller);
         }
-        let trace = self.api.trace(&caller, action, &caller.resource, path, &decision);
+        let trace = self.api.trace(&caller, action, &caller.resource, path.clone(), &decision);
         match decision {
-            // A look is on its way to the disk; a change is traced durably before it is made.
-            Decision::Allowed { .. } if is_look => Ok(caller),
+            Decision::Allowed { .. } if action == Action::OpenInEmergency => {
+                let traced = async { trace.await.map_err(not_appended) };
+                in_an_emergency(traced).await.map(|_| caller)
+            }
             Decision::Allowed { .. } => trace.await.map(|_| caller).map_err(not_appended),
+            Decision::Denied { rule: EMERGENCY, explanation } if is_look => {
+                if let Ok(Ok(_)) = timeout(EMERGENCY_WITHIN, trace).await {
+                    return Err(denied(EMERGENCY, explanation));
+                }
+                // No more could the reason be recorded that would open it.
+                caller.who.is_recorded = false;
+                let asked = self.api.permit_look(&caller, action, caller.resource, path);
+                asked.map(|()| caller)
+            }
             Decision::Denied { rule, explanation } => {
                 // A refusal stands even while nothing can be recorded.
                 let _ = trace.await;
@@ -267,7 +285,7 @@ impl Api {
         path: String,
     ) -> Result<(), Problem> {
         let decision = permit(&caller.who, action, &resource);
-        drop(self.trace(caller, action, &resource, path, &decision));
+        self.trace_look(caller, action, &resource, path, &decision);
         match decision {
             Decision::Allowed { .. } => Ok(()),
             Decision::Denied { rule, explanation } => Err(denied(rule, explanation)),
@@ -293,6 +311,32 @@ impl Api {
             remote: caller.remote.clone(),
         };
         self.audit(caller.who.org, caller.at, entry)
+    }
+
+    /// The audit record of a look, on its way to the disk. One that is allowed because
+    /// nothing is recorded may never get there; the log then has it, without the patient.
+    pub(crate) fn trace_look(
+        &self,
+        caller: &Caller,
+        action: Action,
+        found: &Resource,
+        path: String,
+        decision: &Decision,
+    ) {
+        let trace = self.trace(caller, action, found, path, decision);
+        if decision.rule() == EMERGENCY_UNRECORDED {
+            let user = caller.who.user;
+            tokio::spawn(async move {
+                if let Err(error) = trace.await {
+                    tracing::warn!(%user, action = action.word(), %error, "look_not_recorded");
+                }
+            });
+        }
+    }
+
+    /// Whether what somebody does now is recorded, as far as anybody can know.
+    pub(crate) fn records(&self) -> bool {
+        self.journal.records_within(EMERGENCY_WITHIN)
     }
 
     /// Hands an audit record to the journal.
@@ -330,7 +374,7 @@ pub(crate) fn signed_in(
     Ok((who(directory, user, at), session.id))
 }
 
-/// A user as the policy sees one at this moment.
+/// A user as the policy sees one at this moment, while the journal records.
 pub(crate) fn who(directory: &Directory, user: &model::User, at: Timestamp) -> Who {
     let waits = directory.hand_overs.values().filter(|it| it.ended.is_none());
     let for_me = waits.filter(|it| user.staff == Some(it.hand_over.to));
@@ -345,6 +389,7 @@ pub(crate) fn who(directory: &Directory, user: &model::User, at: Timestamp) -> W
         care_units,
         coming_to,
         opened: directory.open_to(user.id, at).collect(),
+        is_recorded: true,
     }
 }
 

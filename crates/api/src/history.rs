@@ -48,6 +48,73 @@ pub(crate) fn parts_of_patient(
     worn(directory, patient, span, known_at).into_iter().map(part).collect()
 }
 
+/// The patient whom a device measured at an instant, by what was known at another.
+fn worn_by(
+    directory: &Directory,
+    device: DeviceId,
+    at: Timestamp,
+    known_at: Timestamp,
+) -> Option<PatientId> {
+    match directory.who(device, at, known_at) {
+        Subject::Patient(patient) => Some(patient),
+        Subject::Place(_) | Subject::Nobody => None,
+    }
+}
+
+/// By all that is known.
+const KNOWN_NOW: Timestamp = Timestamp::from_unix_nanos(i64::MAX);
+
+fn changes_of(directory: &Directory, device: DeviceId) -> impl Iterator<Item = Timestamp> {
+    directory.associations.get(&device).into_iter().flatten().map(|line| line.from)
+}
+
+/// The parts, each divided by the patient whom its device measured by all that is known now:
+/// an earlier time chooses whose a value is called, never who may see it.
+pub(crate) fn by_all_known(
+    directory: &Directory,
+    parts: Vec<Part>,
+) -> Vec<(Part, Option<PatientId>)> {
+    let mut divided: Vec<(Part, Option<PatientId>)> = Vec::new();
+    for Part { device, patient, spans } in parts {
+        let of_this = divided.len();
+        for span in spans {
+            for piece in pieces(span, changes_of(directory, device)) {
+                let now = worn_by(directory, device, piece.from, KNOWN_NOW);
+                match divided.iter_mut().skip(of_this).find(|(_, it)| *it == now) {
+                    Some((part, _)) => push_span(&mut part.spans, piece),
+                    None => divided.push((Part { device, patient, spans: vec![piece] }, now)),
+                }
+            }
+        }
+    }
+    divided
+}
+
+/// Puts a part to those of the same device and patient.
+pub(crate) fn put_together(parts: &mut Vec<Part>, part: Part) {
+    let same = |it: &&mut Part| (it.device, it.patient) == (part.device, part.patient);
+    let Some(known) = parts.iter_mut().find(same) else { return parts.push(part) };
+    let mut spans = std::mem::take(&mut known.spans);
+    spans.extend(part.spans);
+    spans.sort_by_key(|span| span.from);
+    spans.into_iter().for_each(|span| push_span(&mut known.spans, span));
+}
+
+/// Since when a device has been on whom it was on at an instant.
+fn on_since(
+    directory: &Directory,
+    device: DeviceId,
+    at: Timestamp,
+    known_at: Timestamp,
+) -> Option<Timestamp> {
+    let whom = worn_by(directory, device, at, known_at);
+    let mut edges: Vec<Timestamp> =
+        changes_of(directory, device).filter(|edge| *edge <= at).collect();
+    edges.sort_unstable();
+    let is_same = |edge: &Timestamp| worn_by(directory, device, *edge, known_at) == whom;
+    edges.into_iter().rev().take_while(is_same).last()
+}
+
 /// The pieces of a range between the instants at which something may change.
 fn pieces(span: Span, changes: impl Iterator<Item = Timestamp>) -> Vec<Span> {
     let mut edges: Vec<Timestamp> = changes.chain([span.from, span.to]).collect();
@@ -71,13 +138,9 @@ pub(crate) fn parts_of_device(
     span: Span,
     known_at: Timestamp,
 ) -> Vec<Part> {
-    let history = directory.associations.get(&device).map_or(&[][..], Vec::as_slice);
     let mut parts: Vec<Part> = Vec::new();
-    for piece in pieces(span, history.iter().map(|line| line.from)) {
-        let patient = match directory.who(device, piece.from, known_at) {
-            Subject::Patient(patient) => Some(patient),
-            Subject::Place(_) | Subject::Nobody => None,
-        };
+    for piece in pieces(span, changes_of(directory, device)) {
+        let patient = worn_by(directory, device, piece.from, known_at);
         match parts.iter_mut().find(|part| part.patient == patient) {
             Some(part) => push_span(&mut part.spans, piece),
             None => parts.push(Part { device, patient, spans: vec![piece] }),
@@ -115,6 +178,8 @@ pub(crate) struct Source {
     pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
     pub(crate) org: OrgId,
     pub(crate) wanted: Wanted,
+    /// Whom devices were on is answered by what was known then.
+    pub(crate) known_at: Timestamp,
 }
 
 /// Which channels are wanted.
@@ -152,6 +217,12 @@ impl Source {
         Question { org: self.org, device, channel, from: span.from, to: span.to }
     }
 
+    /// What a device measured before is another's, and reaches into no later time.
+    fn since(&self, device: DeviceId, at: Timestamp) -> Option<Timestamp> {
+        let since = |known_at| on_since(&self.directory, device, at, known_at);
+        since(self.known_at).max(since(KNOWN_NOW))
+    }
+
     fn named(&self, device: DeviceId) -> Named {
         let name = self.directory.devices.get(&device).map(|it| it.label.clone());
         Named { id: device.to_string(), name: name.unwrap_or_default() }
@@ -175,7 +246,9 @@ impl Source {
                 let mut found: Vec<Columns> = Vec::new();
                 for span in &part.spans {
                     let question = self.question(part.device, spec.channel(), *span);
-                    for stretch in self.series.drawn(&question, pace, &|key| self.rule(key))? {
+                    let since = self.since(part.device, span.from);
+                    let rule = |key: &SeriesKey| self.rule(key);
+                    for stretch in self.series.drawn(&question, since, pace, &rule)? {
                         let of = (stretch.kind, stretch.ucum);
                         let known = found.iter_mut().find(|(it, _)| *it == of);
                         match known {
@@ -351,13 +424,15 @@ impl Source {
     ) -> Result<(Vec<Stretch>, Absences), DatabaseError> {
         let pace = fine(asked);
         let (mut covered, mut said) = (Vec::new(), Vec::new());
+        let rule = |key: &SeriesKey| self.rule(key);
         for on in &part.spans {
+            let since = self.since(part.device, on.from);
             let mut from = on.from;
             while from < on.to.min(asked.to) {
                 let to = from.after(HISTORY_STRETCH).min(on.to).min(asked.to);
                 let question = self.question(part.device, spec.channel(), Span { from, to });
                 let mut columns = BTreeMap::new();
-                for stretch in self.series.drawn(&question, &pace, &|key| self.rule(key))? {
+                for stretch in self.series.drawn(&question, since, &pace, &rule)? {
                     add(&mut columns, &stretch.items, &pace);
                 }
                 for (number, roll) in columns {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Pages opened in an emergency that one list shows, those that wait first.
 pub(crate) const EMERGENCIES_SHOWN_MAX: usize = 200;
+/// How long somebody in an emergency waits for the journal; then it counts as not recording.
+pub(crate) const EMERGENCY_WITHIN: Duration = Duration::from_secs(1);
 /// The longest body of a request, in bytes.
 pub const BODY_LEN_MAX: usize = 256 * 1_024;
 /// The most items on a page of a list.

@@ -21,7 +21,7 @@ use axum::{
 };
 use engine::{Cursor, Directory, FeedItem, FeedReader, FeedStart, WavesWanted};
 use model::{AlarmId, CareUnitId, PatientId};
-use security::{Action, Decision, Resource, permit};
+use security::{Action, Decision, Resource, Who, permit};
 use serde::Deserialize;
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
@@ -130,7 +130,8 @@ fn from_our_own_page(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Which traces are asked for; those of one patient are a look at that patient.
+/// Which traces are asked for; those of one patient are a look at that patient, those of the
+/// board are part of the board.
 fn wanted(
     api: &Api,
     caller: &Caller,
@@ -304,6 +305,7 @@ impl Feed {
             );
             return Err(Problem::slow_down(words));
         }
+        self.caller.who.is_recorded = self.api.records();
         self.wanted = wanted(&self.api, &self.caller, Some(waves), patient)?;
         self.reader.want(self.wanted);
         Ok(())
@@ -332,11 +334,13 @@ impl Feed {
                 4401,
             ));
         };
+        let is_recorded = self.api.records();
+        let has_changed = has_changed || is_recorded != self.caller.who.is_recorded;
         // What was opened in an emergency closes by the clock, whatever else changes.
         if !has_changed && self.caller.who.opened.is_empty() {
             return Ok(());
         }
-        self.caller.who = who(&directory, user, now);
+        self.caller.who = Who { is_recorded, ..who(&directory, user, now) };
         let board =
             Resource { org: self.caller.resource.org, care_unit: Some(self.unit), patient: None };
         if let WavesWanted::Patient(patient) = self.wanted {

@@ -28,6 +28,8 @@ pub struct Who {
     pub coming_to: Vec<CareUnitId>,
     /// The patients whose pages the person opened in an emergency, and may read still.
     pub opened: Vec<PatientId>,
+    /// Whether what the person does can be recorded now; if not, no reason can be given.
+    pub is_recorded: bool,
 }
 
 /// What is to be reached.
@@ -132,6 +134,7 @@ actions! {
     ReadPlaces "place.read" "Sites, units, rooms, beds.":     Organization Organization Organization Organization Nowhere;
     WritePlaces "place.write" "Adds or renames places.":      Nowhere Nowhere Nowhere Organization Nowhere;
     ReadBoard "board.read" "The ward board and its feed.":    Site Site Site Nowhere Nowhere;
+    ListPatients "patient.list" "The list of those patients whom one may read.": Site Site Site Nowhere Nowhere;
     // Physicians hold no posts: their patients lie all over the house.
     ReadPatient "patient.read" "A patient's page, trends and waveforms.": Emergency Emergency Site Nowhere Nowhere;
     OpenInEmergency "patient.emergency" "Opens a closed page for an hour, with a reason.": Site Site Nowhere Nowhere Nowhere;
@@ -220,14 +223,23 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
 }
 
 /// Whether somebody who holds no post there may read it: before a hand-over, in an
-/// emergency, or because it lies in no care unit that could be asked.
+/// emergency, because no emergency can be recorded, or because it is a patient in no care
+/// unit that could be asked.
 fn in_emergency(actor: &Who, action: Action, resource: &Resource) -> Decision {
-    let Some(unit) = resource.care_unit else { return Decision::Allowed { rule: "site staff" } };
-    if actor.coming_to.contains(&unit) {
-        return Decision::Allowed { rule: "hand-over" };
+    match (resource.care_unit, resource.patient) {
+        (None, Some(_)) => return Decision::Allowed { rule: "site staff" },
+        (Some(unit), _) if actor.coming_to.contains(&unit) => {
+            return Decision::Allowed { rule: "hand-over" };
+        }
+        // Nobody in particular, anywhere in the house, is everybody in it.
+        (None, None) | (Some(_), _) => {}
     }
     if resource.patient.is_some_and(|patient| actor.opened.contains(&patient)) {
         return Decision::Allowed { rule: EMERGENCY };
+    }
+    // A page that no reason can open would stay shut in every emergency.
+    if resource.patient.is_some() && !actor.is_recorded {
+        return Decision::Allowed { rule: EMERGENCY_UNRECORDED };
     }
     let explanation = format!(
         "`{}` is for those who hold a post in the care unit; in an emergency the page opens for a reason",
@@ -239,6 +251,9 @@ fn in_emergency(actor: &Who, action: Action, resource: &Resource) -> Decision {
 /// The rule by which a page is closed to those who could open it in an emergency, and by
 /// which it is open to those who have.
 pub const EMERGENCY: &str = "emergency";
+
+/// The rule by which such a page is open while nothing can be recorded.
+pub const EMERGENCY_UNRECORDED: &str = "emergency, not recording";
 
 const fn plural(role: Role) -> &'static str {
     match role {

@@ -29,8 +29,8 @@ pub use restore::{Rehearsed, Restored};
 pub use take::{Source, Taken};
 
 use crate::{
-    DataDirError, DatabaseError, OpenError, data_dir::sync_dir, derived::ScratchError,
-    verify::VerifyError,
+    DataDir, DataDirError, DatabaseError, DiskUse, OpenError, data_dir::sync_dir,
+    derived::ScratchError, limits::BACKUP_RESERVE_LEN, verify::VerifyError,
 };
 
 /// A block of a file has so many bytes; the last one may have fewer.
@@ -58,12 +58,12 @@ pub enum BackupError {
     Manifest { at: Timestamp, what: String },
     #[error("there is no backup in {}", path.display())]
     None { path: PathBuf },
-    #[error("{} places are missing or damaged; nothing was changed", problems.len())]
+    #[error("{} places are missing, damaged or cannot be read; nothing was changed", problems.len())]
     Damaged { problems: Vec<String> },
     #[error("{} is there and not empty; restore to a new place", path.display())]
     NotEmpty { path: PathBuf },
-    #[error("{needed} bytes are needed in {}, and {free} are free", path.display())]
-    NoRoom { path: PathBuf, needed: u64, free: u64 },
+    #[error("{needed} bytes have to be free at {}, {reserve} of them for what comes in meanwhile, and {free} are; make room on that disk or use a larger one", path.display())]
+    NoRoom { path: PathBuf, needed: u64, reserve: u64, free: u64 },
     #[error("no backup reaches back to {} ms since 1970: {what}", at.unix_millis())]
     NotKept { at: Timestamp, what: &'static str },
     #[error("the journal cannot be opened")]
@@ -87,6 +87,22 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {
 pub struct BackupFolder {
     root: PathBuf,
     key: BackupKey,
+    /// Bytes that stay free on a disk that is written to.
+    reserve: u64,
+}
+
+/// Why a block cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("the object is missing")]
+    Missing,
+    /// This says nothing about the object: the next reading may succeed.
+    #[error("the object cannot be read now: {0}")]
+    Unread(#[source] io::Error),
+    #[error(transparent)]
+    Damaged(SealingError),
+    #[error("the manifest has no name for it")]
+    Nameless,
 }
 
 /// One backup of a folder, by its file.
@@ -136,7 +152,17 @@ impl BackupFolder {
             make_folder(&root.join(folder))?;
         }
         sync_dir(root).map_err(io_at(root))?;
-        Ok(Self { root: root.to_owned(), key })
+        Ok(Self { root: root.to_owned(), key, reserve: BACKUP_RESERVE_LEN })
+    }
+
+    /// Refuses to fill a disk: so many bytes and the reserve have to be free at `place`.
+    fn make_sure_of_room(&self, place: &Path, bytes: u64) -> Result<(), BackupError> {
+        let free = DiskUse::of(place).map_err(io_at(place))?.free_bytes;
+        let (reserve, needed) = (self.reserve, bytes.saturating_add(self.reserve));
+        if free < needed {
+            return Err(BackupError::NoRoom { path: place.to_owned(), needed, reserve, free });
+        }
+        Ok(())
     }
 
     /// All backups, the oldest first.
@@ -167,7 +193,14 @@ impl BackupFolder {
         let sealed = fs::read(&path).map_err(io_at(&path))?;
         let content = self.key.open(listed.name, &sealed);
         let content = content.map_err(|error| broken(error.to_string()))?;
-        Manifest::read(&content).map_err(broken)
+        let manifest = Manifest::read(&content).map_err(broken)?;
+        // Which backup serves a moment follows from the files' names, which are not sealed.
+        let said = manifest.taken_at();
+        if said != listed.at {
+            let said = said.unix_millis();
+            return Err(broken(format!("it was taken at {said} ms, and its file was renamed")));
+        }
+        Ok(manifest)
     }
 
     /// Makes the names of all objects survive a crash, also of those from a backup that was cut short.
@@ -214,13 +247,11 @@ impl BackupFolder {
     }
 
     /// Reads a block and makes sure that it is the one that was put in.
-    fn get(&self, name: ObjectName) -> Result<Vec<u8>, String> {
+    fn get(&self, name: ObjectName) -> Result<Vec<u8>, Lost> {
         match fs::read(self.object(name)) {
-            Ok(sealed) => self.key.open(name, &sealed).map_err(|error| error.to_string()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err("the object is missing".to_owned())
-            }
-            Err(error) => Err(format!("the object cannot be read: {error}")),
+            Ok(sealed) => self.key.open(name, &sealed).map_err(Lost::Damaged),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Lost::Missing),
+            Err(error) => Err(Lost::Unread(error)),
         }
     }
 
@@ -236,6 +267,23 @@ impl BackupFolder {
     fn note_rehearsal(&self, at: Timestamp, of: Timestamp) -> Result<(), BackupError> {
         let text = format!("{} {}\n", at.unix_millis(), of.unix_millis());
         write_whole(&self.root.join(REHEARSAL_FILE), text.as_bytes())
+    }
+}
+
+/// Removes what a backup or a rehearsal that was cut short left in a data directory, where it
+/// would take room until the next one.
+pub fn clear_leftovers(dir: &DataDir) -> Result<(), BackupError> {
+    for name in [take::COPIES, restore::REHEARSAL, restore::REHEARSAL_BUILDING] {
+        clear(&dir.path().join(name))?;
+    }
+    Ok(())
+}
+
+/// Removes a folder, if it is there.
+fn clear(folder: &Path) -> Result<(), BackupError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(io_at(folder)),
     }
 }
 

@@ -247,21 +247,26 @@ struct Shared {
     condition: watch::Sender<Condition>,
     /// Since when nothing was recorded, as the mark beside the log says.
     unrecorded_since: watch::Sender<Option<Timestamp>>,
+    /// Held while that mark is changed.
+    marking: Mutex<()>,
 }
 
 impl Shared {
-    /// Puts the mark down, or says with `None` that everything was told; a disk that
-    /// refuses it is the trouble itself. Tells whether the mark is there.
-    fn mark(&self, known: &mut Option<Timestamp>, since: Option<Timestamp>) -> bool {
+    /// Puts the mark down if `is_wanted` by what is known, or says with `None` that everything
+    /// was told; a disk that refuses it is the trouble itself. Blocks for a sync, which may
+    /// hang: whoever only asks what is known never waits for it.
+    fn mark(&self, since: Option<Timestamp>, is_wanted: impl FnOnce(Option<Timestamp>) -> bool) {
+        // One at a time, so that the mark and what is known agree.
+        let _one = hold(&self.marking);
+        let known = *self.unrecorded_since.borrow();
+        if !is_wanted(known) {
+            return;
+        }
         match self.storage.put_mark(&status::mark_of(since)) {
             Ok(()) => {
-                *known = since;
-                true
+                self.unrecorded_since.send_replace(since);
             }
-            Err(error) => {
-                tracing::error!(%error, "trouble_not_marked");
-                false
-            }
+            Err(error) => tracing::error!(%error, "trouble_not_marked"),
         }
     }
 }
@@ -305,6 +310,7 @@ impl Journal {
             gauges: Gauges::default(),
             condition: watch::Sender::new(Condition::Recording),
             unrecorded_since: watch::Sender::new(recovery.unrecorded_since),
+            marking: Mutex::new(()),
         });
         let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
         let journal = Self(Arc::new(owner));
@@ -378,6 +384,14 @@ impl Journal {
         shared.gauges.status(*shared.condition.borrow(), self.end(), shared.queue.depth())
     }
 
+    /// Whether it records, and no commit has kept the disk longer than `patience`: a disk
+    /// that hangs says nothing, and is as good as none to whoever waits for it.
+    pub fn records_within(&self, patience: Duration) -> bool {
+        let shared = &self.0.shared;
+        let is_recording = *shared.condition.borrow() == Condition::Recording;
+        is_recording && shared.ring.in_flight_for(shared.clock.elapsed()) <= patience
+    }
+
     /// Since when nothing was recorded, now or before the start, if nobody has yet said
     /// by [`Self::told_unrecorded`] that all of it was told; and every change of it.
     pub fn unrecorded_since(&self) -> watch::Receiver<Option<Timestamp>> {
@@ -388,9 +402,9 @@ impl Journal {
     /// next start need not tell. Later trouble stays marked. Blocks for a sync.
     pub fn told_unrecorded(&self, since: Timestamp) {
         let shared = &self.0.shared;
-        shared.unrecorded_since.send_if_modified(|known| {
+        shared.mark(None, |known| {
             let is_over = *shared.condition.borrow() == Condition::Recording;
-            *known == Some(since) && is_over && shared.mark(known, None)
+            known == Some(since) && is_over
         });
     }
 

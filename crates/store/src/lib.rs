@@ -25,6 +25,7 @@ mod verify;
 
 pub use backup::{
     BackupError, BackupFolder, Kept, Listed, Manifest, Rehearsed, Restored, Source, Taken,
+    clear_leftovers,
 };
 pub use clock::Clock;
 pub use data_dir::{DataDir, DataDirError};

@@ -60,7 +60,14 @@ pub const QUERY_POINTS_MAX: usize = 2_000_000;
 /// The most samples that one query of a waveform answers.
 pub const QUERY_SAMPLES_MAX: usize = 8_000_000;
 
+/// How many times its own length a database needs as free room to become a newer version, at
+/// most: the log beside it has every page once, and rows that grow split pages.
+pub const UPGRADE_ROOM_TIMES: u64 = 2;
 /// How many connections read from a database at once.
 pub const READERS_MAX: usize = 4;
 /// How long a reader waits for a lock of SQLite.
 pub const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// Bytes that a copy, a rehearsal or a restore leaves free on the disk that it fills, so that
+/// the journal has room for what comes in meanwhile.
+pub const BACKUP_RESERVE_LEN: u64 = 512 << 20;

@@ -58,6 +58,10 @@ pub enum RecordsError {
         "the records are of version {found}, and this program knows up to {known}; use a newer program"
     )]
     Newer { found: u32, known: u32 },
+    #[error(
+        "there is no room to bring the records to this program's version; they are as they were, and the program before still reads them: make sure that {need_mib} MiB are free and start again"
+    )]
+    NoRoomToUpgrade { need_mib: u64, source: rusqlite::Error },
     #[error("{what} is damaged; restore a backup or rebuild the records from the journal")]
     Damaged { what: String },
     #[error("a record holds {what}, which this program cannot read")]

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{
-    Connection, Row, params_from_iter,
+    Connection, Row, Transaction, params_from_iter,
     types::{Value, ValueRef},
 };
 
@@ -91,30 +91,25 @@ pub(crate) type Places = BTreeMap<String, usize>;
 
 /// Gives every table the column and every row its checksum, where they have none yet.
 /// Rows are filled in tables that had no column, and in all if `all` is set, as after a
-/// migration that may have changed rows.
-pub(crate) fn prepare(db: &mut Connection, all: bool) -> rusqlite::Result<Places> {
-    let found = tables(db)?;
-    if !all && found.iter().all(|(_, place)| place.is_some()) {
-        return Ok(found.into_iter().filter_map(|(table, place)| Some((table, place?))).collect());
-    }
-    let transaction = db.transaction()?;
+/// migration that may have changed rows: in its transaction, so that no version is without
+/// its checksums.
+pub(crate) fn prepare(transaction: &Transaction<'_>, all: bool) -> rusqlite::Result<Places> {
     let mut places = Places::new();
-    for (table, found) in found {
+    for (table, found) in tables(transaction)? {
         if found.is_none() {
             let add = format!("ALTER TABLE {table} ADD COLUMN {COLUMN} INTEGER");
             transaction.execute_batch(&add)?;
         }
         if found.is_none() || all {
-            fill(&transaction, &table)?;
+            fill(transaction, &table)?;
         }
         // A column that is added is the last.
         let place = match found {
             Some(place) => place,
-            None => columns(&transaction, &table)?.len().saturating_sub(1),
+            None => columns(transaction, &table)?.len().saturating_sub(1),
         };
         places.insert(table, place);
     }
-    transaction.commit()?;
     Ok(places)
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use model::{Id, Kind, Timestamp};
 use rusqlite::{
-    Connection, OpenFlags, ToSql, Transaction, TransactionBehavior,
+    Connection, ErrorCode, OpenFlags, ToSql, Transaction, TransactionBehavior,
     backup::{Backup, StepResult},
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
@@ -18,7 +18,7 @@ use rusqlite::{
 use crate::{
     LogOffset, derived,
     hold::hold,
-    limits::{BUSY_WAIT, READERS_MAX},
+    limits::{BUSY_WAIT, READERS_MAX, UPGRADE_ROOM_TIMES},
     row_sum,
 };
 
@@ -33,6 +33,11 @@ pub enum DatabaseError {
         path.display()
     )]
     UnknownSchema { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "there is no room to bring the database {} to this program's version; it is as it was, and the program before still reads it: make sure that {need_mib} MiB are free and start again",
+        path.display()
+    )]
+    NoRoomToUpgrade { path: PathBuf, need_mib: u64, source: rusqlite::Error },
     #[error("{what} in the database {} is damaged; restore a backup or rebuild it from the journal", path.display())]
     Damaged { path: PathBuf, what: String },
     #[error("a question for more than {max} {what} at once; ask for a shorter span")]
@@ -71,17 +76,8 @@ impl Database {
         let Some(done) = done else {
             return Err(DatabaseError::UnknownSchema { path: path.to_owned(), found, known });
         };
-        let step = |writer: &mut Connection| {
-            let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for schema in schemas.iter().skip(done) {
-                tx.execute_batch(schema)?;
-            }
-            row_sum::fill_all(&tx)?;
-            tx.pragma_update(None, "user_version", known)?;
-            tx.commit()
-        };
         if done < schemas.len() {
-            step(&mut writer).map_err(fault)?;
+            bring_up(&mut writer, path, schemas.get(done..).unwrap_or_default(), known)?;
         }
         let (writer, readers) = (Mutex::new(writer), Mutex::new(Vec::new()));
         Ok(Self { path: path.to_owned(), writer, readers })
@@ -143,6 +139,40 @@ impl Database {
             Err(Change::Damaged(what)) => Err(self.damaged(what)),
         }
     }
+}
+
+/// Takes all steps that a database lacks and raises its version, or leaves it as it was.
+fn bring_up(
+    writer: &mut Connection,
+    path: &Path,
+    steps: &[&str],
+    known: i64,
+) -> Result<(), DatabaseError> {
+    let all = |writer: &mut Connection| {
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for step in steps {
+            tx.execute_batch(step)?;
+        }
+        row_sum::fill_all(&tx)?;
+        tx.pragma_update(None, "user_version", known)?;
+        tx.commit()
+    };
+    let path = || path.to_owned();
+    all(writer).map_err(|source| match room_to_upgrade_mib(writer, &source) {
+        Some(need_mib) => DatabaseError::NoRoomToUpgrade { path: path(), need_mib, source },
+        None => DatabaseError::Sqlite { path: path(), source },
+    })
+}
+
+/// How much room has to be free for a database to become a newer version, in MiB, if it did
+/// not as there was no room.
+pub(crate) fn room_to_upgrade_mib(db: &Connection, error: &rusqlite::Error) -> Option<u64> {
+    if error.sqlite_error_code() != Some(ErrorCode::DiskFull) {
+        return None;
+    }
+    let of = |name| db.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).unwrap_or(0);
+    let len = u64::from(of("page_count")).saturating_mul(of("page_size").into());
+    Some(len.saturating_mul(UPGRADE_ROOM_TIMES).div_ceil(1 << 20))
 }
 
 /// Why a change was not made.
@@ -233,3 +263,6 @@ impl FromSql for Sql<LogOffset> {
         Ok(Self(LogOffset::from_bytes(bytes)))
     }
 }
+
+#[cfg(test)]
+mod tests;

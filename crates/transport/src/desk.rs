@@ -24,7 +24,7 @@ use crate::{
 /// The packet that answers, once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// The client is let in: that its earlier session is over is safe.
+    /// The client is let in, unless it is already: that its earlier session is over is safe.
     Connack(Box<Granted>),
     /// A message of QoS 1 is safe.
     Puback(u16),

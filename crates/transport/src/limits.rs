@@ -18,6 +18,8 @@ pub struct Limits {
     pub handshake_waits_max: Duration,
     /// How long a client may take from its handshake to its CONNECT.
     pub connect_max: Duration,
+    /// How long a clean start waits, at most, until it is kept that the session before is over.
+    pub admission_waits_max: Duration,
     /// The longest keep alive that a client of MQTT 5 gets, in seconds.
     pub keep_alive_max_s: u16,
     /// After how long a silent client of MQTT 3.1.1 without a keep alive is closed.
@@ -78,6 +80,7 @@ impl Default for Limits {
             handshake_gives_way_after: Duration::from_secs(2),
             handshake_waits_max: Duration::from_secs(30),
             connect_max: Duration::from_secs(10),
+            admission_waits_max: Duration::from_millis(200),
             keep_alive_max_s: 60,
             idle_max: Duration::from_secs(300),
             receive_max: 64,

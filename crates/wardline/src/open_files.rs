@@ -9,6 +9,11 @@ pub(crate) fn allow_many() -> anyhow::Result<u64> {
     // Without a number there is no limit.
     let most = limit.maximum.or(limit.current).unwrap_or(u64::MAX);
     setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit })
-        .context("the limit of open files cannot be raised; try `ulimit -n 9000`")?;
+        .context("the limit of open files cannot be raised; raise it before with `ulimit -n`")?;
     Ok(most)
+}
+
+/// What the limit is now.
+pub(crate) fn allowed() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

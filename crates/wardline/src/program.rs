@@ -20,7 +20,11 @@ use transport::{
 };
 
 use crate::{
-    backup_keeper::BackupKeeper, config::Config, open_files, profiles::profiles, watchdog::Watchdog,
+    backup_keeper::{BackupKeeper, clear_leftovers},
+    config::Config,
+    open_files,
+    profiles::profiles,
+    watchdog::Watchdog,
 };
 
 /// How much of the journal's end is read again for repeats and sessions.
@@ -115,7 +119,7 @@ impl Program {
         let door = Arc::new(door(&kept.journal, &engine, &profiles, first.org)?);
         let sessions = recall(&kept.journal, &door)?;
         let tls = OwnCertificate::issue(&authority, &config, &clock)?;
-        let files = open_files::allow_many()?;
+        let files = files();
         let ca_pem = authority.certificate_pem().to_owned();
         let clients =
             ClientAuth::Required { ca_pem: ca_pem.clone(), revocations: revocations.clone() };
@@ -152,7 +156,7 @@ impl Program {
         let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
         let mqtt_name = (loopback, "localhost".to_owned());
         let keeper = BackupKeeper::new(&clock, &kept.journal, &dir, api.backup_desk());
-        let backups = keeper.start(&config.backup)?;
+        let backups = keeper.start(&config.backup);
         let (journal, beats) = (kept.journal.clone(), engine.clone());
         let watchdog = Watchdog { clock, journal, engine: beats, authority, mqtt: mqtt_name };
         Ok(Self {
@@ -247,6 +251,8 @@ struct Kept {
 
 impl Kept {
     fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
+        // Before anything is opened: what they take may be the room that the journal needs.
+        clear_leftovers(dir);
         let storage = FileStorage::open(dir).context("the journal's folder cannot be opened")?;
         let (journal, recovery) = Journal::open(storage, clock.clone(), JournalLimits::default())?;
         if let Some(torn) = recovery.torn {
@@ -275,6 +281,14 @@ async fn start_engine(
         setup: Setup { profiles: profiles.clone(), cut: cut()? },
     };
     Engine::start(parts).await.context("the engine could not take up its state")
+}
+
+/// How many files may be open. What there is serves fewer devices, and that is better than none.
+fn files() -> u64 {
+    open_files::allow_many().unwrap_or_else(|error| {
+        tracing::warn!(error = format!("{error:#}"), "open_files_not_raised");
+        open_files::allowed()
+    })
 }
 
 /// A hospital's server has all of its stages, whatever the environment says.

@@ -10,7 +10,7 @@ use super::bed::Named;
 pub struct History {
     pub(crate) from: String,
     pub(crate) to: String,
-    /// Whom devices were on is answered by what was known then.
+    /// Whom devices were on is answered by what was known then, and nothing else is.
     pub(crate) known_at: String,
     /// Column `n` begins at `origin_ms + n × step_ms`, in unix milliseconds.
     pub(crate) origin_ms: f64,

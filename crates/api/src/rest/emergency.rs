@@ -11,13 +11,13 @@ use axum::{
 use engine::{Directory, EmergencyState};
 use model::{CareUnitId, EmergencyAccess, EmergencyId, EmergencyReason, Redacted, UserId};
 use record::{AuditEntry, Wish};
-use security::{Action, permit};
+use security::{Action, EMERGENCY_UNRECORDED, permit};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Api,
-    command::new_id,
+    command::{in_an_emergency, new_id},
     dto::{
         bed::Named,
         words::{Spelt as _, time},
@@ -148,13 +148,30 @@ async fn open_page(
 ) -> Result<(StatusCode, Json<Emergency>), Problem> {
     let (id, patient): (EmergencyId, _) = (new_id(caller.at)?, caller.patient()?);
     let reason = EmergencyReason::read(&given.reason)?;
-    if permit(&caller.who, Action::ReadPatient, &caller.resource).is_allowed() {
+    let open = permit(&caller.who, Action::ReadPatient, &caller.resource);
+    // Where a reason is recorded after all, it is better than none.
+    if open.is_allowed() && open.rule() != EMERGENCY_UNRECORDED {
         return Err(Problem::conflict("this page is open to you"));
     }
     let words = Redacted(given.words.trim().to_owned());
     let access = EmergencyAccess { id, patient, reason, words };
+    // Goes on if nobody waits any more: what is granted late is traced as well.
+    let granted = tokio::spawn(grant(Arc::clone(&api), caller.clone(), access));
+    in_an_emergency(async { granted.await.map_err(Problem::fault)? }).await?;
+    let directory = api.engine.directory();
+    let found = directory.emergencies.get(&id);
+    let found = found.ok_or_else(|| Problem::fault("an access was granted and is not there"))?;
+    Ok((StatusCode::CREATED, Json(Emergency::of(found, &directory, &caller))))
+}
+
+/// Asks for the page to open, and leaves the trace of it.
+///
+/// The route's own trace says that somebody asked; this one says that it was granted and
+/// why. It cannot be of one group with the wish, which may be refused; and as the page is
+/// open by then, a trace that is lost is for the log, and not for whoever is in a hurry.
+async fn grant(api: Arc<Api>, caller: Caller, access: EmergencyAccess) -> Result<(), Problem> {
+    let (id, patient, reason) = (access.id, access.patient, access.reason);
     api.ask(&caller, Wish::OpenInEmergency(access)).await?;
-    // The route's own trace says that somebody asked; this one says that it was granted and why.
     let entry = AuditEntry {
         actor: caller.actor(),
         action: Action::OpenInEmergency.word().to_owned(),
@@ -164,11 +181,13 @@ async fn open_page(
         rule: format!("{} {}", security::EMERGENCY, reason.word()),
         remote: caller.remote.clone(),
     };
-    api.audit(caller.who.org, caller.at, entry).await.map_err(crate::command::not_appended)?;
-    let directory = api.engine.directory();
-    let found = directory.emergencies.get(&id);
-    let found = found.ok_or_else(|| Problem::fault("an access was granted and is not there"))?;
-    Ok((StatusCode::CREATED, Json(Emergency::of(found, &directory, &caller))))
+    let trace = api.audit(caller.who.org, caller.at, entry);
+    tokio::spawn(async move {
+        if let Err(error) = trace.await {
+            tracing::error!(emergency = %id, %error, "emergency_grant_not_traced");
+        }
+    });
+    Ok(())
 }
 
 async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Emergencies>, Problem> {

@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::Method};
 use engine::Directory;
 use fleet::coverage::Stretch;
 use model::{BedId, DeviceId, PatientId, Timestamp, Vital};
-use security::{Action, Decision, permit};
+use security::{Action, Decision, Resource, permit};
 use serde::Deserialize;
 use store::{DatabaseError, Pace, Resolution};
 
@@ -18,7 +18,10 @@ use crate::{
     },
     extract::{Asked, Named},
     guard::{Caller, parse, patient_resource},
-    history::{Part, Source, Wanted, parts_of_bed, parts_of_device, parts_of_patient},
+    history::{
+        Part, Source, Wanted, by_all_known, parts_of_bed, parts_of_device, parts_of_patient,
+        put_together,
+    },
     limits::{
         HISTORY_COLUMNS, HISTORY_COLUMNS_MAX, HISTORY_LINES_MAX, HISTORY_SPAN_MAX, HISTORY_USUAL,
         OUTAGES_MAX, PULSE_EVERY,
@@ -36,7 +39,12 @@ pub(crate) fn routes() -> Vec<Route> {
         route
             .query("from", "RFC 3339 or unix milliseconds; a day before `to` if it is left out")
             .query("to", "RFC 3339 or unix milliseconds; now if it is left out")
-            .query("known_at", "As known at this time; now if it is left out")
+            .query(
+                "known_at",
+                "Whose the values are is told as known at this time; now if it is left out. It changes \
+                 nothing else: the values are all that there are now, and who may see them is \
+                 asked by what is known now too",
+            )
             .query("vital", "Names of vitals, separated by commas; every channel if left out")
     };
     let drawn = |path, access, summary| {
@@ -142,7 +150,7 @@ impl About {
 
 impl Api {
     /// The parts that the caller may see, each look at a patient with its trace, and what is
-    /// withheld.
+    /// withheld: whoever is met by what was known then, or by what is known now, is asked for.
     fn open_parts(
         &self,
         caller: &Caller,
@@ -152,20 +160,26 @@ impl Api {
     ) -> (Vec<Part>, Vec<Withheld>) {
         let (mut open, mut withheld) = (Vec::new(), Vec::new());
         let mut looked = BTreeSet::new();
-        for part in parts {
-            let Some(patient) = part.patient.filter(|patient| !about.is_of(*patient)) else {
-                open.push(part);
-                continue;
-            };
-            let Ok(resource) = patient_resource(directory, patient) else { continue };
-            let decision = permit(&caller.who, Action::ReadPatient, &resource);
-            if looked.insert(patient) {
-                let path = format!("GET {path}");
-                drop(self.trace(caller, Action::ReadPatient, &resource, path, &decision));
+        for (part, now) in by_all_known(directory, parts) {
+            let whom: BTreeSet<PatientId> = part.patient.into_iter().chain(now).collect();
+            let others = whom.into_iter().filter(|patient| !about.is_of(*patient));
+            let resources: Result<Vec<Resource>, _> =
+                others.map(|patient| patient_resource(directory, patient)).collect();
+            let Ok(resources) = resources else { continue };
+            let mut closed_by = None;
+            for resource in resources {
+                let decision = permit(&caller.who, Action::ReadPatient, &resource);
+                if looked.insert(resource.patient) {
+                    let path = format!("GET {path}");
+                    self.trace_look(caller, Action::ReadPatient, &resource, path, &decision);
+                }
+                if let Decision::Denied { rule, .. } = decision {
+                    closed_by = closed_by.or(Some(rule));
+                }
             }
-            match decision {
-                Decision::Allowed { .. } => open.push(part),
-                Decision::Denied { rule, .. } => withheld.extend(part.spans.iter().map(|it| {
+            match closed_by {
+                None => put_together(&mut open, part),
+                Some(rule) => withheld.extend(part.spans.iter().map(|it| {
                     let (from_ms, to_ms) = (it.from.unix_millis(), it.to.unix_millis());
                     Withheld { from_ms, to_ms, rule: rule.to_owned() }
                 })),
@@ -176,13 +190,14 @@ impl Api {
         (open, withheld)
     }
 
-    fn source(&self, caller: &Caller, wanted: Wanted) -> Source {
+    fn source(&self, caller: &Caller, wanted: Wanted, known_at: Timestamp) -> Source {
         Source {
             series: self.series.clone(),
             directory: self.engine.directory(),
             profiles: Arc::clone(&self.profiles),
             org: caller.resource.org,
             wanted,
+            known_at,
         }
     }
 }
@@ -203,6 +218,7 @@ fn not_read(error: DatabaseError) -> Problem {
         DatabaseError::TooMuch { .. } => Problem::bad_request(error),
         DatabaseError::Sqlite { .. }
         | DatabaseError::UnknownSchema { .. }
+        | DatabaseError::NoRoomToUpgrade { .. }
         | DatabaseError::Damaged { .. } => Problem::caused_by(&error),
     }
 }
@@ -217,7 +233,7 @@ async fn history(
     let (span, known_at) = (range.span(caller.at)?, range.known_at(caller.at)?);
     let (wanted, columns) = (range.wanted()?, range.columns()?);
     let about = About::of(uri.path(), &id)?;
-    let source = api.source(&caller, wanted);
+    let source = api.source(&caller, wanted, known_at);
     let parts = about.parts(&source.directory, span, known_at);
     let (parts, withheld) = api.open_parts(&caller, &source.directory, (&about, uri.path()), parts);
     bounded(&source, &parts)?;
@@ -258,7 +274,7 @@ async fn coverage(
     // Nothing is missing from the future.
     let span = Span { from: span.from, to: span.to.min(caller.at).max(span.from) };
     let about = About::of(uri.path(), &id)?;
-    let source = api.source(&caller, range.wanted()?);
+    let source = api.source(&caller, range.wanted()?, known_at);
     let parts = about.parts(&source.directory, span, known_at);
     let (parts, withheld) = api.open_parts(&caller, &source.directory, (&about, uri.path()), parts);
     bounded(&source, &parts)?;

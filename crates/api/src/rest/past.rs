@@ -114,6 +114,7 @@ fn not_read(error: DatabaseError) -> Problem {
         DatabaseError::TooMuch { .. } => Problem::bad_request(error),
         DatabaseError::Sqlite { .. }
         | DatabaseError::UnknownSchema { .. }
+        | DatabaseError::NoRoomToUpgrade { .. }
         | DatabaseError::Damaged { .. } => Problem::caused_by(&error),
     }
 }

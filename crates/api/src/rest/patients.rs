@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, Uri},
 };
 use engine::{Directory, Layer};
 use model::{
@@ -13,7 +13,7 @@ use model::{
     Sex, SpO2Scale, Vital,
 };
 use record::Wish;
-use security::Action;
+use security::{Action, permit};
 
 use crate::{
     Api,
@@ -25,7 +25,7 @@ use crate::{
         words::{Spelt as _, age_years, day, read_day, read_time, thousandths},
     },
     extract::{Asked, Given, Named},
-    guard::Caller,
+    guard::{Caller, patient_resource},
     paging::{Page, PageQuery},
     problem::Problem,
     routes::{Access, Route, Scope},
@@ -35,11 +35,11 @@ use crate::{
 const FLOW_L_PER_MIN_MAX: f64 = 100.0;
 
 pub(crate) fn routes() -> Vec<Route> {
-    let of_unit = Access::Permitted(Action::ReadPatient, Scope::CareUnitOfQuery);
+    let of_unit = Access::Permitted(Action::ListPatients, Scope::CareUnitOfQuery);
     let at = |action| Access::Permitted(action, Scope::Patient);
     let register = Access::Permitted(Action::RegisterPatient, Scope::Org);
     vec![
-        Route::new(Method::GET, "/patients", of_unit, "Patients, by name", list)
+        Route::new(Method::GET, "/patients", of_unit, "Patients whom one may read, by name", list)
             .lists::<Patient>()
             .query("care_unit", "Only those who lie in this care unit"),
         Route::new(Method::POST, "/patients", register, "Adds a patient", register_patient)
@@ -88,9 +88,13 @@ pub(crate) fn routes() -> Vec<Route> {
 async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
+    uri: Uri,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Patient>>, Problem> {
     let directory = api.engine.directory();
+    // A closed care unit is said to be closed; of the house there is what is open.
+    let action = caller.resource.care_unit.map_or(Action::ListPatients, |_| Action::ReadPatient);
+    api.permit_look(&caller, action, caller.resource, format!("GET {}", uri.path()))?;
     let found: Vec<&model::Patient> = match caller.resource.care_unit {
         Some(unit) => {
             let ids = directory.patients_in(unit);
@@ -98,7 +102,11 @@ async fn list(
         }
         None => directory.patients.values().filter(|it| it.org == caller.who.org).collect(),
     };
-    let mut found = found;
+    let is_open = |it: &&model::Patient| {
+        let resource = patient_resource(&directory, it.id);
+        resource.is_ok_and(|it| permit(&caller.who, Action::ReadPatient, &it).is_allowed())
+    };
+    let mut found: Vec<_> = found.into_iter().filter(is_open).collect();
     found.sort_by(|a, b| {
         (&a.family_name, &a.given_name, a.id).cmp(&(&b.family_name, &b.given_name, b.id))
     });

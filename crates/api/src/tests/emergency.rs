@@ -1,6 +1,10 @@
 //! A closed page, the reason that opens it, who is told; and the next dose.
 
+use std::time::Duration;
+
+use record::Body;
 use serde_json::{Value, json};
+use store::{FaultyDisk, LogOffset};
 
 use super::{
     browser::Browser,
@@ -8,7 +12,7 @@ use super::{
 };
 
 /// A nurse who holds no post anywhere.
-async fn stranger(house: &House, ward: &Ward) -> Browser {
+pub(super) async fn stranger(house: &House, ward: &Ward) -> Browser {
     let staff = ward.admin.add("/staff", json!({ "site_id": ward.site, "name": "UMA" })).await;
     let login = json!({ "login": "uma", "role": "nurse", "staff_id": staff });
     ward.admin.add("/users", login).await;
@@ -128,6 +132,7 @@ async fn traces_of_a_closed_page_are_not_sent_and_those_who_are_to_take_over_may
     let page = format!("/patients/{}", ward.patient);
     let traces = format!("care_unit={}&waves=patient&patient={}", ward.unit, ward.patient);
     assert_eq!(uma.feed(&traces, None).await.err(), Some(403));
+    // Those of the board are what the wall shows.
     uma.feed(&format!("care_unit={}&waves=board", ward.unit), None).await.unwrap();
     let staff = ward.admin.get("/staff").await.good();
     let staff = staff["items"].as_array().unwrap().iter().find(|it| it["name"] == "UMA");
@@ -168,4 +173,86 @@ async fn the_next_dose_is_on_the_patients_own_page() {
     assert_eq!(ward.nurse.put(&path, wrong).await.problem().0, 400);
     assert_eq!(ward.nurse.delete(&path).await.good()["next_dose"], Value::Null);
     assert_eq!(ilse.get("/own").await.good()["next_dose"], Value::Null);
+}
+
+const UNRECORDED: &str = "emergency, not recording";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_journal_does_not_record_a_page_is_open_without_a_reason() {
+    let disk = FaultyDisk::new();
+    let house = House::open_on(&disk).await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let page = format!("/patients/{}", ward.patient);
+    assert_eq!(uma.get(&page).await.problem().0, 403);
+    disk.fail_sync_in(0);
+    // The first one who looks finds out.
+    uma.get(&page).await.good();
+    let why = json!({ "reason": "life_at_risk" });
+    let (status, kind, _) = uma.post(&format!("{page}/emergency"), why).await.problem();
+    assert_eq!((status, kind.as_str()), (503, "not-recording"));
+    uma.get(&page).await.good();
+    uma.get(&format!("{page}/timeline")).await.good();
+    let traces = format!("care_unit={}&waves=patient&patient={}", ward.unit, ward.patient);
+    uma.feed(&traces, None).await.unwrap();
+    // To read is not to act, and nobody else reads more.
+    assert_eq!(uma.post(&format!("{page}/chart"), json!({})).await.problem().0, 403);
+    assert_eq!(ward.admin.get(&page).await.problem().0, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_disk_hangs_a_page_opens_soon_and_closes_when_it_comes_back() {
+    let disk = FaultyDisk::new();
+    let house = House::open_on(&disk).await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let page = format!("/patients/{}", ward.patient);
+    disk.hold_syncs();
+    let soon = Duration::from_secs(10);
+    let why = json!({ "reason": "life_at_risk" });
+    let open = format!("{page}/emergency");
+    let asked = tokio::time::timeout(soon, uma.post(&open, why)).await.unwrap();
+    assert_eq!(asked.problem().0, 503);
+    tokio::time::timeout(soon, uma.get(&page)).await.unwrap().good();
+    disk.release_syncs();
+    // The look is in the audit after all, by its own rule, and the page is closed again.
+    let look = trail(&house, &ward, "patient.read", UNRECORDED).await;
+    assert_eq!(look["allowed"], true);
+    assert_eq!(uma.get(&page).await.problem().0, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_opened_is_said_to_be_open_though_the_trace_of_it_is_lost() {
+    // Which sync is that of the trace depends on what the engine writes beside it.
+    for syncs in 0..8 {
+        let disk = FaultyDisk::new();
+        let house = House::open_on(&disk).await;
+        let ward = house.ward().await;
+        let uma = stranger(&house, &ward).await;
+        disk.fail_sync_in(syncs);
+        let page = format!("/patients/{}", ward.patient);
+        let why = json!({ "reason": "transfer" });
+        let opened = uma.post(&format!("{page}/emergency"), why).await;
+        uma.get(&page).await.good();
+        let is_durable = || {
+            house.api.journal.replay(LogOffset::default()).any(|record| {
+                let frame = record.unwrap().frame;
+                let body = Body::decode(frame.kind, frame.body_version, &frame.body);
+                matches!(body, Ok(Body::Audit(entry)) if entry.resource.starts_with("GRANTED "))
+            })
+        };
+        // It is on its way: sooner or later it is there, or the disk has failed.
+        if opened.status.as_u16() == 201
+            && house
+                .until(async || {
+                    let has_failed = !house.api.records();
+                    let is_durable = is_durable();
+                    (has_failed || is_durable).then_some(!is_durable)
+                })
+                .await
+        {
+            return;
+        }
+    }
+    unreachable!("an error was said whenever the trace was lost");
 }

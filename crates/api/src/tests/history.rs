@@ -108,6 +108,90 @@ async fn whose_it_was_is_answered_as_known_at_an_instant() {
     assert!(!looks["items"].as_array().unwrap().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instant_before_anything_was_known_opens_nothing() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = super::emergency::stranger(&house, &ward).await;
+    let device = house.monitor(&ward).await;
+    let base = measure(&house, &ward, &device, 50, 5).await;
+    let range = format!("from={}&to={base}&known_at=0", base - 40_000);
+    let measured = format!("/devices/{device}/measured?{range}");
+    let coverage = format!("/devices/{device}/coverage?{range}");
+    let patient = format!("/patients/{}/measured?from={}&to={base}", ward.patient, base - 40_000);
+    house
+        .until(async || {
+            let found = ward.nurse.get(&patient).await.good();
+            found["lines"][0]["count"].as_u64().filter(|count| *count > 30)
+        })
+        .await;
+    for (who, rule) in [(&ward.admin, "role"), (&uma, "emergency")] {
+        for (path, inside) in [(&measured, "lines"), (&coverage, "channels")] {
+            let found = who.get(path).await.good();
+            assert_eq!(found[inside], json!([]), "{found}");
+            assert_eq!(found["withheld"][0]["rule"], rule, "{found}");
+        }
+    }
+    // Whoever may see it sees it as nobody's, as was known then, and the patient learns of it.
+    let found = ward.physician.get(&measured).await.good();
+    let line = &found["lines"][0];
+    assert_eq!((&line["patient"], &found["withheld"]), (&Value::Null, &json!([])), "{found}");
+    assert!(line["count"].as_u64().unwrap() > 30, "{found}");
+    house
+        .until(async || {
+            let path = format!("/audit?patient={}&actor=mara", ward.patient);
+            let looks = ward.admin.get(&path).await.good();
+            let mut looks = looks["items"].as_array().unwrap().clone().into_iter();
+            looks.any(|it| it["resource"] == of_device_path(&device)).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_called_ones_own_by_mistake_is_closed_once_it_is_known_to_be_anothers() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    let base = measure(&house, &ward, &device, 50, 31).await;
+    let before = house.clock.now().unix_millis();
+    // It was on somebody of another care unit for the last half minute.
+    let unit = json!({ "site_id": ward.site, "name": "5A" });
+    let unit = ward.admin.add("/care-units", unit).await;
+    let room = ward.admin.add("/rooms", json!({ "care_unit_id": unit, "name": "1" })).await;
+    let bed = ward.admin.add("/beds", json!({ "room_id": room, "name": "01" })).await;
+    let leo = json!({ "record_number": "LEO 2", "given_name": "Leo", "family_name": "Ott" });
+    let leo = ward.charge.add("/patients", leo).await;
+    let lies = json!({ "patient": leo });
+    ward.physician.post(&format!("/beds/{bed}/patient"), lies).await.good();
+    let on = json!({ "patient": leo, "from": (base - 30_000).to_string() });
+    ward.physician.post(&format!("/devices/{device}/association"), on).await.good();
+    let range = format!("from={}&to={base}", base - 50_000);
+    // The last value was Ilse's, a second before: it covers nothing of Leo's time.
+    let of_leo = format!("/patients/{leo}/coverage?{range}");
+    let found = ward.physician.get(&of_leo).await.good();
+    assert_eq!(found["channels"][0]["covered_s"], 0.0, "{found}");
+    let of_leo = format!("/patients/{leo}/measured?{range}");
+    assert_eq!(ward.physician.get(&of_leo).await.good()["lines"], json!([]));
+    // By what was known before all of it is Ilse's; Leo's half minute stays closed.
+    let known = format!("{range}&known_at={before}");
+    for path in [
+        format!("/patients/{}/measured?{known}", ward.patient),
+        format!("/patients/{}/coverage?{known}", ward.patient),
+        format!("/beds/{}/measured?{known}", ward.beds[0]),
+    ] {
+        let found = ward.nurse.get(&path).await.good();
+        let closed = json!([{ "from_ms": base - 30_000, "to_ms": base, "rule": "emergency" }]);
+        let is_bed = path.starts_with("/beds/");
+        assert!(is_bed || found["withheld"] == closed, "{path} {found}");
+        for line in found["lines"].as_array().into_iter().flatten() {
+            assert_eq!(line["on_ms"].as_array().unwrap().last().unwrap()[1], base - 30_000);
+        }
+    }
+    let path = format!("/patients/{}/measured?{known}", ward.patient);
+    let found = ward.physician.get(&path).await.good();
+    assert_eq!(found["lines"][0]["on_ms"], json!([[base - 50_000, base]]), "{found}");
+}
+
 fn of_device_path(device: &str) -> String {
     format!("GET /api/v1/devices/{device}/measured")
 }

@@ -14,7 +14,9 @@ use model::{OrgId, SiteId};
 use protocols::profile::Profile;
 use security::{Authority, Keys};
 use serde_json::{Value, json};
-use store::{Clock, DataDir, FileStorage, Journal, JournalLimits, Records, Series};
+use store::{
+    Clock, DataDir, FaultyDisk, FileStorage, Journal, JournalLimits, Records, Series, Storage,
+};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -109,10 +111,27 @@ impl House {
 
     pub(super) async fn open_for(whom: For) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
         let data = DataDir::open(dir.path().join("data")).unwrap();
         let storage = FileStorage::open(&data).unwrap();
-        let (journal, _) = Journal::open(storage, clock.clone(), JournalLimits::default()).unwrap();
+        Self::build(whom, storage, dir, data).await
+    }
+
+    /// A demo whose journal is on a disk that fails when it is told to.
+    pub(super) async fn open_on(disk: &FaultyDisk) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path().join("data")).unwrap();
+        Self::build(For::Demo, disk.clone(), dir, data).await
+    }
+
+    async fn build(
+        whom: For,
+        storage: impl Storage + 'static,
+        dir: TempDir,
+        data: DataDir,
+    ) -> Self {
+        let clock = Clock::system();
+        let limits = JournalLimits { segment_len: 4 << 20, ..JournalLimits::default() };
+        let (journal, _) = Journal::open(storage, clock.clone(), limits).unwrap();
         let records = Records::open(&data.records()).unwrap();
         let series = Series::open(data.series()).unwrap();
         let profile = Profile::parse(PROFILE).unwrap();

@@ -190,6 +190,38 @@ async fn a_look_at_a_patient_leaves_a_trace_and_so_does_a_refusal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_the_house_has_those_whom_one_may_read_and_no_others() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = super::emergency::stranger(&house, &ward).await;
+    // She lies in no care unit, so nobody there could be asked.
+    ward.charge.add("/patients", super::house::someone("BR 007", "Eva", "Other")).await;
+    let numbers = async |who: &super::browser::Browser| {
+        let list = who.get("/patients").await.good();
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|it| it["record_number"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&uma).await, ["BR 007"]);
+    for other in [&ward.nurse, &ward.charge, &ward.physician] {
+        assert_eq!(numbers(other).await, ["BR 001", "BR 007"]);
+    }
+    assert_eq!(ward.admin.get("/patients").await.problem().0, 403);
+    let of_unit = format!("/patients?care_unit={}", ward.unit);
+    let (status, kind, _) = uma.get(&of_unit).await.problem();
+    assert_eq!((status, kind.as_str()), (403, "closed"));
+    // Whom she opened in an emergency she finds as well.
+    let why = json!({ "reason": "life_at_risk" });
+    uma.post(&format!("/patients/{}/emergency", ward.patient), why).await.good();
+    assert_eq!(numbers(&uma).await, ["BR 001", "BR 007"]);
+    house
+        .until(async || {
+            let rows = ward.admin.get("/audit?action=patient.list&actor=uma").await.good();
+            (rows["items"].as_array().unwrap().len() == 2).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_nobody_can_read_is_kept_whole_for_hospital_it() {
     let house = House::open().await;
     let ward = house.ward().await;

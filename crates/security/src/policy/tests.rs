@@ -18,6 +18,7 @@ fn who(role: Role, unit: u128) -> Who {
         care_units: vec![CareUnitId::v7(NOW, unit)],
         coming_to: Vec::new(),
         opened: Vec::new(),
+        is_recorded: true,
     }
 }
 
@@ -80,6 +81,7 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
     let of = |whose| Resource { patient: Some(whose), ..patient(2) };
     let nowhere = Resource { care_unit: None, ..patient(2) };
     let list = Resource { patient: None, ..patient(2) };
+    let everybody = Resource { patient: None, ..nowhere };
     for (who, action, resource, expected) in [
         (&stranger, ReadPatient, of(mine), "-emergency"),
         (&opened, ReadPatient, of(mine), "+emergency"),
@@ -95,6 +97,10 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
         (&coming, ChartPatient, of(mine), "-own unit"),
         // Somebody who lies in no care unit has nobody who could be asked.
         (&stranger, ReadPatient, nowhere, "+site staff"),
+        // Everybody in the house is not a patient without a care unit.
+        (&stranger, ReadPatient, everybody, "-emergency"),
+        (&coming, ReadPatient, everybody, "-emergency"),
+        (&stranger, ListPatients, everybody, "+site staff"),
     ] {
         let decision = permit(who, action, &resource);
         let sign = if decision.is_allowed() { '+' } else { '-' };
@@ -105,10 +111,39 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
 }
 
 #[test]
+fn a_page_is_open_while_no_reason_can_be_recorded() {
+    use Action::*;
+    let unrecorded = |role| Who { is_recorded: false, ..who(role, 1) };
+    let opened = Who { opened: vec![PatientId::v7(NOW, 7)], ..unrecorded(Role::Nurse) };
+    let list = Resource { patient: None, ..patient(2) };
+    for (who, action, resource, expected) in [
+        (&unrecorded(Role::Nurse), ReadPatient, patient(2), "+emergency, not recording"),
+        (&unrecorded(Role::ChargeNurse), ReadPatient, patient(2), "+emergency, not recording"),
+        (&unrecorded(Role::Nurse), ReadPatient, list, "-emergency"),
+        // Whoever has a better right goes by that.
+        (&unrecorded(Role::Nurse), ReadPatient, patient(1), "+own unit"),
+        (&unrecorded(Role::Physician), ReadPatient, patient(2), "+site staff"),
+        (&opened, ReadPatient, patient(2), "+emergency"),
+        // To read is not to act, and nobody else reads more.
+        (&unrecorded(Role::Nurse), ChartPatient, patient(2), "-own unit"),
+        (&unrecorded(Role::ChargeNurse), ReviewEmergency, patient(2), "-own unit"),
+        (&unrecorded(Role::It), ReadPatient, patient(2), "-role"),
+        (&unrecorded(Role::Patient), ReadPatient, patient(2), "-role"),
+    ] {
+        let decision = permit(who, action, &resource);
+        let sign = if decision.is_allowed() { '+' } else { '-' };
+        assert_eq!(format!("{sign}{}", decision.rule()), expected, "{action:?} {:?}", who.role);
+    }
+    let foreign = Who { org: OrgId::v7(NOW, 2), ..unrecorded(Role::Nurse) };
+    assert!(!permit(&foreign, ReadPatient, &patient(2)).is_allowed());
+}
+
+#[test]
 fn it_sees_no_patient_and_cares_for_none() {
     use Action::*;
     let clinical = [
         ReadBoard,
+        ListPatients,
         ReadPatient,
         RegisterPatient,
         ChartPatient,

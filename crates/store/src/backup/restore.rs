@@ -12,9 +12,15 @@ use model::Timestamp;
 use security::hex;
 
 use super::{
-    BLOCK_LEN, BackupError, BackupFolder, Kept, Listed, Manifest, cut, io_at, make_folder,
+    BLOCK_LEN, BackupError, BackupFolder, Kept, Listed, Lost, Manifest, clear, cut, io_at,
+    make_folder,
 };
-use crate::{DataDir, DiskUse, FileStorage, LogOffset, data_dir::sync_dir, verify};
+use crate::{DataDir, FileStorage, LogOffset, data_dir::sync_dir, verify};
+
+/// Where a running server rehearses, below the data directory.
+pub(super) const REHEARSAL: &str = "rehearsal";
+/// What is there until a rehearsal's files are whole; [`beside`] makes the same name.
+pub(super) const REHEARSAL_BUILDING: &str = "rehearsal.restoring";
 
 /// What was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +56,15 @@ struct Plan<'a> {
     cut: Option<Timestamp>,
     taken_at: Timestamp,
     has_derived: bool,
+    /// Where the journal ended once the rows and series had been copied.
+    derived_ends: LogOffset,
+    journal_begins: LogOffset,
+}
+
+/// A directory that is written and does not have its name yet.
+struct Built {
+    end: LogOffset,
+    has_derived: bool,
 }
 
 const DERIVED: [&str; 2] = ["series/series.sqlite", "records.sqlite"];
@@ -77,7 +92,8 @@ impl BackupFolder {
         // The journal of the first backup after the moment has all of it; else the newest ends before.
         let journal = listed.iter().find(|it| it.at >= at).or(listed.last()).ok_or_else(none)?;
         let journal = self.manifest(journal)?;
-        // Rows and series of the last backup before the moment know nothing later.
+        // Rows and series of the last backup before the moment. They may know what arrived while it
+        // was taken, which is after the moment: once the journal is cut, its end is asked.
         let derived =
             listed.iter().rfind(|it| it.at <= at).map(|it| self.manifest(it)).transpose()?;
         let plan = Plan::at(at, &journal, derived.as_ref())?;
@@ -117,18 +133,17 @@ impl BackupFolder {
         now: Timestamp,
         tell: &mut dyn FnMut(u64),
     ) -> Result<Rehearsed, BackupError> {
-        let scratch = data.join("rehearsal");
-        if scratch.exists() {
-            fs::remove_dir_all(&scratch).map_err(io_at(&scratch))?;
-        }
+        let scratch = data.join(REHEARSAL);
+        clear(&scratch)?;
         self.rehearse(listed, &scratch, now, tell)
     }
 
-    /// Renames what cannot be opened: only a whole object may stand under its name.
+    /// Renames what was read and is not what its name says: only a whole object may stand under
+    /// its name. One that could not be read stays, for a disk or a network may answer again.
     fn put_aside(&self, manifest: &Manifest) {
         for name in manifest.files.iter().flat_map(Kept::names).flatten() {
-            let path = self.object(name);
-            if path.exists() && self.get(name).is_err() {
+            if let Err(Lost::Damaged(_)) = self.get(name) {
+                let path = self.object(name);
                 // If it stays, the next rehearsal names it again.
                 let _ = fs::rename(&path, path.with_extension("damaged"));
             }
@@ -143,11 +158,7 @@ impl BackupFolder {
             let before = problems.len();
             for (number, name) in (1_usize..).zip(file.names()) {
                 let of = file.blocks.len();
-                let found = match name {
-                    Some(name) => self.get(name),
-                    None => Err("the manifest has no name for it".to_owned()),
-                };
-                match found {
+                match name.ok_or(Lost::Nameless).and_then(|name| self.get(name)) {
                     Ok(block) => hash.add(&block),
                     Err(what) => {
                         problems.push(format!("{}, block {number} of {of}: {what}", file.path))
@@ -172,20 +183,13 @@ impl BackupFolder {
             return Err(BackupError::Damaged { problems });
         }
         let building = beside(target);
-        if building.exists() {
-            fs::remove_dir_all(&building).map_err(io_at(&building))?;
-        }
+        clear(&building)?;
         make_folder(&building)?;
         let bytes = plan.files.iter().map(|file| file.used).fold(0, u64::saturating_add);
-        let room = DiskUse::of(&building).map_err(io_at(&building))?.free_bytes;
-        let built = if room < bytes {
-            let path = building.clone();
-            Err(BackupError::NoRoom { path, needed: bytes, free: room })
-        } else {
-            self.build(plan, &building, tell)
-        };
-        let end = match built {
-            Ok(end) => end,
+        let room = self.make_sure_of_room(&building, bytes);
+        let Built { end, has_derived } = match room.and_then(|()| self.build(plan, &building, tell))
+        {
+            Ok(built) => built,
             Err(error) => {
                 // What is left says so by its name.
                 let _ = fs::remove_dir_all(&building);
@@ -196,17 +200,16 @@ impl BackupFolder {
         if let Some(parent) = target.parent().filter(|it| !it.as_os_str().is_empty()) {
             sync_dir(parent).map_err(io_at(parent))?;
         }
-        let Plan { taken_at, has_derived, .. } = *plan;
-        Ok(Restored { taken_at, end, bytes, has_derived })
+        Ok(Restored { taken_at: plan.taken_at, end, bytes, has_derived })
     }
 
-    /// Writes all files and takes off what came later; says where the journal ends.
+    /// Writes all files and takes off what came later, also rows and series that know of it.
     fn build(
         &self,
         plan: &Plan<'_>,
         root: &Path,
         tell: &mut dyn FnMut(u64),
-    ) -> Result<LogOffset, BackupError> {
+    ) -> Result<Built, BackupError> {
         for folder in ["journal", "series"] {
             make_folder(&root.join(folder))?;
         }
@@ -218,17 +221,24 @@ impl BackupFolder {
         }
         let folder = root.join("journal");
         let storage = FileStorage::folder(&folder).map_err(io_at(&folder))?;
+        let mut has_derived = plan.has_derived;
         if let Some(at) = plan.cut {
             let end = cut::end_at(&storage, at).map_err(BackupError::Journal)?;
             let what = "the journal begins later";
             let end = end.ok_or(BackupError::NotKept { at, what })?;
             cut::cut(&folder, end).map_err(io_at(&folder))?;
+            if has_derived && plan.derived_ends > end {
+                plan.make_sure_of_rebuild(at)?;
+                drop_derived(root)?;
+                has_derived = false;
+            }
         }
         for folder in ["journal", "series", "."] {
             let folder = root.join(folder);
             sync_dir(&folder).map_err(io_at(&folder))?;
         }
-        Ok(crate::journal::find_tail(&storage).map_err(BackupError::Journal)?.0)
+        let end = crate::journal::find_tail(&storage).map_err(BackupError::Journal)?.0;
+        Ok(Built { end, has_derived })
     }
 
     fn write(&self, file: &Kept, path: &Path) -> Result<(), BackupError> {
@@ -239,9 +249,8 @@ impl BackupFolder {
             let mut options = File::options();
             let mut out = options.write(true).create_new(true).mode(0o600).open(path)?;
             for name in file.names() {
-                let lost = || io::Error::other("an object went away meanwhile");
-                let block = name.and_then(|name| self.get(name).ok()).ok_or_else(lost)?;
-                out.write_all(&block)?;
+                let block = name.ok_or(Lost::Nameless).and_then(|name| self.get(name));
+                out.write_all(&block.map_err(io::Error::other)?)?;
             }
             out.set_len(file.len)?;
             out.sync_all()
@@ -254,7 +263,14 @@ impl<'a> Plan<'a> {
     fn whole(manifest: &'a Manifest) -> Self {
         let files: Vec<&Kept> = manifest.files.iter().collect();
         let has_derived = files.iter().any(|file| is_derived(file));
-        Self { files, cut: None, taken_at: manifest.taken_at(), has_derived }
+        Self {
+            files,
+            cut: None,
+            taken_at: manifest.taken_at(),
+            has_derived,
+            derived_ends: manifest.journal_ends(),
+            journal_begins: manifest.journal_begins(),
+        }
     }
 
     fn at(
@@ -267,15 +283,41 @@ impl<'a> Plan<'a> {
         let derived = derived.filter(|it| {
             it.checkpoint().is_some_and(|checkpoint| checkpoint >= journal.journal_begins())
         });
-        if derived.is_none() && journal.journal_begins() > LogOffset::default() {
+        let older = derived.map_or(&[][..], |it| &it.files);
+        files.extend(older.iter().filter(|file| is_derived(file)));
+        let plan = Self {
+            files,
+            cut: Some(at),
+            taken_at: journal.taken_at(),
+            has_derived: derived.is_some(),
+            derived_ends: derived.map_or(LogOffset::default(), Manifest::journal_ends),
+            journal_begins: journal.journal_begins(),
+        };
+        if derived.is_none() {
+            plan.make_sure_of_rebuild(at)?;
+        }
+        Ok(plan)
+    }
+
+    /// Without rows and series they are made from the journal, which must have its beginning.
+    fn make_sure_of_rebuild(&self, at: Timestamp) -> Result<(), BackupError> {
+        if self.journal_begins > LogOffset::default() {
             let what = "the journal was trimmed, and no backup of before has its state";
             return Err(BackupError::NotKept { at, what });
         }
-        let older = derived.map_or(&[][..], |it| &it.files);
-        files.extend(older.iter().filter(|file| is_derived(file)));
-        let taken_at = journal.taken_at();
-        Ok(Self { files, cut: Some(at), taken_at, has_derived: derived.is_some() })
+        Ok(())
     }
+}
+
+/// Removes rows and series that know more than the journal, so that the next start makes them anew.
+fn drop_derived(root: &Path) -> Result<(), BackupError> {
+    for path in DERIVED.map(|path| root.join(path)) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(io_at(&path))?,
+        }
+    }
+    Ok(())
 }
 
 /// The place where a directory is made before it gets its name.

@@ -13,11 +13,11 @@ use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 use security::hex;
 
-use super::{BLOCK_LEN, BackupError, BackupFolder, Kept, Manifest, io_at};
+use super::{BLOCK_LEN, BackupError, BackupFolder, Kept, Manifest, clear, io_at};
 use crate::{FileStorage, Journal, LogOffset, Storage, journal::find_tail, sqlite, sqlite::Sql};
 
 /// Where copies of databases wait to be read, below the data directory.
-const COPIES: &str = "backing-up";
+pub(super) const COPIES: &str = "backing-up";
 
 /// What is backed up.
 #[derive(Debug)]
@@ -87,23 +87,16 @@ impl Copies {
     fn begin(root: &Path) -> Result<Self, BackupError> {
         let folder = root.join(COPIES);
         let copies = Self(folder);
-        copies.clear().map_err(io_at(&copies.0))?;
+        clear(&copies.0)?;
         super::make_folder(&copies.0)?;
         Ok(copies)
-    }
-
-    fn clear(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
     }
 }
 
 impl Drop for Copies {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next backup.
-        let _ = self.clear();
+        // What cannot be removed now is removed by the next backup, or at the next start.
+        let _ = clear(&self.0);
     }
 }
 
@@ -117,6 +110,7 @@ impl Taking<'_> {
                 continue;
             }
             let copy = copies.0.join("copy");
+            self.folder.make_sure_of_room(&copies.0, len_of_database(&live)?)?;
             sqlite::copy_database(&live, &copy).map_err(BackupError::Database)?;
             if path.starts_with("series") {
                 checkpoint = checkpoint_of(&copy).map_err(BackupError::Database)?;
@@ -209,6 +203,16 @@ impl Taking<'_> {
         self.files.push(Kept { path: path.to_owned(), len, used, sha256, blocks });
         Ok(())
     }
+}
+
+/// The most bytes that a copy of a database takes: the file, and what SQLite keeps beside it.
+fn len_of_database(live: &Path) -> Result<u64, BackupError> {
+    let mut beside = live.as_os_str().to_owned();
+    beside.push("-wal");
+    let file = fs::metadata(live).map_err(io_at(live))?.len();
+    // It is there only while somebody writes.
+    let beside = fs::metadata(beside).map_or(0, |it| it.len());
+    Ok(file.saturating_add(beside))
 }
 
 fn checkpoint_of(copy: &Path) -> Result<Option<LogOffset>, crate::DatabaseError> {

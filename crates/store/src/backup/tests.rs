@@ -215,7 +215,7 @@ fn a_backup_that_was_cut_short_is_none_and_its_blocks_are_used() {
 }
 
 /// What a restore names as missing or damaged; nothing if it did not refuse for that.
-fn problems_of(restored: Result<(PathBuf, Restored), BackupError>) -> Vec<String> {
+fn problems_of<T: std::fmt::Debug>(restored: Result<T, BackupError>) -> Vec<String> {
     match restored.unwrap_err() {
         BackupError::Damaged { problems } => problems,
         _ => Vec::new(),
@@ -260,6 +260,85 @@ fn what_a_rehearsal_finds_damaged_the_next_backup_writes_again() {
     ward.clock.advance_to(second(31));
     assert_eq!(ward.back_up().new_blocks, 1);
     ward.rehearse().unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_now_stays_where_it_is_and_only_what_is_damaged_is_put_aside() {
+    let mut ward = Ward::new();
+    ward.live(30);
+    ward.back_up();
+    let mut objects = ward.objects();
+    let (unread, damaged) = (objects.pop_first().unwrap(), objects.pop_last().unwrap());
+    let kept = unread.with_extension("kept");
+    // Reading a folder fails as reading a disk does: with an error, and without a byte.
+    fs::rename(&unread, &kept).unwrap();
+    fs::create_dir(&unread).unwrap();
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[9] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let problems = problems_of(ward.rehearse());
+    assert!(problems.iter().any(|it| it.contains("cannot be read now: ")), "{problems:?}");
+    assert!(unread.exists() && !unread.with_extension("damaged").exists());
+    assert!(!damaged.exists() && damaged.with_extension("damaged").exists());
+    fs::remove_dir(&unread).unwrap();
+    fs::rename(&kept, &unread).unwrap();
+    ward.clock.advance_to(second(31));
+    assert_eq!(ward.back_up().new_blocks, 1);
+    ward.rehearse().unwrap();
+}
+
+#[test]
+fn a_backup_whose_file_has_another_time_than_it_says_is_none() {
+    let mut ward = Ward::new();
+    ward.live(3);
+    ward.back_up();
+    let folder = ward.folder();
+    let listed = folder.list().unwrap().pop().unwrap();
+    let later = Listed { at: second(9), ..listed.clone() };
+    let manifests = ward.place.path().join("backups/backups");
+    fs::rename(manifests.join(listed.file()), manifests.join(later.file())).unwrap();
+    let refused = folder.manifest(&later).unwrap_err();
+    assert!(refused.to_string().contains("its file was renamed"), "{refused}");
+    for at in [None, Some(second(2))] {
+        let refused = ward.restore("again", at).unwrap_err();
+        assert!(matches!(refused, BackupError::Manifest { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn neither_a_backup_nor_a_rehearsal_fills_the_disk() {
+    let mut ward = Ward::new();
+    ward.live(30);
+    ward.back_up();
+    let mut folder = ward.folder();
+    folder.reserve = u64::MAX / 2;
+    let data = ward.data();
+    let source = Source { root: &data, journal: ward.journal.as_ref() };
+    let refused = folder.take(&source, second(31), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::NoRoom { .. }), "{refused}");
+    assert!(refused.to_string().contains("make room on that disk"), "{refused}");
+    let newest = folder.list().unwrap().pop().unwrap();
+    let refused = folder.rehearse_below(&newest, &data, second(31), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::NoRoom { .. }), "{refused}");
+    for left in ["backing-up", "rehearsal", "rehearsal.restoring"] {
+        assert!(!data.join(left).exists(), "{left}");
+    }
+    folder.reserve = BACKUP_RESERVE_LEN;
+    folder.rehearse_below(&newest, &data, second(31), &mut |_| {}).unwrap();
+}
+
+#[test]
+fn what_was_cut_short_by_the_end_of_the_program_is_cleared_away() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = DataDir::open(place.path()).unwrap();
+    clear_leftovers(&dir).unwrap();
+    let left = ["backing-up", "rehearsal", "rehearsal.restoring"].map(|it| dir.path().join(it));
+    for folder in &left {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("copy"), "half").unwrap();
+    }
+    clear_leftovers(&dir).unwrap();
+    assert!(left.iter().all(|it| !it.exists()) && dir.journal().exists());
 }
 
 #[test]
@@ -314,6 +393,29 @@ fn a_moment_before_the_first_record_is_not_kept() {
     assert!(!ward.place.path().join("early.restoring").exists());
 }
 
+#[test]
+fn a_restore_to_the_moment_of_a_backup_has_nothing_that_arrived_while_it_was_taken() {
+    let mut ward = Ward::new();
+    ward.live(25);
+    ward.back_up();
+    let (folder, data, journal) = (ward.folder(), ward.data(), ward.journal.clone());
+    ward.live(5);
+    let at = ward.clock.now();
+    let expected = records_of(&data);
+    let source = Source { root: &data, journal: journal.as_ref() };
+    // The series are copied by then, and the records are not.
+    folder.take(&source, at, &mut |_| ward.live(1)).unwrap();
+    let (root, restored) = ward.restore("then", Some(at)).unwrap();
+    assert_eq!(records_of(&root), expected);
+    assert!(!restored.has_derived, "{restored:?}");
+    assert!(!root.join("records.sqlite").exists() && points_of(&root) == 0);
+    // Once the journal reaches past the copy, its rows and series are of no later time.
+    ward.live(1);
+    ward.back_up();
+    let (root, restored) = ward.restore("now", Some(ward.clock.now())).unwrap();
+    assert!(restored.has_derived && points_of(&root) > 0, "{restored:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
@@ -322,9 +424,10 @@ proptest! {
         moments in proptest::collection::vec((0_u64..200, 0_u64..2), 1..4),
     ) {
         let mut ward = Ward::new();
+        let mut first = None;
         for span in spans {
             ward.live(span);
-            ward.back_up();
+            first.get_or_insert(ward.back_up().manifest);
         }
         let all = records_of(&ward.data());
         for (number, (at, half)) in moments.into_iter().enumerate() {
@@ -333,7 +436,10 @@ proptest! {
             let expected: Vec<_> =
                 all.iter().filter(|it| it.frame.received_at <= at).cloned().collect();
             prop_assert_eq!(&records_of(&root), &expected);
-            // Derived state is of the same moment or before.
+            // Derived state is of the same moment or before, and used if there is any.
+            if let Some(first) = first.as_ref().filter(|it| it.checkpoint().is_some()) {
+                prop_assert_eq!(restored.has_derived, at >= first.taken_at());
+            }
             if restored.has_derived {
                 prop_assert!(points_of(&root) <= expected.len());
                 let applied = Records::open(&root.join("records.sqlite")).unwrap().applied().unwrap();

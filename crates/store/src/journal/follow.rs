@@ -120,6 +120,13 @@ impl Ring {
         hold(&self.state).durable_end
     }
 
+    /// For how long the disk has had the batch that it has now; not at all if it has none.
+    pub(super) fn in_flight_for(&self, now: Duration) -> Duration {
+        let state = hold(&self.state);
+        let begun = state.in_flight.as_ref().map(|flight| flight.begun);
+        begun.map_or(Duration::ZERO, |begun| now.saturating_sub(begun))
+    }
+
     /// A batch goes to the disk now.
     pub(super) fn begin(&self, end: LogOffset, records: Arc<[Record]>, now: Duration) {
         let mut state = hold(&self.state);

@@ -313,10 +313,7 @@ impl Writer {
         // RC-027
         if why.is_some() {
             // The first instant of a trouble that nobody has told yet is the one that counts.
-            let shared = &self.shared;
-            shared
-                .unrecorded_since
-                .send_if_modified(|known| known.is_none() && shared.mark(known, Some(since)));
+            self.shared.mark(Some(since), |known| known.is_none());
         }
     }
 }

@@ -1,12 +1,17 @@
 //! The tables, and the way from one version of them to the next.
 //!
-//! Migrations go forward only and run at start, in one transaction each. A database
-//! that is newer than the program is refused, because nobody knows what it means.
+//! Migrations go forward only and run at start, all in one transaction with the checksums of
+//! the rows: either all is done, or the tables are as they were and the program before still
+//! reads them. A database that is newer than the program is refused, because nobody knows
+//! what it means.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::RecordsError;
-use crate::row_sum::{self, Places};
+use crate::{
+    row_sum::{self, Places},
+    sqlite::room_to_upgrade_mib,
+};
 
 /// Each migration makes the version of its place, counted from 1. None is ever edited.
 pub(super) const MIGRATIONS: &[&str] = &[
@@ -25,12 +30,22 @@ pub(super) fn migrate(writer: &mut Connection) -> Result<Places, RecordsError> {
     if found > known {
         return Err(RecordsError::Newer { found, known });
     }
+    bring_up(writer, found, known).map_err(|source| match room_to_upgrade_mib(writer, &source) {
+        Some(need_mib) => RecordsError::NoRoomToUpgrade { need_mib, source },
+        None => RecordsError::Database(source),
+    })
+}
+
+fn bring_up(writer: &mut Connection, found: u32, known: u32) -> rusqlite::Result<Places> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(found).unwrap_or(usize::MAX);
-    for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(done) {
-        let transaction = writer.transaction()?;
+    for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
     }
-    Ok(row_sum::prepare(writer, found < known)?)
+    let places = row_sum::prepare(&transaction, found < known)?;
+    if found < known {
+        transaction.pragma_update(None, "user_version", known)?;
+    }
+    transaction.commit()?;
+    Ok(places)
 }

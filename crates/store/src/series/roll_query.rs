@@ -81,22 +81,24 @@ type Looked<T> = rusqlite::Result<Result<T, Trouble>>;
 const WANTED_MAX: usize = 65_536;
 
 impl Series {
-    /// A channel at this pace.
+    /// A channel at this pace. What was measured before `since` counts nowhere, so that the
+    /// last value of one patient does not reach into the time of the next.
     pub fn drawn(
         &self,
         question: &Question,
+        since: Option<Timestamp>,
         pace: &Pace,
         rule: &dyn Fn(&SeriesKey) -> RollRule,
     ) -> Result<Vec<Stretch<Column>>, DatabaseError> {
         if let Resolution::Minutes(_) = pace.resolution {
             let step_min = pace.step_ns.checked_div(MINUTE_NS).unwrap_or(1);
-            return self.rolled(question, step_min, rule);
+            return self.rolled(question, since, step_min, rule);
         }
         let grid = Grid { origin_ns: pace.origin_ns, step_ns: pace.step_ns };
         let range = (question.from.unix_nanos(), question.to.unix_nanos());
         let stretches = self.each_series(question, |db, one| {
             let rule = rule(&one.key);
-            let asked = one.asked(range, rule);
+            let asked = one.asked(range, rule, since);
             Ok(asked
                 .points(db, range)?
                 .map(|points| by_step(&current(&points), range, &rule, grid)))
@@ -105,10 +107,12 @@ impl Series {
     }
 
     /// The roll-ups of a channel over a range in steps of so many minutes, counted from
-    /// 1970 on; the first and the last are cut by the range.
+    /// 1970 on; the first and the last are cut by the range. What was measured before
+    /// `since` counts nowhere.
     pub fn rolled(
         &self,
         question: &Question,
+        since: Option<Timestamp>,
         step_min: i64,
         rule: &dyn Fn(&SeriesKey) -> RollRule,
     ) -> Result<Vec<Stretch<Column>>, DatabaseError> {
@@ -122,7 +126,7 @@ impl Series {
         let grid = Grid { origin_ns: 0, step_ns };
         let stretches = self.each_series(question, |db, one| {
             let rule = rule(&one.key);
-            self.steps(db, &one.asked(range, rule), range, step_min)
+            self.steps(db, &one.asked(range, rule, since), range, step_min)
         })?;
         Ok(placed(stretches, grid))
     }
@@ -224,7 +228,8 @@ impl Series {
         let bounds = (range.0.max(begin), range.1.min(end));
         let is_whole = bounds == (begin, end);
         let reach = asked.rule.reach();
-        let stretches = stale.iter().flat_map(|stale| stale.stretches(reach)).collect();
+        let stale = stale.iter().flat_map(|stale| stale.stretches(reach));
+        let stretches = stale.chain(asked.without_what_was_before(range.0)).collect();
         let mut fresh = merged(stretches, bounds);
         let of = (asked.one.key.org, asked.one.id);
         if is_whole
@@ -291,18 +296,27 @@ struct One<'a> {
 struct Asked<'a> {
     one: &'a One<'a>,
     rule: RollRule,
+    /// What was measured before counts nowhere; nanoseconds since 1970.
+    since_ns: i64,
     hot: Vec<Point>,
 }
 
 impl One<'_> {
-    fn asked(&self, range: (i64, i64), rule: RollRule) -> Asked<'_> {
+    fn asked(&self, range: (i64, i64), rule: RollRule, since: Option<Timestamp>) -> Asked<'_> {
         let question = reaching(&self.key, range, &rule);
         let hot = self.hot.iter().filter(|point| overlaps(*point, &question)).copied().collect();
-        Asked { one: self, rule, hot }
+        Asked { one: self, rule, since_ns: since.map_or(i64::MIN, Timestamp::unix_nanos), hot }
     }
 }
 
 impl Asked<'_> {
+    /// The stretch from the beginning of the range on into which a value of before `since`
+    /// reaches; a block counts that value, so it is not used there.
+    fn without_what_was_before(&self, from: i64) -> Option<(i64, i64)> {
+        let end = self.since_ns.saturating_add(self.rule.reach());
+        (end > from).then_some((from, end))
+    }
+
     /// Every point that counts in a stretch, from disk and memory.
     fn points(&self, db: &Connection, stretch: (i64, i64)) -> Looked<Vec<Point>> {
         let question = reaching(&self.one.key, stretch, &self.rule);
@@ -312,6 +326,7 @@ impl Asked<'_> {
             Found::Damaged(first) => return Ok(Err(Trouble::Damaged(first))),
         };
         points.extend(self.hot.iter().filter(|point| overlaps(*point, &question)));
+        points.retain(|point| point.at.unix_nanos() >= self.since_ns);
         if points.len() > self.one.max {
             return Ok(Err(Trouble::TooMany));
         }

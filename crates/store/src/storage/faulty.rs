@@ -126,6 +126,9 @@ struct Disk {
     syncs_waiting: u64,
     /// How many calls failed since syncs were held.
     failed_since_held: u64,
+    marks_held: bool,
+    /// Marks that wait to be released.
+    marks_waiting: u64,
     syncs_lie: bool,
 }
 
@@ -219,6 +222,25 @@ impl FaultyDisk {
     /// Lets the waiting syncs and all later ones go on.
     pub fn release_syncs(&self) {
         hold(&self.0.disk).syncs_held = false;
+        self.0.stirred.notify_all();
+    }
+
+    /// Keeps whoever puts a mark down waiting until [`Self::release_marks`].
+    pub fn hold_marks(&self) {
+        hold(&self.0.disk).marks_held = true;
+    }
+
+    /// Blocks until a mark waits to be released; `false` if none came within `patience`.
+    pub fn wait_for_a_held_mark(&self, patience: Duration) -> bool {
+        let none = |disk: &mut Disk| disk.marks_waiting == 0;
+        let waited = self.0.stirred.wait_timeout_while(hold(&self.0.disk), patience, none);
+        let (disk, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        disk.marks_waiting > 0
+    }
+
+    /// Lets the waiting marks and all later ones go on.
+    pub fn release_marks(&self) {
+        hold(&self.0.disk).marks_held = false;
         self.0.stirred.notify_all();
     }
 
@@ -538,6 +560,12 @@ impl Storage for FaultyDisk {
 
     fn put_mark(&self, mark: &Mark) -> io::Result<()> {
         let mut disk = hold(&self.0.disk);
+        disk.marks_waiting = disk.marks_waiting.saturating_add(1);
+        self.0.stirred.notify_all();
+        while disk.marks_held {
+            disk = self.0.stirred.wait(disk).unwrap_or_else(PoisonError::into_inner);
+        }
+        disk.marks_waiting = disk.marks_waiting.saturating_sub(1);
         if disk.is_dark() {
             return Err(io::Error::other("the power is gone"));
         }

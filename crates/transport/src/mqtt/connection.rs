@@ -66,6 +66,8 @@ pub(crate) struct Connection<S> {
     /// Since when the message in front is known to stay unanswered, and why.
     never: Option<(Timestamp, Unanswered)>,
     timer: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The answer to a CONNECT that waits for storage, and when it waits no longer.
+    admission: Option<(Timestamp, Box<Granted>)>,
     open: Option<Open>,
 }
 
@@ -136,6 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             heard_at: now,
             never: None,
             timer,
+            admission: None,
             open: None,
         })
     }
@@ -178,17 +181,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             None => self.began_at.after(limits.connect_max),
             Some(open) => self.heard_at.after(open.silence_max),
         };
-        match self.never {
-            Some((since, _)) => silent.min(since.after(limits.never_answered_max)),
-            None => silent,
+        let never = self.never.map(|(since, _)| since.after(limits.never_answered_max));
+        let admission = self.admission.as_ref().map(|(at, _)| *at);
+        [never, admission].into_iter().flatten().fold(silent, Timestamp::min)
+    }
+
+    /// Lets the client in although storage has not answered: a sync may hang for longer than
+    /// an alarm may wait. When its ticket is answered later, the client is in already.
+    fn admit(&mut self, now: Timestamp) {
+        if let Some((_, granted)) = self.admission.take_if(|(at, _)| now >= *at) {
+            self.peer.accept(&granted, &mut self.out);
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
         // A timer is armed once and asked again; activity only moves the deadline behind it.
         while self.timer.as_mut().poll(cx).is_ready() {
+            let now = self.shared.clock.now();
+            self.admit(now);
             let deadline = self.deadline();
-            if self.shared.clock.now() >= deadline {
+            if now >= deadline {
                 return Poll::Ready(Woken::Late);
             }
             self.timer = sleep(&self.shared, deadline);

@@ -270,10 +270,13 @@ impl Outbox {
     }
 
     /// Takes back what was said on exactly this topic; answers with the packet ids of QoS 1
-    /// and 2 that are not to be recalled.
+    /// and 2 that are not to be recalled. An empty message stays: it takes back what the client
+    /// has already.
     pub(crate) fn withdraw(&mut self, topic: &str) -> Vec<u16> {
         let mut gone = Vec::new();
-        let (mut at, is_on) = (0, |mail: &Mail| mail.said.topic.as_ref() == topic);
+        let is_on =
+            |mail: &Mail| mail.said.topic.as_ref() == topic && !mail.said.payload.is_empty();
+        let mut at = 0;
         while let Some(sent) = self.sent.get_mut(at) {
             let is_it = sent.mail.as_ref().is_some_and(is_on) && !sent.withdrawn;
             if is_it {

@@ -32,7 +32,7 @@ pub(super) struct Backup {
     to: PathBuf,
     #[command(flatten)]
     key: Key,
-    /// Where the rehearsal restores to; beside the data directory if it is left out.
+    /// Where the rehearsal restores to; inside of the data directory if it is left out.
     #[arg(long, value_name = "PLACE")]
     scratch: Option<PathBuf>,
     /// Say it as one JSON object.

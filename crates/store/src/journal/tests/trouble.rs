@@ -203,6 +203,52 @@ async fn trouble_is_marked_beside_the_log_until_it_was_told() {
     }
 }
 
+#[tokio::test]
+async fn whoever_asks_what_is_unrecorded_never_waits_for_a_mark_whose_sync_hangs() {
+    let patience = std::time::Duration::from_secs(30);
+    let disk = FaultyDisk::new();
+    let (journal, _) = open(&disk);
+    disk.hold_marks();
+    disk.fail_sync_in(0);
+    let lost = journal.append(vec![entry(0, 0, 8)]);
+    assert!(disk.wait_for_a_held_mark(patience));
+    let (tell, told) = std::sync::mpsc::channel();
+    let asked = journal.unrecorded_since();
+    std::thread::spawn(move || tell.send(*asked.borrow()));
+    // It is known once the mark is there, so that nobody can take back what was never put down.
+    assert_eq!(told.recv_timeout(patience), Ok(None));
+    disk.release_marks();
+    assert!(lost.await.is_err());
+    assert!(unrecorded_since(&journal).is_some());
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_does_not_record_in_time_and_one_that_fails_not_at_all() {
+    let (disk, clock) = (FaultyDisk::new(), clock());
+    let (journal, _) = Journal::open(disk.clone(), clock.clone(), small()).unwrap();
+    let patience = Duration::from_secs(1);
+    let later = |seconds: i64| {
+        let at = Timestamp::from_unix_millis(1_700_000_000_000 + 1_000 * seconds);
+        clock.advance_to(at);
+    };
+    journal.append(vec![entry(0, 0, 8)]).await.unwrap();
+    later(10);
+    assert!(journal.records_within(patience), "nobody writes anything");
+    disk.hold_syncs();
+    let held = journal.append(vec![entry(1, 0, 8)]);
+    assert_eq!(disk.wait_for_a_held_sync(Duration::from_secs(60)), Some(true));
+    later(11);
+    assert!(journal.records_within(patience));
+    later(12);
+    assert!(!journal.records_within(patience), "it hangs");
+    disk.release_syncs();
+    held.await.unwrap();
+    assert!(journal.records_within(patience), "it came back");
+    disk.fail_sync_in(0);
+    assert!(journal.append(vec![entry(2, 0, 8)]).await.is_err());
+    assert!(!journal.records_within(patience), "it is poisoned");
+}
+
 #[test]
 fn a_mark_is_a_file_that_needs_no_room_later() {
     let folder = tempfile::tempdir().unwrap();

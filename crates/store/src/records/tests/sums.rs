@@ -106,16 +106,51 @@ fn a_change_of_any_column_is_seen() {
     assert_eq!(check_rows(&db, "").unwrap(), Vec::<String>::new());
 }
 
-#[test]
-fn an_older_database_gets_its_checksums_at_the_first_start() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("records.sqlite");
-    let db = Connection::open(&path).unwrap();
+/// The records as the program before the checksums left them.
+fn older(path: &Path) -> Connection {
+    let db = Connection::open(path).unwrap();
     let (_, older) = schema::MIGRATIONS.split_last().unwrap();
     for migration in older {
         db.execute_batch(migration).unwrap();
     }
     db.pragma_update(None, "user_version", u32::try_from(older.len()).unwrap()).unwrap();
+    db
+}
+
+#[test]
+fn without_room_for_the_checksums_the_records_stay_as_they_were_and_the_need_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("records.sqlite");
+    let mut db = older(&path);
+    let shape = |db: &Connection| {
+        let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        let columns = db.prepare("SELECT * FROM encounter").unwrap().column_count();
+        (version, columns)
+    };
+    let before = shape(&db);
+    let put = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000)
+               INSERT INTO encounter SELECT ?1, n, 0, n, ?2, NULL, n FROM n";
+    let (org, bed): (model::OrgId, model::BedId) = (named(1), named(7));
+    db.execute(put, [org.uuid().to_be_bytes(), bed.uuid().to_be_bytes()]).unwrap();
+    // No page has room for a row that grows.
+    db.execute_batch("VACUUM").unwrap();
+    let used: u32 = db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    db.pragma_update_and_check(None, "max_page_count", used, |_| Ok(())).unwrap();
+    let error = schema::migrate(&mut db).unwrap_err();
+    let RecordsError::NoRoomToUpgrade { need_mib: 1.., .. } = error else {
+        unreachable!("{error}")
+    };
+    assert_eq!(shape(&db), before, "what the program before reads");
+    drop(db);
+    let records = Records::open(&path).unwrap();
+    assert_eq!(records.bed_history(named(1), named(7)).unwrap().len(), 2_000, "with room");
+}
+
+#[test]
+fn an_older_database_gets_its_checksums_at_the_first_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("records.sqlite");
+    let db = older(&path);
     let put = "INSERT INTO encounter VALUES (?1, 10, 0, 1, ?2, NULL, 1)";
     let (org, bed): (model::OrgId, model::BedId) = (named(1), named(7));
     db.execute(put, [org.uuid().to_be_bytes(), bed.uuid().to_be_bytes()]).unwrap();

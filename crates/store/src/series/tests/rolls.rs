@@ -89,7 +89,7 @@ fn slow_steps(points: &[Point], (from, to): (i64, i64), step: i64, rule: RollRul
 }
 
 fn rolled(series: &Series, (from, to): (i64, i64), step_min: i64, rule: RollRule) -> Vec<Column> {
-    let mut found = series.rolled(&ask(from, to), step_min, &|_| rule).unwrap();
+    let mut found = series.rolled(&ask(from, to), None, step_min, &|_| rule).unwrap();
     assert!(found.len() <= 1);
     found.pop().map(|it| it.items).unwrap_or_default()
 }
@@ -219,7 +219,8 @@ fn ninety_days_are_answered_from_hours_and_late_data_makes_only_its_minutes_agai
     assert_eq!(minutes_of(&series), 3 * 90);
     let range = (MIDNIGHT, MIDNIGHT + 90 * DAY);
     let pace = Pace::of(instant(range.0), instant(range.1), 1_200);
-    let drawn = |series: &Series| series.drawn(&ask(range.0, range.1), &pace, &|_| RULE).unwrap();
+    let drawn =
+        |series: &Series| series.drawn(&ask(range.0, range.1), None, &pace, &|_| RULE).unwrap();
     let found = drawn(&series);
     assert_eq!((pace.step_ns, pace.resolution), (60 * MINUTE, Resolution::Minutes(60)));
     assert_eq!(found[0].items, slow_steps_by_count(&all, range, 60 * MINUTE));
@@ -268,7 +269,7 @@ fn a_narrow_range_is_drawn_from_points_and_keeps_its_extremes() {
     let (from, to) = (MIDNIGHT, MIDNIGHT + 3_600 * SECOND);
     let pace = Pace::of(instant(from), instant(to), 100);
     assert_eq!((pace.step_ns, pace.resolution), (36 * SECOND, Resolution::Points));
-    let found = series.drawn(&ask(from, to), &pace, &|_| RULE).unwrap();
+    let found = series.drawn(&ask(from, to), None, &pace, &|_| RULE).unwrap();
     let columns = &found[0].items;
     assert_eq!(columns.len(), 100);
     let count: u64 = columns.iter().map(|it| it.roll.count).sum();
@@ -281,6 +282,50 @@ fn a_narrow_range_is_drawn_from_points_and_keeps_its_extremes() {
 }
 
 #[test]
+fn a_value_of_before_the_edge_does_not_reach_over_it_though_a_block_has_it() {
+    let place = Place::new();
+    let series = place.open();
+    let id = series.series(&key("HR", "/min"));
+    let points: Vec<Point> = (0..80)
+        .map(|n| MIDNIGHT + (6 + n * 36) * MINUTE)
+        .map(|at| value(at, at, Ok((70, 0))))
+        .collect();
+    for point in &points {
+        let _ = series.push(id, *point);
+    }
+    // Each value counts until the next one.
+    let rule = RollRule { reach_ns: 40 * MINUTE, ..RULE };
+    let of = |edge: i64, series: &Series, step_min: i64| {
+        let to = MIDNIGHT + 2 * DAY;
+        let asked = ask(edge, to);
+        let found = series.rolled(&asked, Some(instant(edge)), step_min, &|_| rule).unwrap();
+        let found = found.into_iter().next().map(|it| it.items).unwrap_or_default();
+        let since: Vec<Point> =
+            points.iter().filter(|it| it.at.unix_nanos() >= edge).copied().collect();
+        assert_eq!(found, slow_steps(&since, (edge, to), step_min * MINUTE, rule), "{edge}");
+        let pace = Pace { origin_ns: edge, step_ns: SECOND, resolution: Resolution::Points };
+        let narrow = ask(edge, edge + MINUTE);
+        series.drawn(&narrow, Some(instant(edge)), &pace, &|_| rule).unwrap()
+    };
+    // In a minute, within one, and where the second day begins, of which the block is whole.
+    let edges = [MIDNIGHT + 40 * MINUTE, MIDNIGHT + 45 * MINUTE + SECOND, MIDNIGHT + DAY];
+    series.seal(offset(1), b"").unwrap();
+    for _ in 0..2 {
+        for edge in edges {
+            for step in [1, 15, 60] {
+                assert!(of(edge, &series, step).is_empty(), "{edge}");
+            }
+        }
+        // The same out of blocks.
+        series.tend(instant(MIDNIGHT + 9 * DAY), &|_| rule, 100).unwrap();
+    }
+    // Without an edge the value before reaches in.
+    let range = (MIDNIGHT + 40 * MINUTE, MIDNIGHT + 60 * MINUTE);
+    assert_eq!(rolled(&series, range, 1, rule), slow_steps(&points, range, MINUTE, rule));
+    assert!(!rolled(&series, range, 1, rule).is_empty());
+}
+
+#[test]
 fn more_than_can_be_drawn_is_refused_and_so_much_is_drawn() {
     let dir = tempfile::tempdir().unwrap();
     let limits = SeriesLimits { query_points_max: 4, ..SeriesLimits::default() };
@@ -290,7 +335,7 @@ fn more_than_can_be_drawn_is_refused_and_so_much_is_drawn() {
         let at = MIDNIGHT + second * SECOND;
         let _ = series.push(id, value(at, at, Ok((1, 0))));
     }
-    let refusal = |from, to, step: i64| match series.rolled(&ask(from, to), step, &|_| RULE) {
+    let refusal = |from, to, step: i64| match series.rolled(&ask(from, to), None, step, &|_| RULE) {
         Ok(found) => found.first().map(|it| it.items.len().to_string()).unwrap_or_default(),
         Err(error) => error.to_string(),
     };

@@ -55,10 +55,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         granted.session_present = attached.present;
         // Were the earlier session recalled after a crash, its packet ids would hide messages
-        // of this one: that it is over has to be kept before the client may rely on it.
+        // of this one: that it is over should be kept before the client relies on it. It does
+        // not wait for long, though, as what it measures may have to sound.
         let connack = attached.overturns.then(|| Reply::Connack(Box::new(granted.clone())));
         if connack.is_none() {
             self.peer.accept(&granted, &mut self.out);
+        } else {
+            let at = now.after(self.shared.limits.admission_waits_max);
+            self.admission = Some((at, Box::new(granted)));
         }
         self.has_mail = true;
         let (outbox, is_kept) = (attached.outbox.clone(), expiry_s > 0);
@@ -105,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Says who came, after all that has to be said about the connection before; the answer
-    /// leaves once the session is kept.
+    /// leaves once the session is kept, or has waited for that long enough.
     async fn announce(
         &mut self,
         attached: Attached,

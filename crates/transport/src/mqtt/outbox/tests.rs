@@ -135,6 +135,18 @@ fn a_message_of_qos_1_is_not_sent_again_after_its_time() {
 }
 
 #[test]
+fn a_word_that_takes_something_back_is_not_withdrawn_with_it() {
+    let (limits, mut outbox) = (Limits::default(), Outbox::default());
+    for text in ["volume 3", ""] {
+        let mail = mail(&mut outbox, text, One, None);
+        assert_eq!(outbox.push(&limits, mail), Pushed::Taken);
+    }
+    let topic = mail(&mut outbox, "", One, None).said.topic.to_string();
+    assert_eq!(outbox.withdraw(&topic), [1]);
+    assert_eq!(drain(&mut outbox, 8), "2");
+}
+
+#[test]
 fn what_is_withdrawn_goes_out_neither_for_the_first_time_nor_again() {
     let (limits, mut outbox) = (Limits::default(), Outbox::default());
     for (topic, text, qos) in

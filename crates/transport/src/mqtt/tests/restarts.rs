@@ -297,6 +297,61 @@ async fn a_clean_start_is_let_in_while_storage_takes_nothing() {
 }
 
 #[tokio::test]
+async fn a_clean_start_is_let_in_while_a_sync_hangs_and_what_it_measures_comes_in() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let bearer = ward.bearer(1);
+    let options = kept(&ward, 1);
+    drop(ward.come(options.clone()).await);
+    ward.take_in(3).await;
+    ward.disk.hold_syncs();
+    let coming = tokio::spawn(Client::connect(ClientOptions { clean: true, ..options }));
+    assert_eq!(ward.tell(1).await, ["opened"]);
+    let Arrival::Note(mut note) = ward.draw().await else { unreachable!("no note") };
+    let bodies = note.bodies();
+    let group = bodies.iter().map(|body| ward.body(body)).collect();
+    let hanging = ward.journal.append(group);
+    ward.advance(Limits::default().admission_waits_max - Duration::from_millis(1));
+    for _ in 0..256 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!coming.is_finished(), "let in before it has waited long enough");
+    ward.advance(Duration::from_millis(1));
+    let mut client = within(coming).await.unwrap().unwrap();
+    assert!(!client.session_present());
+    // An alarm comes in at once; its answer waits as that of every message does.
+    let id = client.publish(&format!("{}/raw/x", bearer.up), None, "x", Qos::AtLeastOnce).unwrap();
+    client.ping();
+    assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
+    let message = ward.draw_message().await;
+    assert_eq!(message.payload().as_ref(), b"x");
+    ward.disk.release_syncs();
+    let durable = within(hanging).await.unwrap();
+    note.kept(durable.positions(), &durable).unwrap();
+    ward.take(message).await;
+    let taken = Incoming::Acknowledged { id, code: 0, words: None };
+    assert_eq!(within(client.next()).await.unwrap(), taken, "and no second welcome");
+}
+
+#[tokio::test]
+async fn the_record_of_a_clean_start_that_did_not_wait_for_it_is_said_again_if_it_is_lost() {
+    let mut ward = Ward::open(Limits::default()).await;
+    let options = kept(&ward, 1);
+    drop(ward.come(options.clone()).await);
+    ward.take_in(3).await;
+    let coming = tokio::spawn(Client::connect(ClientOptions { clean: true, ..options }));
+    assert_eq!(ward.tell(1).await, ["opened"]);
+    let Arrival::Note(mut note) = ward.draw().await else { unreachable!("no note") };
+    assert_eq!(note.bodies().len(), 2);
+    ward.advance(Limits::default().admission_waits_max);
+    let mut client = within(coming).await.unwrap().unwrap();
+    note.lost(crate::Unanswered::Poisoned);
+    ward.advance(Duration::from_secs(1));
+    assert_eq!(ward.take_in(1).await, ["note, session ended, session 0"], "said again");
+    client.ping();
+    assert_eq!(within(client.next()).await.unwrap(), Incoming::Pong);
+}
+
+#[tokio::test]
 async fn a_snapshot_says_all_and_nothing_before_it_is_needed() {
     let mut ward = Ward::open(Limits::default()).await;
     let (down, up) = (ward.bearer(1).down, ward.bearer(1).up);

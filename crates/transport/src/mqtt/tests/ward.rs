@@ -231,7 +231,7 @@ impl Ward {
         words.join(", ")
     }
 
-    fn body(&self, body: &Body) -> Entry {
+    pub(super) fn body(&self, body: &Body) -> Entry {
         let (kind, body_version, body) = body.encode();
         Entry { kind, body_version, body, ..self.entry(b"") }
     }
