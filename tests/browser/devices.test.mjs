@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { accessible, calm, look, noBrowser, open, picture, settled, shut, tidy } from "./browser.mjs";
-import { noServer, server } from "./ward-server.mjs";
+import { noServer, server, signedIn } from "./ward-server.mjs";
 
 describe("devices on the real server", { skip: noBrowser || noServer, concurrency: false }, () => {
   let ward;
@@ -16,18 +16,7 @@ describe("devices on the real server", { skip: noBrowser || noServer, concurrenc
   });
 
   /** A page of somebody who signed in with one click, and a way to ask the interface in their name. */
-  const as = async (login, options = {}) => {
-    const page = await open(options);
-    await page.goto(`${ward.url}/sign-in`);
-    page.ask = (method, path, body) =>
-      page.evaluate(async ([method, path, body]) => {
-        const answer = await fetch(`/api/v1${path}`, { method, headers: { "x-wardline": "1", "content-type": "application/json" }, body: body ? JSON.stringify(body) : undefined });
-        const text = await answer.text();
-        return text ? JSON.parse(text) : null;
-      }, [method, path, body]);
-    await page.ask("POST", `/demo-sign-in/${login}`);
-    return page;
-  };
+  const as = (login, options) => signedIn(ward, login, options);
   /** The demo's people by what they may do. */
   const logins = async () => {
     const page = await as("admin");
@@ -170,10 +159,8 @@ describe("devices on the real server", { skip: noBrowser || noServer, concurrenc
     const page = await as("admin");
     const { items } = await page.ask("GET", "/devices?limit=200");
     const cuff = items.find((d) => d.profile === "blood-pressure-cuff" && d.lifecycle === "in_service");
-    const speaks = async () => (await page.ask("GET", `/devices/${cuff.id}`)).door;
     // A cuff measures for the first time within seconds.
-    for (let tries = 0; tries < 60 && (await speaks()) !== "https"; tries += 1) await page.waitForTimeout(500);
-    assert.equal(await speaks(), "https");
+    await page.waitForFunction(async (path) => (await (await fetch(path)).json()).door === "https", `/api/v1/devices/${cuff.id}`, { polling: 500 });
     await page.goto(`${ward.url}/devices?open=${cuff.id}`);
     await page.waitForSelector("[data-door=https]");
     await settled(page);

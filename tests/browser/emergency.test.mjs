@@ -5,7 +5,7 @@ import { accessible, calm, look, noBrowser, open, picture, settled, SIZES, shut,
 import { fresh, opened } from "./stand-in/house.mjs";
 import { serve } from "./stand-in/server.mjs";
 import { ALARMS, UNIT, uuid } from "./stand-in/ward.mjs";
-import { noServer, server } from "./ward-server.mjs";
+import { noServer, server, signedIn } from "./ward-server.mjs";
 
 const PATIENT = `/patients/${uuid(3, 4)}`,
   WARD = `/ward/${UNIT.id}`;
@@ -251,32 +251,21 @@ describe("a closed page of a real ward", { skip: noBrowser || noServer, concurre
     await shut();
     await ward?.stop();
   });
-  const as = async (login, options = {}) => {
-    const page = await open(options);
-    await page.goto(`${ward.url}/sign-in`);
-    page.ask = (method, path, body) =>
-      page.evaluate(async ([method, path, body]) => {
-        const answer = await fetch(`/api/v1${path}`, { method, headers: { "x-wardline": "1", "content-type": "application/json" }, body: body ? JSON.stringify(body) : undefined });
-        const text = await answer.text();
-        return { status: answer.status, json: text ? JSON.parse(text) : null };
-      }, [method, path, body]);
-    await page.ask("POST", `/demo-sign-in/${login}`);
-    return page;
-  };
+  const as = (login, options) => signedIn(ward, login, options);
 
   test("opens for an hour with a reason; the charge nurse, the trail and the page say so", async () => {
     const admin = await as("admin");
-    const { json: staff } = await admin.ask("GET", "/sites");
+    const { json: staff } = await admin.answer("GET", "/sites");
     const login = `guest-${Date.now()}`;
-    const { json: person } = await admin.ask("POST", "/staff", { site_id: staff.items[0].id, name: "Uma Guest" });
-    await admin.ask("POST", "/users", { login, role: "nurse", staff_id: person.id });
-    const { json: people } = await admin.ask("GET", "/users?limit=200");
+    const { json: person } = await admin.answer("POST", "/staff", { site_id: staff.items[0].id, name: "Uma Guest" });
+    await admin.answer("POST", "/users", { login, role: "nurse", staff_id: person.id });
+    const { json: people } = await admin.answer("GET", "/users?limit=200");
     const guest = await as(login);
-    const { json: units } = await guest.ask("GET", "/care-units");
+    const { json: units } = await guest.answer("GET", "/care-units");
     // Their pages are closed and they are on no list; the board of the unit says who lies there.
-    const { json: patients } = await guest.ask("GET", "/patients?limit=200");
+    const { json: patients } = await guest.answer("GET", "/patients?limit=200");
     assert.deepEqual(patients.items.filter((p) => p.care_unit), []);
-    const boards = await Promise.all(units.items.map((unit) => guest.ask("GET", `/care-units/${unit.id}/board`)));
+    const boards = await Promise.all(units.items.map((unit) => guest.answer("GET", `/care-units/${unit.id}/board`)));
     const { care_unit, beds } = boards.map(({ json }) => json).find(({ beds }) => beds.some((b) => b.patient));
     const whom = { id: beds.find((b) => b.patient).patient.id, care_unit };
     await guest.goto(`${ward.url}/patients/${whom.id}`);
@@ -292,7 +281,7 @@ describe("a closed page of a real ward", { skip: noBrowser || noServer, concurre
     let told = false;
     for (const { login: chargeLogin } of people.items.filter((p) => p.role === "charge_nurse")) {
       const charge = await as(chargeLogin);
-      const list = await charge.ask("GET", `/care-units/${whom.care_unit.id}/emergencies`);
+      const list = await charge.answer("GET", `/care-units/${whom.care_unit.id}/emergencies`);
       if (list.status !== 200) continue;
       await charge.goto(`${ward.url}/ward/${whom.care_unit.id}`);
       await charge.waitForFunction(() => [...document.querySelectorAll(".banner")].some((e) => /opened in an emergency/.test(e.textContent)));

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { open } from "./browser.mjs";
 
 const READY_MS = 60_000;
 
@@ -34,4 +35,19 @@ export async function server() {
     });
   });
   return { url, stop };
+}
+
+/** A page of somebody who signed in with one click; `ask` the interface in their name, or have its `answer` with the status. */
+export async function signedIn(ward, login, options = {}) {
+  const page = await open(options);
+  await page.goto(`${ward.url}/sign-in`);
+  page.answer = (method, path, body) =>
+    page.evaluate(async ([method, path, body]) => {
+      const answer = await fetch(`/api/v1${path}`, { method, headers: { "x-wardline": "1", "content-type": "application/json" }, body: body ? JSON.stringify(body) : undefined });
+      const text = await answer.text();
+      return { status: answer.status, json: text ? JSON.parse(text) : null };
+    }, [method, path, body]);
+  page.ask = async (...asked) => (await page.answer(...asked)).json;
+  await page.answer("POST", `/demo-sign-in/${login}`);
+  return page;
 }

@@ -8,8 +8,9 @@ use fleet::coverage::Stretch;
 use model::{BedId, DeviceId, PatientId, Timestamp, Vital};
 use security::{Action, Decision, Resource, permit};
 use serde::Deserialize;
-use store::{DatabaseError, Pace, Resolution};
+use store::{Pace, Resolution};
 
+use super::past::not_read;
 use crate::{
     Api,
     dto::{
@@ -211,16 +212,6 @@ fn bounded(source: &Source, parts: &[Part]) -> Result<(), Problem> {
         )));
     }
     Ok(())
-}
-
-fn not_read(error: DatabaseError) -> Problem {
-    match error {
-        DatabaseError::TooMuch { .. } => Problem::bad_request(error),
-        DatabaseError::Sqlite { .. }
-        | DatabaseError::UnknownSchema { .. }
-        | DatabaseError::NoRoomToUpgrade { .. }
-        | DatabaseError::Damaged { .. } => Problem::caused_by(&error),
-    }
 }
 
 async fn history(

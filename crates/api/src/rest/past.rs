@@ -26,11 +26,10 @@ use crate::{
         Dot, Hole, Nothing, Span, Trace, cut, holes, joined, merged, thinned, trace_holes, worn,
     },
     problem::Problem,
+    rolls::MISSED,
     routes::{Access, Route, Scope},
 };
 
-/// So many missed values make a gap.
-const MISSED: u32 = 3;
 /// The vitals of a trend when nobody names any.
 const USUAL: [Vital; 6] = [
     Vital::HeartRate,
@@ -109,7 +108,7 @@ impl Range {
 }
 
 /// Why the series did not answer: mostly that somebody asked for too much.
-fn not_read(error: DatabaseError) -> Problem {
+pub(super) fn not_read(error: DatabaseError) -> Problem {
     match error {
         DatabaseError::TooMuch { .. } => Problem::bad_request(error),
         DatabaseError::Sqlite { .. }

@@ -47,7 +47,7 @@ fn shown(ledger: &Ledger, covered: &[Stretch], on: &[Stretch], seconds: usize) -
         }
         let gap = ledger.gaps.iter().find(|gap| inside(&&gap.at)).unwrap();
         match gap.why {
-            Why::OurFault => 'X',
+            Why::OurFault => 'S',
             Why::DeviceOff => 'o',
             Why::OutOfRange => 'a',
             Why::Network => 'n',
@@ -131,16 +131,16 @@ fn nothing_is_promised_while_the_device_is_on_somebody_else() {
 #[test]
 fn our_own_outage_is_ours_until_the_device_had_time_to_return() {
     let outage = "...xxx";
-    check(&Rows { values: "===......==", link: "U", outage, ..NONE }, "===XXXXXX==");
+    check(&Rows { values: "===......==", link: "U", outage, ..NONE }, "===SSSSSS==");
     // It came back and had nothing to say.
-    check(&Rows { values: "===......==", link: "U......U", outage, ..NONE }, "===XXXXss==");
-    check(&Rows { values: "===......==", said: ".......d", outage, ..NONE }, "===XXXXdd==");
+    check(&Rows { values: "===......==", link: "U......U", outage, ..NONE }, "===SSSSss==");
+    check(&Rows { values: "===......==", said: ".......d", outage, ..NONE }, "===SSSSdd==");
     // It was off all the time, which we cannot have known.
-    check(&Rows { values: "==", link: "U.O", outage, ..NONE }, "==oXXXXX");
+    check(&Rows { values: "==", link: "U.O", outage, ..NONE }, "==oSSSSS");
     // A value of after the outage, and then silence.
-    check(&Rows { values: "===...=..", link: "U", outage, ..NONE }, "===XXX=ss");
+    check(&Rows { values: "===...=..", link: "U", outage, ..NONE }, "===SSS=ss");
     // A minute later it is the device's own silence.
-    let long = format!("===XXX{}ss", "X".repeat(60));
+    let long = format!("===SSS{}ss", "S".repeat(60));
     let on = "1".repeat(80);
     check(&Rows { on: &on, values: "===", link: "U", outage, ..NONE }, &long);
 }
@@ -199,7 +199,7 @@ fn the_sweep_agrees_with_looking_at_every_second() {
                 if let Some((out, _)) = out {
                     let after = |row: &str| last(row).is_some_and(|it| it.0 > out);
                     if out == now || !(after(&values) || after(&said) || after(&link_row)) {
-                        return 'X';
+                        return 'S';
                     }
                 }
                 let gateway = last(&gateway).map(|it| it.1);
