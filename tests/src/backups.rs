@@ -158,14 +158,7 @@ fn a_server_that_is_lost_is_restored_from_the_backup_it_took_while_it_ran() {
     assert!(places.contains("Site 1") && places.contains("Site 20"), "{places}");
     assert!(!places.contains("After the backup"), "{places}");
     server.end("-TERM");
-    let checked = store(&["rebuild", text(&again), "--check", "--json"]);
-    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
-    let tables = checked["tables"].as_array().unwrap();
-    // Known and wrong: on a busy machine the last seconds of a server that was stopped soon after
-    // its start are in the rebuilt series and not in the live one. The records are always equal.
-    let lags = |it: &&Value| it["table"] != "checkpoint" && it["table"] != "points";
-    let records: Vec<&Value> = tables.iter().filter(lags).collect();
-    assert!(records.len() > 20 && records.iter().all(|it| it["difference"].is_null()), "{checked}");
+    succeeds(&store(&["rebuild", text(&again), "--check"]), &["rebuild --check"]);
 }
 
 /// Flips a bit of one object, and keeps the whole one beside it.

@@ -32,6 +32,8 @@ pub const CHECKPOINT_BYTES: u64 = 32 << 20;
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 /// After a checkpoint that failed the next one is tried no sooner.
 pub const CHECKPOINT_AGAIN: Duration = Duration::from_secs(5);
+/// A stop waits no longer than this for the next record that the journal has already.
+pub const STOP_READS_WITHIN: Duration = Duration::from_secs(1);
 /// An observation may be charted this long after it was made.
 pub const CHARTING_AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// An instant that a person names may lie this far ahead of our clock, as screens round.

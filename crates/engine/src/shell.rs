@@ -21,7 +21,9 @@ use crate::{
     core::{Core, Cut, Out, Setup},
     feed::Publisher,
     handle::{EngineHandle, Question, Shown},
-    limits::{CHECKPOINT_AGAIN, CHECKPOINT_BYTES, CHECKPOINT_EVERY, QUESTIONS_MAX},
+    limits::{
+        CHECKPOINT_AGAIN, CHECKPOINT_BYTES, CHECKPOINT_EVERY, QUESTIONS_MAX, STOP_READS_WITHIN,
+    },
     record::Notice,
     view::{Cursor, Recording},
 };
@@ -491,8 +493,21 @@ impl Engine {
         }
     }
 
+    /// Takes in what the journal has already: a checkpoint before its end would leave the rest
+    /// to the next start.
+    async fn take_in_the_rest(&mut self) {
+        let end = self.journal.end();
+        while self.follower.offset() < end {
+            match tokio::time::timeout(STOP_READS_WITHIN, self.follower.next()).await {
+                Ok(Some(Followed::Unreadable(_)) | None) | Err(_) => return,
+                Ok(Some(followed)) => self.follow(followed),
+            }
+        }
+    }
+
     /// Waits for what is on its way to disks, and makes a last checkpoint.
     async fn stop(&mut self) {
+        self.take_in_the_rest().await;
         while self.checkpoint.under_way || self.appends.is_waiting() {
             let woken = tokio::select! {
                 wrote = self.writer.next() => Woken::Wrote(wrote),

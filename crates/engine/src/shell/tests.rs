@@ -41,6 +41,32 @@ fn partition() -> model::PartitionId {
 }
 
 /// A server's disks and its clock, which outlive its runs.
+fn entry(body: &Body, clock: &Clock) -> Entry {
+    let (kind, body_version, body) = body.encode();
+    let (org, partition, received_at, key_id) = (id(1), partition(), clock.now(), 0);
+    Entry { kind, body_version, org, partition, received_at, key_id, body }
+}
+
+fn saturation(percent: i64, clock: &Clock) -> Body {
+    let sample = Sample::Measured(Measure {
+        kind: Code::Mdc(150_456),
+        mantissa: percent,
+        exp10: 0,
+        ucum: "%".into(),
+    });
+    let channel = Channel::from("MDC_PULS_OXIM_SAT_O2");
+    Body::Readings(Readings {
+        device: id(MONITOR),
+        counted: None,
+        device_at: clock.now(),
+        device_now: None,
+        gateway_at: None,
+        clock: model::Clock::Synchronised { offset_ns: 0 },
+        may_be_buffered: false,
+        samples: vec![SampleAt { channel, device_at_delta_ns: 0, sample, refused: None }],
+    })
+}
+
 struct House {
     disk: FaultyDisk,
     folder: TempDir,
@@ -96,17 +122,7 @@ impl House {
 
 impl Run {
     async fn append(&self, body: &Body) -> Result<store::Durable, store::AppendError> {
-        let (kind, body_version, body) = body.encode();
-        let entry = Entry {
-            kind,
-            body_version,
-            org: id(1),
-            partition: partition(),
-            received_at: self.clock.now(),
-            key_id: 0,
-            body,
-        };
-        self.journal.append(vec![entry]).await
+        self.journal.append(vec![entry(body, &self.clock)]).await
     }
 
     async fn asks(&self, actor: Actor, wish: Wish) -> Result<Outcome, Refusal> {
@@ -174,23 +190,7 @@ impl Run {
     }
 
     fn saturation(&self, percent: i64) -> Body {
-        let sample = Sample::Measured(Measure {
-            kind: Code::Mdc(150_456),
-            mantissa: percent,
-            exp10: 0,
-            ucum: "%".into(),
-        });
-        let channel = Channel::from("MDC_PULS_OXIM_SAT_O2");
-        Body::Readings(Readings {
-            device: id(MONITOR),
-            counted: None,
-            device_at: self.clock.now(),
-            device_now: None,
-            gateway_at: None,
-            clock: model::Clock::Synchronised { offset_ns: 0 },
-            may_be_buffered: false,
-            samples: vec![SampleAt { channel, device_at_delta_ns: 0, sample, refused: None }],
-        })
+        saturation(percent, &self.clock)
     }
 
     /// One reading in each second up to `to`; returns when screens have been told of the last.
@@ -358,13 +358,7 @@ async fn alarms_sound_while_a_sync_does_not_come_back() {
     let mut waiting = Vec::new();
     for second in 4..=12 {
         run.clock.advance_to(at(second));
-        let (journal, body) = (run.journal.clone(), run.saturation(86));
-        let (kind, body_version, body) = body.encode();
-        let received_at = run.clock.now();
-        let (org, key_id) = (id(1), 0);
-        let partition = partition();
-        let entry = Entry { kind, body_version, org, partition, received_at, key_id, body };
-        waiting.push(journal.append(vec![entry]));
+        waiting.push(run.journal.append(vec![entry(&run.saturation(86), &run.clock)]));
         // Time goes on by the journal's patience, so that it hands the record on.
         run.clock.advance_to(at(second).after(Duration::from_millis(200)));
     }
@@ -525,28 +519,43 @@ async fn a_stopped_engine_does_not_say_that_all_is_quiet() {
 
 impl House {
     /// An engine whose loop does not run, on what a run before it left.
-    async fn prepared(&self) -> Engine {
+    async fn prepared(&self) -> (Engine, Series) {
         let run = self.run().await;
         run.furnish().await;
         run.engine.stop().await;
         let (clock, journal) = (self.clock.clone(), run.journal.clone());
         let (series, records) = (run.series.clone(), run.records.clone());
-        let parts = EngineParts { clock, journal, series, records, setup: setup() };
-        Engine::prepare(parts).await.unwrap().1
+        let parts = EngineParts { clock, journal, series: series.clone(), records, setup: setup() };
+        (Engine::prepare(parts).await.unwrap().1, series)
     }
 }
 
 #[tokio::test]
 async fn a_stop_ends_though_the_writer_takes_nothing() {
-    let mut engine = House::new().prepared().await;
+    let (mut engine, _) = House::new().prepared().await;
     engine.writer.end();
     let stopped = tokio::time::timeout(Duration::from_secs(20), engine.stop()).await;
     assert!(stopped.is_ok(), "it waits for a checkpoint that nobody makes");
 }
 
 #[tokio::test]
+async fn a_stop_takes_in_what_the_journal_has_and_seals_all_of_it() {
+    let house = House::new();
+    let (mut engine, series) = house.prepared().await;
+    for second in 1..=12 {
+        house.clock.advance_to(at(second));
+        let reading = entry(&saturation(86, &house.clock), &house.clock);
+        engine.journal.append(vec![reading]).await.unwrap();
+    }
+    let end = engine.journal.end();
+    engine.stop().await;
+    let (sealed, _) = series.load_checkpoint().unwrap().unwrap();
+    assert!(sealed >= end, "{sealed} lies before {end}");
+}
+
+#[tokio::test]
 async fn a_decision_that_is_lost_is_counted_and_told() {
-    let mut engine = House::new().prepared().await;
+    let (mut engine, _) = House::new().prepared().await;
     let at = engine.clock.now().after(Duration::from_secs(9));
     engine.core.notice(Notice::Listening { at }, &mut engine.out);
     engine.tell(at);
@@ -560,7 +569,7 @@ async fn a_decision_that_is_lost_is_counted_and_told() {
 #[tokio::test]
 async fn a_start_believes_the_journal_of_now_and_not_what_was_told_before_a_crash() {
     let house = House::new();
-    let mut engine = house.prepared().await;
+    let (mut engine, _) = house.prepared().await;
     let at = engine.clock.now();
     let recording = Recording::DiskFull;
     engine.core.notice(Notice::Recording { recording, at }, &mut engine.out);

@@ -16,7 +16,7 @@ use model::Timestamp;
 
 use super::{
     LogOffset,
-    segment::{Next, Walked, has_commit_after, len, walk},
+    segment::{COMMIT_LEN_MAX, Next, Walked, has_commit_after, len, walk},
     status::unrecorded_since,
 };
 use crate::{
@@ -181,7 +181,10 @@ fn judge(bytes: &[u8], start: LogOffset, walked: &Walked) -> Result<Option<Torn>
     let after = bytes.get(committed..).unwrap_or_default();
     let Some(last) = after.iter().rposition(|byte| *byte != 0) else { return Ok(None) };
     let offset = start.plus(walked.committed);
-    let written = after.get(..=last).unwrap_or_default();
+    // A commit frame may itself end in zeros.
+    let frame_max = usize::try_from(COMMIT_LEN_MAX).unwrap_or(usize::MAX);
+    let reach = last.saturating_add(frame_max).min(after.len());
+    let written = after.get(..reach).unwrap_or_default();
     if has_commit_after(written, offset, offset) {
         let what = walked.bad.clone().unwrap_or_else(|| "frames are missing".to_owned());
         return Err(OpenError::Damaged { segment: start, offset: bad_at, what });

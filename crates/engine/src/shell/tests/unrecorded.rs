@@ -412,7 +412,7 @@ async fn so_many_questions_wait_for_the_loop_and_one_more_waits_at_its_asker() {
 
 #[tokio::test]
 async fn a_checkpoint_is_made_after_a_time_and_after_a_failure_not_at_once() {
-    let mut engine = House::new().prepared().await;
+    let (mut engine, _) = House::new().prepared().await;
     let begun = engine.clock.now();
     let body = Run::audit();
     let (kind, body_version, body) = body.encode();

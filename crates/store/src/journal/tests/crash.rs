@@ -190,6 +190,28 @@ fn damage_is_never_taken_for_a_torn_tail() {
 }
 
 #[test]
+fn a_last_commit_that_ends_in_zeros_still_shows_the_damage_before_it() {
+    let mut in_zeros = 0;
+    for filler in 0..256 {
+        let disk = FaultyDisk::new();
+        let (journal, _) = open(&disk);
+        journal.append(vec![entry(0, 0, 200 + filler)]).wait().unwrap();
+        let before = journal.end();
+        journal.append(vec![entry(1, 0, 200)]).wait().unwrap();
+        let end = journal.end();
+        journal.close();
+        let mut last = [0];
+        let at = end.bytes() - 1;
+        disk.read(LogOffset::default(), at, &mut last).unwrap();
+        in_zeros += u32::from(last == [0]);
+        disk.rot(LogOffset::default(), usize::try_from(before.bytes()).unwrap() - 100);
+        let opened = Journal::open(disk, clock(), small()).err();
+        assert!(matches!(opened, Some(OpenError::Damaged { .. })), "{filler}: {opened:?}");
+    }
+    assert!(in_zeros > 0, "no length made a commit end in zeros");
+}
+
+#[test]
 fn damage_in_an_older_segment_is_named_when_it_is_read() {
     let disk = FaultyDisk::new();
     let (journal, _) = open(&disk);
