@@ -161,10 +161,12 @@ fn a_server_that_is_lost_is_restored_from_the_backup_it_took_while_it_ran() {
     succeeds(&store(&["rebuild", text(&again), "--check"]), &["rebuild --check"]);
 }
 
-/// Flips a bit of one object, and keeps the whole one beside it.
+/// Flips a bit of the object that was written last, which the newest backup needs, and keeps
+/// the whole one beside it.
 fn damage_one(backups: &Path) -> PathBuf {
-    let shelf = fs::read_dir(backups.join("objects")).unwrap().next().unwrap().unwrap().path();
-    let object = fs::read_dir(shelf).unwrap().next().unwrap().unwrap().path();
+    let inside = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let objects = inside(backups.join("objects")).flat_map(inside);
+    let object = objects.max_by_key(|it| it.metadata().unwrap().modified().unwrap()).unwrap();
     fs::copy(&object, object.with_extension("kept")).unwrap();
     let mut bytes = fs::read(&object).unwrap();
     let middle = bytes.len() / 2;
