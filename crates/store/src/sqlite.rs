@@ -54,6 +54,10 @@ pub(crate) fn own_file(path: &Path) {
     }
 }
 
+/// Bytes of a page of a database that is made now: several sealed chunks share one, and what a
+/// chunk leaves of its last page is lost.
+const PAGE_LEN: u32 = 16 << 10;
+
 /// One file, its writer and its resting readers.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -68,6 +72,8 @@ impl Database {
         let fault = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
         own_file(path);
         let mut writer = Connection::open(path).map_err(fault)?;
+        // Only a database that is made now heeds it.
+        writer.pragma_update(None, "page_size", PAGE_LEN).map_err(fault)?;
         prepare(&writer).map_err(fault)?;
         let found: i64 =
             writer.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;

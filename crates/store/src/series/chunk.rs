@@ -109,8 +109,8 @@ pub(super) fn encode_spans(spans: &[WaveSpan]) -> Result<Vec<u8>, Malformed> {
     let narrow: Result<Vec<i16>, _> = samples.iter().copied().map(i16::try_from).collect();
     out.push(u8::from(narrow.is_ok()));
     match narrow {
-        Ok(narrow) => put_column(&mut out, &narrow)?,
-        Err(_) => put_column(&mut out, &samples)?,
+        Ok(narrow) => put_smallest(&mut out, &narrow, &OF_SAMPLES)?,
+        Err(_) => put_smallest(&mut out, &samples, &OF_SAMPLES)?,
     }
     Ok(out)
 }
@@ -182,18 +182,24 @@ const SAME: u8 = 0;
 /// The length of the compressed bytes follows.
 const PCO: u8 = 1;
 
+/// What a column is tried with: what pco finds itself misses that a number which hardly ever
+/// moves is small as differences.
+const OF_NUMBERS: [DeltaSpec; 2] = [DeltaSpec::Auto, DeltaSpec::TryConsecutive(1)];
+/// A beat is foretold better by some samples before it than by differences, noise is not.
+pub(super) const OF_SAMPLES: [DeltaSpec; 2] = [DeltaSpec::Auto, DeltaSpec::TryConv1(12)];
+
 pub(super) fn put_column<T: Number + PartialEq + Into<i64>>(
     out: &mut Vec<u8>,
     numbers: &[T],
 ) -> Result<(), Malformed> {
-    put_column_by(out, numbers, DeltaSpec::Auto)
+    put_smallest(out, numbers, &OF_NUMBERS)
 }
 
-/// The same if it is known how its numbers follow each other; it is read back alike.
-pub(super) fn put_column_by<T: Number + PartialEq + Into<i64>>(
+/// The smallest of some ways to write how the numbers follow each other; all are read alike.
+pub(super) fn put_smallest<T: Number + PartialEq + Into<i64>>(
     out: &mut Vec<u8>,
     numbers: &[T],
-    delta: DeltaSpec,
+    ways: &[DeltaSpec],
 ) -> Result<(), Malformed> {
     if numbers.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
         let number: i64 = numbers.first().map_or(0, |number| (*number).into());
@@ -201,8 +207,16 @@ pub(super) fn put_column_by<T: Number + PartialEq + Into<i64>>(
         out.extend(number.to_be_bytes());
         return Ok(());
     }
-    let config = ChunkConfig::default().with_compression_level(LEVEL).with_delta_spec(delta);
-    let packed = standalone::simple_compress(numbers, &config).map_err(|_| Malformed)?;
+    let mut packed: Option<Vec<u8>> = None;
+    for way in ways {
+        let config = ChunkConfig::default().with_compression_level(LEVEL);
+        let config = config.with_delta_spec(way.clone());
+        let one = standalone::simple_compress(numbers, &config).map_err(|_| Malformed)?;
+        if packed.as_ref().is_none_or(|best| one.len() < best.len()) {
+            packed = Some(one);
+        }
+    }
+    let packed = packed.ok_or(Malformed)?;
     out.push(PCO);
     put_len(out, packed.len())?;
     out.extend(packed);

@@ -403,6 +403,32 @@ proptest! {
 }
 
 #[test]
+fn what_hardly_moves_and_what_can_be_foretold_takes_little_room() {
+    let calm: Vec<Point> = (0..3_600).map(|n| point(n * 1_000, 368 + n / 97 % 3)).collect();
+    let bytes = chunk::encode_points(&calm).unwrap();
+    assert_eq!(chunk::decode_points(&bytes).unwrap(), calm);
+    assert!(bytes.len() < 300, "{} bytes", bytes.len());
+
+    // Each sample swings on from the two before it, with a little noise.
+    let (mut last, mut before, mut noise) = (400.0_f64, 380.0, 1_u32);
+    let swinging = (0..20_000).map(|_| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let next = 1.8 * last - 0.9 * before + f64::from(noise >> 24) / 16.0 - 8.0;
+        (before, last) = (last, next);
+        next.round() as i16
+    });
+    let swinging: Vec<i16> = swinging.collect();
+    let len = |ways: &[pco::DeltaSpec]| {
+        let mut out = Vec::new();
+        chunk::put_smallest(&mut out, &swinging, ways).unwrap();
+        assert_eq!(chunk::take_column::<i16>(&mut &out[..], 20_000).unwrap(), swinging);
+        out.len()
+    };
+    let (found, foretold) = (len(&[pco::DeltaSpec::Auto]), len(&chunk::OF_SAMPLES));
+    assert!(foretold * 10 < found * 9, "{foretold} bytes instead of {found}");
+}
+
+#[test]
 fn a_wave_that_ends_in_the_middle_of_a_nanosecond_still_has_an_end() {
     let third = WaveSpan { rate_hz: (3, 1), ..span(0, 1) };
     assert_eq!(third.end(), at(0).after(Duration::from_nanos(333_333_333)));

@@ -6,7 +6,7 @@
 
 use pco::DeltaSpec;
 
-use super::chunk::{Malformed, put_column, put_column_by, take, take_column};
+use super::chunk::{Malformed, put_column, put_smallest, take, take_column};
 
 /// Times as differences, arrivals as delays.
 const PLAIN: u8 = 0;
@@ -71,13 +71,13 @@ pub(super) fn put(out: &mut Vec<u8>, at: &[i64], received: &[i64]) -> Result<(),
             out.push(GRID);
             out.extend(grid.first.to_be_bytes());
             out.extend(grid.period.to_be_bytes());
-            put_column_by(out, &steps, DeltaSpec::NoOp)?;
+            put_smallest(out, &steps, &[DeltaSpec::NoOp])?;
             let rests: Vec<i64> = split.iter().map(|it| it.1).collect();
-            put_column_by(out, &rests, DeltaSpec::NoOp)?;
+            put_smallest(out, &rests, &[DeltaSpec::NoOp])?;
         }
         None => {
             out.push(PLAIN);
-            put_column_by(out, at, DeltaSpec::TryConsecutive(1))?;
+            put_smallest(out, at, &[DeltaSpec::TryConsecutive(1)])?;
         }
     }
     let together =
@@ -88,7 +88,7 @@ pub(super) fn put(out: &mut Vec<u8>, at: &[i64], received: &[i64]) -> Result<(),
     }
     out.push(PLAIN);
     let delays = received.iter().zip(at).map(|(received, at)| received.wrapping_sub(*at));
-    put_column_by(out, &delays.collect::<Vec<_>>(), DeltaSpec::NoOp)
+    put_smallest(out, &delays.collect::<Vec<_>>(), &[DeltaSpec::NoOp])
 }
 
 /// Reads them back: when `count` points were measured, and when they reached us.
