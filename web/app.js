@@ -9,7 +9,7 @@ import * as installed from "./shell/installed.js";
 import { Unreachable } from "./shell/unreachable.js";
 import * as announce from "./shell/announce.js";
 import * as keys from "./shell/keys.js";
-import { home, isPatient, seesPatients } from "./shell/role.js";
+import { home, readsOwn, seesPatients } from "./shell/role.js";
 import { Shell } from "./shell/shell.js";
 import * as sound from "./sound/sound.js";
 import * as units from "./units.js";
@@ -68,7 +68,7 @@ function App() {
   if (name === "sign-in" || name === "invite") return html`<${Screen} key=${name} name=${name} />`;
   if (!here) return null;
   // A patient's own page has no rail and no alarms around it, and nobody else has one.
-  if (isPatient() || name === "own") return html`<${Screen} key="own" name=${isPatient() ? "own" : "nowhere"} />`;
+  if (readsOwn() || name === "own") return html`<${Screen} key="own" name=${readsOwn() ? "own" : "nowhere"} />`;
   if (OF_PATIENTS.has(name) && !nowhere && !seesPatients()) return html`<${Shell}><${Failed} problem=${{ status: 403 }} what=${t("state.screen")} /></${Shell}>`;
   return html`<${Shell}><${Screen} key=${name} name=${name} /></${Shell}>`;
 }

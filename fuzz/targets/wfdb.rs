@@ -13,6 +13,7 @@ fuzz_target!(|data: &[u8]| {
     let at = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let Some((header, samples)) = data.split_at_checked(at) else { return };
     let Ok(header) = str::from_utf8(header) else { return };
+    let _ = wfdb::segments(header);
     if let Ok(header) = wfdb::Header::parse(header) {
         let _ = wfdb::samples(&header, samples.get(1..).unwrap_or_default());
     }

@@ -1,19 +1,11 @@
 /** Devices on the real server: cut off with a reason, claimed by a code, told with a second look, found when they are refused. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { accessible, calm, look, noBrowser, open, picture, settled, shut, tidy } from "./browser.mjs";
-import { noServer, server, signedIn } from "./ward-server.mjs";
+import { describe, test } from "node:test";
+import { accessible, calm, look, noBrowser, open, picture, settled } from "./browser.mjs";
+import { noServer, realWard, signedIn } from "./ward-server.mjs";
 
 describe("devices on the real server", { skip: noBrowser || noServer, concurrency: false }, () => {
-  let ward;
-  before(async () => {
-    ward = await server();
-  });
-  afterEach(tidy);
-  after(async () => {
-    await shut();
-    await ward?.stop();
-  });
+  const ward = realWard();
 
   /** A page of somebody who signed in with one click, and a way to ask the interface in their name. */
   const as = (login, options) => signedIn(ward, login, options);

@@ -1,38 +1,19 @@
 /** A page that is closed to whoever asks: the reason that opens it, who is told of it, and what the patient reads; with the next dose and the demonstration's desk. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { accessible, calm, look, noBrowser, open, picture, settled, SIZES, shut, tidy } from "./browser.mjs";
+import { describe, test } from "node:test";
+import { accessible, calm, look, noBrowser, picture, settled, SIZES } from "./browser.mjs";
+import { DESKS, HANDS, madeUp, says } from "./made-up.mjs";
 import { fresh, opened } from "./stand-in/house.mjs";
-import { serve } from "./stand-in/server.mjs";
 import { ALARMS, UNIT, uuid } from "./stand-in/ward.mjs";
-import { noServer, server, signedIn } from "./ward-server.mjs";
+import { noServer, realWard, signedIn } from "./ward-server.mjs";
 
 const PATIENT = `/patients/${uuid(3, 4)}`,
   WARD = `/ward/${UNIT.id}`;
 const CATALOGUE = { title: "A made-up house", beds: ["01", "12"].map((bed) => ({ unit: "ICU", room: `Room ${bed}`, bed, devices: ["icu-monitor"] })), illnesses: ["arrest", "sepsis"], treatments: ["shock"], faults: ["network-cut", "battery"] };
 
 describe("a closed page", { skip: noBrowser, concurrency: false }, () => {
-  let house;
-  before(async () => {
-    house = await serve();
-  });
-  beforeEach(fresh);
-  afterEach(tidy);
-  after(async () => {
-    await shut();
-    house?.close();
-  });
-  const at = async (path, role, options = {}, change = {}, prepare = async () => {}) => {
-    Object.assign(house.state, { role, signedIn: true, empty: false, broken: null, blind: false, recording: true, crowd: 0, closed: false }, change);
-    const page = await open(options);
-    await prepare(page);
-    await page.goto(`${house.url}${path}${path.includes("?") ? "&" : "?"}theme=${options.theme ?? "dark"}`);
-    return page;
-  };
-  const says = (page, selector, pattern) => page.waitForFunction(([where, source]) => [...document.querySelectorAll(where)].some((e) => new RegExp(source).test(e.textContent)), [selector, pattern.source]);
-
-  const hands = [["phone", "dark"], ["phone", "light"], ["tablet", "dark"]],
-    desks = [["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "light"]];
+  const house = madeUp(),
+    { at } = house;
   const screens = { closed: [PATIENT, "nurse", '[data-state="closed"]', { closed: true }], "to-review": ["/staff", "charge_nurse", "[data-emergency]", {}], "open-for": [PATIENT, "nurse", "[data-open-until]", { closed: true }], dose: [`${PATIENT}?tab=medication`, "nurse", ".dose-form", {}] };
   for (const [name, [path, role, mark, change]] of Object.entries(screens)) {
     for (const locale of ["en-GB", "de-DE"]) {
@@ -58,11 +39,11 @@ describe("a closed page", { skip: noBrowser, concurrency: false }, () => {
           calm(page);
         };
         // One after the other: what was opened is remembered.
-        await through(locale === "de-DE" ? [["phone", "light"], ["desk", "dark"]] : hands);
+        await through(locale === "de-DE" ? [["phone", "light"], ["desk", "dark"]] : HANDS);
         if (locale === "en-GB") {
           fresh();
           opened();
-          await through(desks);
+          await through(DESKS);
         }
       });
     }
@@ -147,7 +128,7 @@ describe("a closed page", { skip: noBrowser, concurrency: false }, () => {
     const nurse = await at(`${PATIENT}?tab=medication`, "nurse");
     await says(nurse, "#record-panel", /No dose is planned/);
     await nurse.locator(".dose-form [type=submit]").click();
-    await says(nurse, ".dose-form [role=status]", /Say what/);
+    await says(nurse, ".dose-form [role=alert]", /Say what/);
     await nurse.fill("[name=dose]", "1 g paracetamol, by mouth");
     await nurse.locator(".dose-form [type=submit]").click();
     await says(nurse, "[data-dose]", /1 g paracetamol.*Priya Nair/);
@@ -242,15 +223,7 @@ describe("a closed page", { skip: noBrowser, concurrency: false }, () => {
 });
 
 describe("a closed page of a real ward", { skip: noBrowser || noServer, concurrency: false }, () => {
-  let ward;
-  before(async () => {
-    ward = await server();
-  });
-  afterEach(tidy);
-  after(async () => {
-    await shut();
-    await ward?.stop();
-  });
+  const ward = realWard();
   const as = (login, options) => signedIn(ward, login, options);
 
   test("opens for an hour with a reason; the charge nurse, the trail and the page say so", async () => {
@@ -304,8 +277,28 @@ describe("a closed page of a real ward", { skip: noBrowser || noServer, concurre
     await page.goto(`${ward.url}/system`);
     await page.waitForSelector("[data-desk]");
     const bed = await page.locator("[data-desk] select").nth(2).locator("option").first().textContent();
+    const before = Date.now();
     await page.click("[data-desk] [type=submit]");
     await page.waitForFunction((name) => document.querySelector("[data-desk] [role=status]").textContent.includes(name), bed);
     calm(page);
+    // The board of that bed rings: an alarm of high priority that nobody has answered, raised since.
+    const [unitName, bedName] = bed.split(" · ");
+    const somebody = (await page.ask("GET", "/demo-sign-ins")).items.find((it) => it.role === "physician");
+    const board = await as(somebody.login);
+    const { items: units } = await board.ask("GET", "/care-units");
+    const unit = units.find((it) => it.name === unitName);
+    await board.goto(`${ward.url}/ward/${unit.id}`);
+    const sector = `.sector[data-bed="${bedName}"]`;
+    await board.waitForSelector(`${sector}[data-priority="high"][data-state="active"]`, { timeout: 180_000 });
+    const { beds } = await board.ask("GET", `/care-units/${unit.id}/board`);
+    const { alarms } = beds.find((it) => it.name === bedName);
+    assert.ok(alarms.some((it) => it.priority === "high" && Date.parse(it.raised_at) > before), JSON.stringify(alarms));
+    for (const size of ["desk", "phone", "wall"]) {
+      await look(board, { size, theme: "dark" });
+      await board.locator(sector).scrollIntoViewIfNeeded();
+      await settled(board);
+      await picture(board, `arrest-board-${size}-dark`);
+    }
+    calm(board);
   });
 });

@@ -1,39 +1,21 @@
 /** The screens of the house on made-up data: places, staff, audit, settings, system and the patient's own page, in every size, look, role and state. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { accessible, calm, look, noBrowser, open, picture, settled, SIZES, shut, tidy } from "./browser.mjs";
-import { fresh, house as made } from "./stand-in/house.mjs";
-import { serve } from "./stand-in/server.mjs";
+import { describe, test } from "node:test";
+import { accessible, calm, look, noBrowser, open, picture, settled, SIZES } from "./browser.mjs";
+import { DESKS, HANDS, madeUp } from "./made-up.mjs";
+import { house as made } from "./stand-in/house.mjs";
 import { UNIT, uuid } from "./stand-in/ward.mjs";
-import { noServer, server } from "./ward-server.mjs";
+import { noServer, realWard } from "./ward-server.mjs";
 
 const PATIENT = uuid(3, 4),
   BED = uuid(4, 4);
 
 describe("the screens of the house", { skip: noBrowser, concurrency: false }, () => {
-  let house;
-  before(async () => {
-    house = await serve();
-  });
-  beforeEach(fresh);
-  afterEach(tidy);
-  after(async () => {
-    await shut();
-    house?.close();
-  });
-  const at = async (path, role, options = {}, change = {}) => {
-    Object.assign(house.state, { role, signedIn: true, empty: false, broken: null, blind: false, recording: true, crowd: 0 }, change);
-    const page = await open(options);
-    page.refused = [];
-    page.on("response", (r) => r.status() >= 400 && page.refused.push(`${r.status()} ${r.url()}`));
-    await page.goto(`${house.url}${path}${path.includes("?") ? "&" : "?"}theme=${options.theme ?? "dark"}`);
-    return page;
-  };
+  const house = madeUp(),
+    { at } = house;
   const text = (page, selector) => page.locator(selector).first().textContent();
   const has = (page, selector, wanted) => page.waitForFunction(([where, words]) => [...document.querySelectorAll(where)].some((e) => e.textContent.includes(words)), [selector, wanted]);
 
-  const hands = [["phone", "dark"], ["phone", "light"], ["tablet", "dark"]],
-    desks = [["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "light"]];
   const screens = {
     places: ["/places", "nurse", ".bed-card"], "places-it": ["/places", "it", ".bed-card"], bed: [`/places?bed=${BED}`, "nurse", "[data-answer]"], shift: ["/staff", "nurse", "[data-accept]"], "shift-charge": ["/staff", "charge_nurse", "tr[data-bed] select"],
     people: ["/staff?view=people", "physician", "tr[data-staff]"], logins: ["/staff", "it", "tr[data-login]"], "add-person": ["/staff?open=new", "it", ".drawer form"], audit: ["/audit", "it", "tr[data-audit]"], looks: [`/audit?patient=${PATIENT}`, "charge_nurse", "[data-look]"],
@@ -57,7 +39,7 @@ describe("the screens of the house", { skip: noBrowser, concurrency: false }, ()
         calm(page);
         assert.deepEqual(page.refused, []);
       };
-      await Promise.all([hands, desks].map(through));
+      await Promise.all([HANDS, DESKS].map(through));
     });
   }
 
@@ -332,15 +314,7 @@ async function real(ward, role, options) {
 }
 
 describe("the house of a real ward", { skip: noBrowser || noServer, concurrency: false }, () => {
-  let ward;
-  before(async () => {
-    ward = await server();
-  });
-  afterEach(tidy);
-  after(async () => {
-    await shut();
-    await ward?.stop();
-  });
+  const ward = realWard();
   const say = (page, method, path, data) => page.evaluate(async ([verb, address, body]) => {
     const answer = await fetch(`/api/v1${address}`, { method: verb, headers: { "x-wardline": "1", "content-type": "application/json" }, body: body ? JSON.stringify(body) : undefined });
     return { status: answer.status, json: await answer.json().catch(() => null) };

@@ -1,9 +1,10 @@
-/** How much work a full board is for the browser: forty beds with a trace each, on made-up data. Figures are printed and not judged, as machines differ. */
+/** How much work a full board is for the browser, forty beds with a trace each on made-up data; and how soon a real server's page is painted first. Figures are printed and not judged, as machines differ. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { calm, noBrowser, open, picture, settled, shut } from "./browser.mjs";
 import { serve } from "./stand-in/server.mjs";
 import { crowd, UNIT } from "./stand-in/ward.mjs";
+import { noServer, realWard, signedIn } from "./ward-server.mjs";
 
 const BEDS = 40;
 const MEASURED_MS = 8000;
@@ -54,6 +55,44 @@ describe("a board of forty beds", { skip: noBrowser, concurrency: false }, () =>
       if (path.includes("wall")) assert.ok(lowest <= 1080, `the last bed ends at ${lowest} px`);
       await picture(page, `made-up-forty-beds-${path.includes("wall") ? "wall" : "desk"}`);
       calm(page);
+    });
+  }
+});
+
+const PAINTS = 15;
+
+/** When the page that is open showed its first words, in milliseconds since it was asked for. */
+const firstPaint = (page) =>
+  page.evaluate(() => new Promise((found) => {
+    new PerformanceObserver((seen, observer) => {
+      const [paint] = seen.getEntriesByName("first-contentful-paint");
+      if (!paint) return;
+      observer.disconnect();
+      found(paint.startTime);
+    }).observe({ type: "paint", buffered: true });
+  }));
+
+describe("the first paint, from a real server on loopback", { skip: noBrowser || noServer, concurrency: false }, () => {
+  const ward = realWard();
+
+  for (const [name, path] of [["the sign-in page", "/sign-in"], ["the ward board", "/"]]) {
+    test(`${name} is painted, each time by a browser that has nothing of it`, async () => {
+      const first = await signedIn(ward, (await (await fetch(`${ward.url}/api/v1/demo-sign-ins`)).json()).items.find((p) => p.role === "nurse").login);
+      const cookies = path === "/" ? await first.context().cookies() : [];
+      const paints = [];
+      for (let n = 0; n < PAINTS; n++) {
+        // Another context has no cache and no service worker.
+        const page = await open();
+        await page.context().addCookies(cookies);
+        await page.goto(`${ward.url}${path}`);
+        paints.push(await firstPaint(page));
+        if (path === "/") await page.waitForSelector(".sector");
+        calm(page);
+        await page.context().close();
+      }
+      paints.sort((a, b) => a - b);
+      const at = (share) => paints[Math.floor((PAINTS - 1) * share)].toFixed(0);
+      process.stdout.write(`# first paint of ${name}: median ${at(0.5)} ms, ${at(0)} to ${at(1)} ms, of ${PAINTS}\n`);
     });
   }
 });

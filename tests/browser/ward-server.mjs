@@ -4,7 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { open } from "./browser.mjs";
+import { after, afterEach, before } from "node:test";
+import { open, shut, tidy } from "./browser.mjs";
 
 const READY_MS = 60_000;
 
@@ -35,6 +36,24 @@ export async function server() {
     });
   });
   return { url, stop };
+}
+
+/** Stands around the tests of the `describe` that calls it: one server for all of them, and no page left behind by any. */
+export function realWard() {
+  let ward;
+  before(async () => {
+    ward = await server();
+  });
+  afterEach(tidy);
+  after(async () => {
+    await shut();
+    await ward?.stop();
+  });
+  return {
+    get url() {
+      return ward.url;
+    },
+  };
 }
 
 /** A page of somebody who signed in with one click; `ask` the interface in their name, or have its `answer` with the status. */

@@ -21,7 +21,7 @@ use crate::{
     tools::{self, file, find, not_run, run, script},
     waiting::{eventually, until},
     ward::{Device, READABLE_WITHIN, Ward},
-    wire::tls,
+    wire::{Version, Wire, tls},
 };
 
 /// What the server answered to curl.
@@ -541,6 +541,46 @@ fn what_was_answered_with_204_survives_kill_9_and_is_there_once() {
         assert_eq!(times.get(&seq), Some(&1), "message {seq}");
     }
     server::verify(&home.data());
+}
+
+#[test]
+fn the_door_that_a_device_used_and_its_address_outlive_a_restart() {
+    if lacks_curl("device_https::the_door_that_a_device_used_and_its_address_outlive_a_restart") {
+        return;
+    }
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ward = Ward::build(&server);
+    let [by_https, by_mqtt, by_none] =
+        ["H-1", "M-1", "N-1"].map(|serial| ward.enrol("bedside-monitor", serial));
+    let told =
+        Curl::of(&home, &server, &by_https).post("/v1/num", SENML_JSON, &heart_rate(7, 1, "71"));
+    assert_eq!(told.status, 204);
+    drop(Wire::connect(&server, &by_mqtt, Version::V5));
+    let shown = |ward: &Ward, device: &Device| {
+        let it = ward.admin.get(&format!("/api/v1/devices/{}", device.id));
+        (it["door"].clone(), it["last_address"].clone())
+    };
+    let known = |ward: &Ward, device: &Device, door: &str| {
+        eventually(&format!("{door} is known"), READABLE_WITHIN, || {
+            let (found, address) = shown(ward, device);
+            if found == door { Ok(address) } else { Err(found.to_string()) }
+        })
+    };
+    let before =
+        [(&by_https, "https"), (&by_mqtt, "mqtt")].map(|(it, door)| known(&ward, it, door));
+    server.kill();
+    let server = Server::start(&home);
+    let ward = ward.at(&server);
+    for ((device, door), address) in [(&by_https, "https"), (&by_mqtt, "mqtt")].iter().zip(&before)
+    {
+        assert_eq!(&known(&ward, device, door), address, "{door}");
+        let address = address.as_str().unwrap();
+        assert!(address.starts_with("127.0.0.1:") || address.starts_with("[::1]:"), "{address}");
+    }
+    assert_eq!(shown(&ward, &by_none), (Value::Null, Value::Null));
+    let mqtt = ward.admin.get(&format!("/api/v1/devices/{}", by_mqtt.id));
+    assert_eq!(mqtt["connected"], false, "that was before the restart");
 }
 
 #[test]

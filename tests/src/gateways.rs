@@ -85,6 +85,45 @@ fn a_device_behind_a_gateway_is_commanded_and_done_when_it_reports_the_new_state
 }
 
 #[test]
+fn a_live_message_says_which_gateway_passed_it_on_and_when_that_had_it() {
+    let (_home, server, ward) = scene();
+    let gateway = ward.enrol("gateway", "GW-1");
+    let child = ward.enrol("bedside-monitor", "CHILD-1");
+    bind(&ward, &child, &gateway);
+    let path = format!("/api/v1/devices/{}/messages", child.id);
+    assert_eq!(ward.admin.get(&path)["begins"], true);
+    let mut wire = Wire::connect(&server, &gateway, Version::V5);
+    let root = format!("wl/1/{}/$gw/{}/up", ward.site, gateway.id);
+    let mut say = |leaf: &str, kind: &str, payload: String| {
+        let told = wire.told(&format!("{root}/{leaf}"), Some(kind), payload.as_bytes());
+        assert_eq!(told.unwrap().code, 0, "{payload}");
+    };
+    let pack = |at: &str| {
+        format!(
+            r#"[{{"bn":"urn:dev:wardline:{}/","n":"MDC_ECG_HEART_RATE","u":"/min","v":72}}{at}]"#,
+            child.id
+        )
+    };
+    let passed = r#",{"n":"wl:gateway_at","v":1767258000.25}"#;
+    say("num", "application/senml+json", pack(passed));
+    say("num", "application/senml+json", pack(""));
+    let state = json!({ "device": child.id, "online": true, "gateway_at": 1_767_258_001 });
+    say("state", "application/json", state.to_string());
+    // The device speaks for itself.
+    let mut own = Wire::connect(&server, &child, Version::V5);
+    let told = own.told(&child.up("num"), Some("application/senml+json"), pack(passed).as_bytes());
+    assert_eq!(told.unwrap().code, 0);
+    let seen = ward.admin.get(&path)["messages"].as_array().unwrap().clone();
+    let had: Vec<Value> = seen.iter().map(|it| it["gateway_at"].clone()).collect();
+    let at = |text: &str| Value::from(text);
+    let (first, second) = (at("2026-01-01T09:00:00.250Z"), at("2026-01-01T09:00:01.000Z"));
+    assert_eq!(had, [first, Value::Null, second, Value::Null]);
+    let by: Vec<Value> = seen.iter().map(|it| it["gateway"]["name"].clone()).collect();
+    let name = at("gateway GW-1");
+    assert_eq!(by, [name.clone(), name.clone(), name, Value::Null]);
+}
+
+#[test]
 fn gateways_of_one_site_do_not_hear_each_other_under_the_same_words() {
     let (home, server, ward) = scene();
     let [one, two] = ["GW-1", "GW-2"].map(|serial| ward.enrol("gateway", serial));

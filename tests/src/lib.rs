@@ -29,6 +29,8 @@ mod durability;
 #[cfg(test)]
 mod eval;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod gateways;

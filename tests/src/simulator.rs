@@ -1,10 +1,22 @@
 //! `wardline sim`: a scripted ward against the real server, scored by what was written beside it.
 
-use std::{fs, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    path::Path,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
 
 use serde_json::Value;
 
-use crate::{server::program, tools::output};
+use crate::{
+    server::{Home, Server, dump, program},
+    tools::output,
+};
 
 /// A ward of one, in which a heart stops, a lung fails and an electrode falls off.
 const SCRIPT: &str = r#"
@@ -103,6 +115,112 @@ fn a_script_is_lived_and_what_it_did_is_told_in_time() {
     let (_, table, _) = run(&["eval", "alarms", &truth, &none]);
     let due = detected.len() + count(&score, "late");
     assert!(table.starts_with(&format!("detected 0  late 0  missed {due}  false 0")), "{table}");
+}
+
+/// A way to the server that stays where it is while the server comes and goes.
+struct Way {
+    port: u16,
+    leads_to: Arc<Mutex<String>>,
+}
+
+impl Way {
+    fn to(address: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let leads_to = Arc::new(Mutex::new(address.to_owned()));
+        let target = Arc::clone(&leads_to);
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let address = target.lock().unwrap().clone();
+                // Who comes while nobody is there finds a closed line.
+                let Ok(far) = TcpStream::connect(address) else { continue };
+                join(near.try_clone().unwrap(), far.try_clone().unwrap());
+                join(far, near);
+            }
+        });
+        Self { port, leads_to }
+    }
+}
+
+/// Passes bytes on until one end is gone, and then closes the other.
+fn join(mut from: TcpStream, mut to: TcpStream) {
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
+/// What the journal holds of numerics: for each device and boot, the counts of its messages.
+fn stored(data: &Path) -> BTreeMap<(String, String), BTreeSet<u64>> {
+    let mut found = BTreeMap::<_, BTreeSet<u64>>::new();
+    for line in dump(data).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let record: Value = serde_json::from_slice(line).unwrap();
+        let body = &record["body"];
+        let counted = &body["counted"];
+        if record["name"] != "readings" || counted.is_null() {
+            continue;
+        }
+        let device = body["device"].as_str().unwrap().to_owned();
+        let boot = format!("{:016x}", counted["boot"].as_u64().unwrap());
+        let seqs = found.entry((device, boot)).or_default();
+        assert!(seqs.insert(counted["seq"].as_u64().unwrap()), "stored twice: {record}");
+    }
+    found
+}
+
+#[test]
+fn a_load_of_devices_comes_back_after_a_crash_and_all_that_was_acknowledged_is_stored_once() {
+    const DEVICES: usize = 200;
+    let home = Home::new();
+    let server = Server::start(&home);
+    let way = Way::to(&server.ready.mqtt);
+    let address = format!("localhost:{}", way.port);
+    let ledger = home.path().join("ledger.jsonl");
+    let mut load = Command::new(program());
+    load.args(["sim", "--devices", &DEVICES.to_string(), "--people", &server.ready.people])
+        .args(["--server", &address, "--ramp", "2", "--seconds", "8", "--seed", "7"])
+        .args(["--on-patients", "3", "--json", "--ledger"])
+        .arg(&ledger)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut load = load.spawn().unwrap();
+    let (done, printed) = (load.stdout.take().unwrap(), load.stderr.take().unwrap());
+    let mut said = BufReader::new(printed).lines().map_while(Result::ok);
+    // Once all are in and speak, the server dies and comes back.
+    let all = format!(" {DEVICES} of {DEVICES} connected");
+    let heard: Vec<String> = said.by_ref().take_while(|line| !line.contains(&all)).collect();
+    server.kill();
+    let server = Server::start(&home);
+    way.leads_to.lock().unwrap().clone_from(&server.ready.mqtt);
+    let rest: Vec<String> = said.collect();
+    let sheet = std::io::read_to_string(done).unwrap();
+    let status = load.wait().unwrap();
+    assert!(status.success(), "{}\n{}\n{sheet}", heard.join("\n"), rest.join("\n"));
+    let figure = |name: &str| {
+        let lines = sheet.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let found = lines.into_iter().find(|it| it["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {sheet}"))["value"].as_f64().unwrap()
+    };
+    assert_eq!(figure("sim.refused"), 0.0);
+    assert_eq!(figure("sim.unanswered"), 0.0);
+    assert!(figure("sim.reconnects") >= DEVICES as f64, "{sheet}");
+    assert!(figure("sim.acknowledged") >= 4.0 * DEVICES as f64, "{sheet}");
+    server.kill();
+    let mut stored = stored(&home.data());
+    let accounts: Vec<Value> = fs::read_to_string(&ledger)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(accounts.len(), DEVICES);
+    for it in accounts {
+        let text = |key: &str| it[key].as_str().unwrap().to_owned();
+        let found = stored.remove(&(text("device"), text("boot"))).unwrap_or_default();
+        let sent = it["sent"].as_u64().unwrap();
+        assert_eq!(it["acknowledged"].as_u64(), Some(sent), "{it}");
+        assert_eq!(found, (0..sent).collect(), "{it}");
+    }
+    assert!(stored.is_empty(), "of nobody: {stored:?}");
 }
 
 #[test]

@@ -45,6 +45,8 @@ export const clearDose = (patient) => remove(`/patients/${patient}/next-dose`);
 export const setUnitLimits = (unit, vital, band, limits) => put(`/care-units/${unit}/limits/${vital}${query({ band })}`, limits);
 export const clearUnitLimits = (unit, vital, band) => remove(`/care-units/${unit}/limits/${vital}${query({ band })}`);
 export const clearLimits = (patient, vital) => remove(`/patients/${patient}/limits/${vital}`);
+export const share = (name, days) => post("/own/shares", { name, days });
+export const endShare = (id) => remove(`/own/shares/${id}`);
 export const feel = (feeling, words) => post("/own/feeling", { feeling, words });
 
 /** Every page of a list, up to `most` items. */

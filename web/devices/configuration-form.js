@@ -51,5 +51,5 @@ function Raw({ config, change, judge }) {
     judge(sound);
     if (sound) change(read);
   };
-  return html`<${Field} label=${t("configuration.raw")} why=${why || t("configuration.raw_note")}><textarea class="mono" name="config" rows="8" spellcheck="false" value=${text} onInput=${typed}></textarea></${Field}>`;
+  return html`<${Field} label=${t("configuration.raw")} why=${t("configuration.raw_note")}><textarea class="mono" name="config" aria-invalid=${why ? "true" : undefined} aria-describedby="config-why" rows="8" spellcheck="false" value=${text} onInput=${typed}></textarea></${Field}><p id="config-why" class="why" role="alert">${why}</p>`;
 }

@@ -19,20 +19,24 @@ const nextVersion = (wanted) => (/^\d{1,8}$/.test(wanted ?? "") ? String(Number(
 export function DeviceConfiguration({ device, changed }) {
   const [found, setFound] = useState(null),
     [editing, edit] = useState(false),
+    [problem, setProblem] = useState(null),
     [said, say] = useState("");
   const path = `/devices/${device.id}/configuration`;
-  const load = () => get(path).then(setFound, () => {});
+  const load = () => get(path).then((read) => { setFound(read); setProblem(null); }, setProblem);
   useEffect(() => {
     edit(false);
+    // What another device shall have is not this one's.
+    setFound(null);
     load();
     const timer = setInterval(() => document.hidden || load(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [device.id, device.patient?.id]);
-  if (!found) return null;
+  const unread = problem && html`<p class="small" role="alert" data-unread>${t("configuration.unread")} ${sayProblem(problem)} <button type="button" onClick=${load}>${t("act.again")}</button></p>`;
+  if (!found) return problem && html`<section data-configuration><h3>${t("configuration.title")}</h3>${unread}</section>`;
   const set = (wish) => configure(device.id, wish).then((answer) => { setFound(answer); edit(false); say(""); changed(); }, (problem) => say(sayProblem(problem)));
   const may = isRole("it"),
     held = found.on_patient;
-  return html`<section data-configuration data-state=${found.state}><h3>${t("configuration.title")}</h3>
+  return html`<section data-configuration data-state=${found.state}><h3>${t("configuration.title")}</h3>${unread}
     <p class="row wrap"><span class=${`chip ${["sent", "on_patient"].includes(found.state) ? "loud" : ""}`} data-config-state>${t(`configuration.state.${found.state}`)}</span>
       ${found.state !== "none" && html`<span class="small dim">${t(`configuration.because.${found.state}`, { reported: found.reported ?? t("configuration.nothing") })}</span>`}</p>
     ${found.state !== "none" && html`<${Pairs} list=${[[t("configuration.wanted"), html`<b>${found.wanted}</b>`], ...facts(found), [t("configuration.set"), found.set_at && t("configuration.set_by", { name: found.set_by?.full_name ?? found.set_by?.name ?? "", at: when(found.set_at, now()) })]]} />`}

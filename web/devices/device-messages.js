@@ -36,7 +36,7 @@ export function DeviceMessages({ device }) {
   if (!isRole("it")) return null;
   return html`<section data-messages><div class="row"><h3 class="grow">${t("messages.live")}</h3><button type="button" class="small" data-watch aria-pressed=${String(on)} onClick=${() => setOn(!on)}>${t(on ? "messages.pause" : "messages.watch")}</button></div>
     <p class="small dim">${t(on && messages.length === 0 ? "messages.waiting" : "messages.note")}</p><p class="small" role="alert">${said}</p>
-    ${messages.map((m) => html`<div key=${m.number} class="message"><p class="small row wrap"><span>${hhmmss(Date.parse(m.at))}</span><span class="chip">${has(`messages.outcome.${m.outcome}`) ? t(`messages.outcome.${m.outcome}`) : m.outcome}</span><span class="faint">${t("letters.bytes", { n: m.size })}</span></p>
+    ${messages.map((m) => html`<div key=${m.number} class="message"><p class="small row wrap"><span>${hhmmss(Date.parse(m.at))}</span><span class="chip">${has(`messages.outcome.${m.outcome}`) ? t(`messages.outcome.${m.outcome}`) : m.outcome}</span><span class="faint">${t("letters.bytes", { n: m.size })}</span>${m.gateway && html`<span class="faint">${t("messages.by_gateway", { name: m.gateway.name })}</span>`}${m.gateway_at && html`<span class="faint">${t("messages.gateway_had", { time: hhmmss(Date.parse(m.gateway_at)) })}</span>`}</p>
       <pre class="raw" tabindex="0">${m.topic.replace(/^.*?\/(up|\$gw)\//, "…/$1/")}${"\n"}${readable(m.payload)}</pre></div>`)}
   </section>`;
 }

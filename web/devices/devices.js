@@ -1,6 +1,6 @@
 /** Devices: health at a glance, one drawer for each, a new one with its certificate, and the messages that nobody could read. */
 import { html, useEffect, useState } from "../html.js";
-import { all } from "../api/act.js";
+import { useList } from "../api/listed.js";
 import { Segments } from "../components/segments.js";
 import { Empty, Failed, Loading } from "../components/state-panel.js";
 import { t } from "../i18n/words.js";
@@ -35,21 +35,9 @@ function Views({ view, n, watch }) {
   return html`<${Segments} label=${t("devices.view")} options=${options} chosen=${view} act=${(v) => set({ view: v === "all" ? null : v, open: null, search: null })} />`;
 }
 
-function useList(path) {
-  const [list, setList] = useState(null),
-    [problem, setProblem] = useState(null);
-  const load = () => all(path).then((items) => { setList(items); setProblem(null); }, setProblem);
-  useEffect(() => {
-    load();
-    const timer = setInterval(load, REFRESH_MS);
-    return () => clearInterval(timer);
-  }, [path]);
-  return { list, problem, load };
-}
-
 function Fleet({ view }) {
   second.value;
-  const { list, problem, load } = useList("/devices");
+  const { list, problem, load } = useList("/devices", REFRESH_MS);
   const open = params.value.get("open"),
     adding = open === "new";
   const sorted = (list ?? []).map((d) => ({ ...d, health: health(d) })).sort((a, b) => RANK[a.health.kind] - RANK[b.health.kind] || a.label.localeCompare(b.label));

@@ -39,8 +39,8 @@ export const standing = computed(() => [...alarms.value.values()].filter((a) => 
 export const active = computed(() => standing.value.filter((a) => a.state === "active"));
 export const alarmsOfBed = (id) => standing.value.filter((a) => a.bed === id);
 
-/** How many times pages of this unit were opened in an emergency and nobody has reviewed it yet. */
-export const toReview = computed(() => bedIds.value.reduce((n, id) => n + (bed(id).value.to_review ?? 0), 0));
+/** How many pages were opened in an emergency, of which this unit is told and at whose reason nobody has looked. */
+export const toReview = signal(0);
 
 export const counts = computed(() => {
   const of = (priority) => active.value.filter((a) => a.priority === priority).length;
@@ -64,6 +64,7 @@ export function takeBoard(fresh, more = []) {
   batch(() => {
     board.value = fresh;
     boardProblem.value = null;
+    toReview.value = fresh.to_review ?? 0;
     takeBeds(fresh.beds);
     bedIds.value = fresh.beds.map((b) => b.bed);
     const known = new Map(more.map((a) => [a.id, a]));
@@ -89,6 +90,7 @@ const replaced = (numerics, fresh) => {
 /** Applies one delta as a whole, so that no screen sees half of it. */
 export function takeDelta(delta) {
   batch(() => {
+    toReview.value = delta.to_review ?? toReview.value;
     if (delta.beds) {
       takeBeds(delta.beds);
       const more = delta.beds.map((b) => b.bed).filter((id) => !bedIds.value.includes(id));
@@ -143,6 +145,7 @@ export function forgetUnit() {
     board.value = null;
     boardProblem.value = null;
     bedIds.value = [];
+    toReview.value = 0;
     beds.clear();
     alarms.value = new Map();
   });

@@ -15,13 +15,16 @@ export function DosePanel({ page, plan, clear }) {
   const dose = page.next_dose;
   const [words, setWords] = useState(""),
     [due, setDue] = useState(() => toField(now() + USUAL_AHEAD_MS)),
-    [said, say] = useState("");
-  const attempt = (deed, done) => deed.then(() => say(done), (problem) => say(sayProblem(problem)));
+    [said, say] = useState(""),
+    [refused, refuse] = useState("");
+  // What was refused interrupts whoever listens; what was done waits for them.
+  const tell = (done, why) => { say(done); refuse(why); };
+  const attempt = (deed, done) => deed.then(() => tell(done, ""), (problem) => tell("", sayProblem(problem)));
   const submit = (event) => {
     event.preventDefault();
-    if (!words.trim()) return say(t("dose.words_missing"));
+    if (!words.trim()) return tell("", t("dose.words_missing"));
     const at = new Date(due);
-    if (Number.isNaN(at.getTime())) return say(t("dose.time_missing"));
+    if (Number.isNaN(at.getTime())) return tell("", t("dose.time_missing"));
     return attempt(plan(words.trim(), at.toISOString()).then(() => setWords("")), t("dose.saved"));
   };
   return html`<section class="stack" aria-label=${t("dose.title")}>
@@ -31,7 +34,7 @@ export function DosePanel({ page, plan, clear }) {
     <form class="pair dose-form" aria-label=${t("dose.plan")} onSubmit=${submit}>
       <${Field} label=${t("dose.what")}><input name="dose" value=${words} maxlength="200" onInput=${(event) => setWords(event.target.value)} /></${Field}>
       <${Field} label=${t("dose.when")}><input type="datetime-local" name="due" value=${due} max=${toField(now() + AHEAD_MAX_MS)} onChange=${(event) => setDue(event.target.value)} /></${Field}>
-      <div class="row wrap"><button type="submit">${t("dose.plan")}</button><span class="small dim grow" role="status">${said || t("dose.patient_reads")}</span></div>
+      <div class="row wrap"><button type="submit">${t("dose.plan")}</button><span class="small strong" role="alert">${refused}</span><span class="small dim grow" role="status">${refused ? "" : said || t("dose.patient_reads")}</span></div>
     </form>
   </section>`;
 }

@@ -25,6 +25,7 @@ export function Identity({ page, name, setNurse, setScale }) {
         ${isRole("charge_nurse") && bed ? html`<${NurseChoice} nurse=${nurse} choose=${setNurse} />` : html`<span class=${nurse ? "dim" : "strong"}>${nurse?.name ?? t("ward.no_nurse")}</span>`}
       </${Fact}>
       <${Fact} name=${t("patient.charge")}><span class="dim">${charge?.name ?? t("who.nobody")}</span></${Fact}>
+      ${page.shared_with?.length > 0 && html`<${Fact} name=${t("patient.shared_with")}><span class="dim" data-shared-with>${page.shared_with.join(", ")}</span></${Fact}>`}
       <${Fact} name=${t("patient.scale")}><${Scale} scale=${patient.spo2_scale} choose=${setScale} /></${Fact}>
     </div>
   </section>`;

@@ -7,13 +7,17 @@ import { heard } from "../feed/clock.js";
 import { session } from "../feed/state.js";
 import { t } from "../i18n/words.js";
 import { go } from "../router.js";
+import { isRole } from "../shell/role.js";
 import { Feeling } from "./feeling.js";
 import { NewLink } from "./new-link.js";
 import { NextDose } from "./next-dose.js";
 import { OwnNumber } from "./own-number.js";
+import { SharedWithMe, Sharing } from "./sharing.js";
 import { Sight } from "./sight.js";
 
 const REFRESH_MS = 5000;
+/** Each look of somebody else is written down, and a list of every five seconds tells the patient nothing. */
+const REFRESH_SHARED_MS = 30_000;
 const LARGER = "wardline.larger";
 
 const remembered = () => {
@@ -29,11 +33,12 @@ export function Own() {
     [problem, setProblem] = useState(null),
     [larger, setLarger] = useState(remembered);
   const show = (found) => { heard(Date.parse(found.now)); setOwn(found); setProblem(null); };
-  const load = () => get("/own").then(show, setProblem);
+  // What is shared no more is not shown a moment longer.
+  const load = () => get("/own").then(show, (caught) => { if (caught.status === 403) setOwn(null); setProblem(caught); });
   useEffect(() => {
     document.title = t("title", { screen: t("screen.own") });
     load();
-    const timer = setInterval(() => document.hidden || load(), REFRESH_MS);
+    const timer = setInterval(() => document.hidden || load(), isRole("family") ? REFRESH_SHARED_MS : REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
   const leave = async () => {
@@ -76,15 +81,16 @@ function sentence(numbers) {
 }
 
 function Page({ own, show, stale }) {
-  return html`<h1>${t(greeting(new Date(own.now).getHours()), { name: own.given_name })}</h1>
+  const shared = own.shared_until;
+  return html`<h1>${shared ? t("own.shared_title", { name: own.given_name }) : t(greeting(new Date(own.now).getHours()), { name: own.given_name })}</h1>
+    ${shared && html`<${SharedWithMe} own=${own} />`}
     <p class="own-day" data-day>${sentence(own.numbers)}${own.bed && html` <span class="dim">${t("own.where", { bed: own.bed.name, unit: own.care_unit?.name ?? "" })}.</span>`}</p>
     ${stale && html`<p class="own-card" role="status">${t("state.unreachable_text")}</p>`}
     ${!own.recording && html`<p class="own-card" role="status">${t("own.not_recording")}</p>`}
     <${NewLink} looks=${own.looks} />
     ${own.numbers.length === 0 ? html`<section class="own-card"><h2>${t("own.empty")}</h2><p class="dim">${t("own.empty_text")}</p></section>` : html`<div class="own-numbers">${own.numbers.map((n) => html`<${OwnNumber} key=${n.vital} number=${n} />`)}</div>`}
     <${NextDose} dose=${own.next_dose} />
-    <${Feeling} own=${own} show=${show} />
-    <${Sight} own=${own} />
-    <footer class="own-foot"><p><b>${t("own.help")}</b> ${t("own.help_text")} ${own.nurse ? t("own.help_nurse", { name: own.nurse.name }) : ""}</p>
+    ${!shared && html`<${Feeling} own=${own} show=${show} /><${Sight} own=${own} /><${Sharing} own=${own} show=${show} />`}
+    <footer class="own-foot">${!shared && html`<p><b>${t("own.help")}</b> ${t("own.help_text")} ${own.nurse ? t("own.help_nurse", { name: own.nurse.name }) : ""}</p>`}
       <p class="small faint">${session.value?.product?.intended_use ?? t("sign_in.not_a_device")}</p></footer>`;
 }

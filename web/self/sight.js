@@ -14,6 +14,7 @@ export function Sight({ own }) {
     <ul class="own-lines">
       ${named.map(([who, what, look]) => html`<li key=${who}><b>${who}</b><p class="dim">${what} ${once(look)}</p></li>`)}
       <li><b>${own.care_unit ? t("own.others", { unit: own.care_unit.name }) : t("own.others_any")}</b><p class="dim">${t("own.others_text")}</p></li>
+      ${own.shares.map((one) => html`<li key=${one.id}><b>${one.name}</b><p class="dim">${t("own.shares_text", { at: when(one.until, now()) })} ${once(own.looks.find((look) => look.user === one.id))}</p></li>`)}
       <li><b>${t("own.it")}</b><p class="dim">${t("own.it_text")}</p></li>
     </ul>
     <details><summary>${t("own.everyone")} (${own.looks.length})</summary>

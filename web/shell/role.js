@@ -6,6 +6,7 @@ const ALL = ["ward", "mine", "alarms", "staff", "devices", "places", "system"];
 const SCREENS = {
   charge_nurse: ["ward", "mine", "alarms", "staff", "devices", "places", "settings", "system"],
   it: ["devices", "places", "staff", "audit", "system", "settings"],
+  family: ["own"],
   patient: ["own"],
   physician: ["ward", "alarms", "devices", "staff", "places", "settings", "system"],
 };
@@ -13,8 +14,8 @@ const SCREENS = {
 export const role = () => session.value?.user.role;
 export const isRole = (...names) => names.includes(role());
 export const screens = () => SCREENS[role()] ?? ALL;
-/** Whether somebody looks at themselves. */
-export const isPatient = () => role() === "patient";
+/** Whether somebody looks at themselves, or at what a patient shares with them. */
+export const readsOwn = () => isRole("patient", "family");
 /** Whether a role has any business with patients, their alarms and the feed of them. */
 export const seesPatients = () => screens().includes("ward");
 

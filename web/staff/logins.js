@@ -1,6 +1,7 @@
 /** Logins: who may sign in as what, a new one with its one-time link, and a login that is shut at once. */
-import { html, useEffect, useState } from "../html.js";
-import { all, changeUser, inviteAgain } from "../api/act.js";
+import { html, useState } from "../html.js";
+import { changeUser, inviteAgain } from "../api/act.js";
+import { useList } from "../api/listed.js";
 import { Empty, Failed, Loading, sayProblem } from "../components/state-panel.js";
 import { now } from "../feed/clock.js";
 import { session } from "../feed/state.js";
@@ -13,14 +14,9 @@ import { OneTimeLink } from "./one-time-link.js";
 const ROLES = ["nurse", "charge_nurse", "physician", "it"];
 
 export function Logins() {
-  const [list, setList] = useState(null),
-    [problem, setProblem] = useState(null),
+  const { list, problem, load } = useList("/users"),
     [said, say] = useState(""),
     [link, setLink] = useState(null);
-  const load = () => all("/users").then((items) => { setList(items); setProblem(null); }, setProblem);
-  useEffect(() => {
-    load();
-  }, []);
   const adding = params.value.get("open") === "new";
   const attempt = async (deed) => {
     say("");
@@ -54,7 +50,7 @@ function stateOf(user) {
 
 function LoginRow({ user, attempt, show }) {
   const me = user.id === session.value.user.id,
-    fixed = me || user.role === "patient" || !user.staff_id;
+    fixed = me || !user.staff_id;
   const invite = async () => {
     const made = await attempt(() => inviteAgain(user.id));
     if (made) show(made);
@@ -62,6 +58,6 @@ function LoginRow({ user, attempt, show }) {
   return html`<tr data-login=${user.login} data-disabled=${user.disabled ? "" : undefined}><td class="full"><b>${user.name}</b></td><td class="mono">${user.login}</td>
     <td>${fixed ? word("role", user.role) : html`<select class="compact" aria-label=${t("staff.change_role", { name: user.name })} value=${user.role} onChange=${(event) => attempt(() => changeUser(user.id, { role: event.target.value }))}>${ROLES.map((role) => html`<option key=${role} value=${role}>${word("role", role)}</option>`)}</select>`}</td>
     <td>${stateOf(user)}</td>
-    <td class="acts"><div class="row wrap">${!me && !user.disabled && user.role !== "patient" && html`<button type="button" data-link onClick=${invite}>${t("staff.new_link")}</button>`}
+    <td class="acts"><div class="row wrap">${!me && !user.disabled && !["patient", "family"].includes(user.role) && html`<button type="button" data-link onClick=${invite}>${t("staff.new_link")}</button>`}
       ${!me && html`<button type="button" class="plain" data-shut onClick=${() => attempt(() => changeUser(user.id, { disabled: !user.disabled }))}>${t(user.disabled ? "staff.enable" : "staff.disable")}</button>`}</div></td></tr>`;
 }

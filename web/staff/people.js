@@ -1,16 +1,11 @@
 /** Everybody who works here, with what their login may be. */
-import { html, useEffect, useState } from "../html.js";
-import { all } from "../api/act.js";
+import { html } from "../html.js";
+import { useList } from "../api/listed.js";
 import { Empty, Failed, Loading } from "../components/state-panel.js";
 import { t, word } from "../i18n/words.js";
 
 export function People() {
-  const [list, setList] = useState(null),
-    [problem, setProblem] = useState(null);
-  const load = () => all("/staff").then((items) => { setList(items); setProblem(null); }, setProblem);
-  useEffect(() => {
-    load();
-  }, []);
+  const { list, problem, load } = useList("/staff");
   if (problem && !list) return html`<${Failed} problem=${problem} again=${load} what=${t("staff.the_list")} />`;
   if (!list) return html`<${Loading} />`;
   if (list.length === 0) return html`<${Empty} title=${t("staff.none")} text=${t("staff.none_text")} />`;

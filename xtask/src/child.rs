@@ -81,11 +81,49 @@ pub fn run(
     limit: Duration,
     progress: &mut Progress,
 ) -> io::Result<End> {
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
-    wait(&mut command.spawn()?, limit, progress)
+    wait(&mut spawn(command, log)?, limit, progress)
 }
 
-/// The same with its stdout in a file of its own.
+/// Runs every command with both of its outputs in its own log, at most so many at once.
+/// Each ends by itself or at its limit; the ends are in the order of the commands.
+pub fn run_side_by_side(
+    commands: Vec<(Command, File)>,
+    at_once: usize,
+    limit: Duration,
+    progress: &mut Progress,
+) -> Vec<io::Result<End>> {
+    let mut ends = BTreeMap::new();
+    let mut waiting = commands.into_iter().enumerate();
+    let mut running: Vec<(usize, Child, Stopwatch)> = Vec::new();
+    loop {
+        while running.len() < at_once.max(1)
+            && let Some((at, (mut command, log))) = waiting.next()
+        {
+            match spawn(&mut command, &log) {
+                Ok(child) => running.push((at, child, Stopwatch::start())),
+                Err(error) => drop(ends.insert(at, Err(error))),
+            }
+        }
+        if running.is_empty() {
+            return ends.into_values().collect();
+        }
+        running.retain_mut(|(at, child, watch)| match poll(child, *watch, limit).transpose() {
+            None => true,
+            Some(end) => {
+                ends.insert(*at, end);
+                false
+            }
+        });
+        progress.tick();
+        thread::sleep(POLL);
+    }
+}
+
+fn spawn(command: &mut Command, log: &File) -> io::Result<Child> {
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()
+}
+
+/// Runs `command` with its stdout in a file of its own.
 pub fn run_apart(
     command: &mut Command,
     stdout: File,
@@ -100,16 +138,24 @@ pub fn run_apart(
 fn wait(child: &mut Child, limit: Duration, progress: &mut Progress) -> io::Result<End> {
     let watch = Stopwatch::start();
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(end_of(status));
-        }
-        if watch.elapsed() >= limit {
-            kill_with_descendants(child)?;
-            return Ok(End::TimedOut);
+        if let Some(end) = poll(child, watch, limit)? {
+            return Ok(end);
         }
         progress.tick();
         thread::sleep(POLL);
     }
+}
+
+/// How a child has ended, if it has; one that is over its limit is ended here.
+fn poll(child: &mut Child, watch: Stopwatch, limit: Duration) -> io::Result<Option<End>> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(end_of(status)));
+    }
+    if watch.elapsed() < limit {
+        return Ok(None);
+    }
+    kill_with_descendants(child)?;
+    Ok(Some(End::TimedOut))
 }
 
 fn end_of(status: ExitStatus) -> End {
@@ -173,4 +219,54 @@ fn an_exit_code_is_told_in_words() {
     };
     assert_eq!(run("0"), End::Success);
     assert_eq!(run("3"), End::Failure("exit status: 3".into()));
+}
+
+/// A shell's script and a file that is thrown away.
+#[cfg(test)]
+fn script(text: &str) -> (Command, File) {
+    let mut command = Command::new("sh");
+    command.args(["-c", text]);
+    (command, File::options().write(true).open("/dev/null").unwrap())
+}
+
+#[test]
+fn commands_side_by_side_end_each_for_itself_and_are_told_in_their_order() {
+    let run = |scripts: &[&str], at_once, limit_s| -> Vec<End> {
+        let commands = scripts.iter().map(|text| script(text)).collect();
+        let mut progress = Progress::start("side by side".into());
+        let limit = Duration::from_secs(limit_s);
+        let ends = run_side_by_side(commands, at_once, limit, &mut progress);
+        ends.into_iter().map(Result::unwrap).collect()
+    };
+    let failed = |code: u8| End::Failure(format!("exit status: {code}"));
+    assert_eq!(run(&[], 2, 60), []);
+    let want = [failed(4), End::Success, failed(5)];
+    assert_eq!(run(&["sleep 0.3; exit 4", "exit 0", "exit 5"], 2, 60), want);
+    // None at once would be never.
+    assert_eq!(run(&["exit 1", "exit 0"], 0, 60), [failed(1), End::Success]);
+    assert_eq!(run(&["sleep 600", "exit 0"], 2, 1), [End::TimedOut, End::Success]);
+}
+
+#[test]
+fn no_more_commands_run_at_once_than_were_asked_for() {
+    let folder = std::env::temp_dir().join(format!("wardline-side-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let count = |at_once: usize| -> usize {
+        let most = folder.join(format!("most-{at_once}"));
+        let live = folder.join(format!("live-{at_once}"));
+        std::fs::create_dir_all(&live).unwrap();
+        let text = format!(
+            "touch {live}/$$; ls {live} | wc -l >> {most}; sleep 0.3; rm {live}/$$",
+            live = live.display(),
+            most = most.display()
+        );
+        let commands = (0..5).map(|_| script(&text)).collect();
+        let mut progress = Progress::start("at once".into());
+        run_side_by_side(commands, at_once, Duration::from_secs(60), &mut progress);
+        let seen = std::fs::read_to_string(&most).unwrap();
+        seen.lines().filter_map(|line| line.trim().parse().ok()).max().unwrap()
+    };
+    assert!((1..=2).contains(&count(2)), "two at once");
+    assert_eq!(count(1), 1, "one after the other");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

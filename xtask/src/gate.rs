@@ -4,6 +4,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     path::PathBuf,
     process::{Command, ExitCode},
     time::Duration,
@@ -44,7 +45,7 @@ parts, in order:
   build      the release build of wardline
   e2e        the built program against programs that we did not write
   browser    every screen in Chromium
-  fuzz       every decoder, four minutes in all
+  fuzz       every decoder, four minutes in all, one decoder on each core
   vopr       journal, series and records under faults, three minutes of seeds
   demo       wardline demo --check --json
 
@@ -125,6 +126,35 @@ impl Context<'_> {
         let end = child::run_apart(command, file, &self.log, self.limit, &mut self.progress);
         self.judge(command, end)?;
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Runs commands at the same time, as many as there are cores.
+    /// Each has a log beside the part's while it runs; afterwards it is in the part's, in their order.
+    fn run_side_by_side(&mut self, named: Vec<(&str, Command)>) -> Vec<Result<(), String>> {
+        let stem = self.log_path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let path = |name: &str| self.log_path.with_file_name(format!("{stem}-{name}.log"));
+        let mut logs = Vec::new();
+        for (name, _) in &named {
+            match File::create(path(name)) {
+                Ok(log) => logs.push(log),
+                Err(error) => return vec![Err(format!("{}: {error}", path(name).display()))],
+            }
+        }
+        let (names, commands): (Vec<&str>, Vec<Command>) = named.into_iter().unzip();
+        // An end is judged by its program's name, which the run takes away.
+        let again: Vec<Command> =
+            commands.iter().map(|command| Command::new(command.get_program())).collect();
+        let commands = commands.into_iter().zip(logs).collect();
+        let ends =
+            child::run_side_by_side(commands, parts::cores(), self.limit, &mut self.progress);
+        let mut judged = Vec::new();
+        for ((name, command), end) in names.iter().zip(&again).zip(ends) {
+            let copied =
+                File::open(path(name)).and_then(|mut log| io::copy(&mut log, &mut self.log));
+            let copied = copied.map_err(|error| format!("{}: {error}", path(name).display()));
+            judged.push(self.judge(command, end).and(copied.map(drop)));
+        }
+        judged
     }
 
     fn judge(&self, command: &Command, end: std::io::Result<End>) -> Result<(), String> {

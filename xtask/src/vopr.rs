@@ -1,8 +1,8 @@
 //! Runs the simulator of storage under faults, and shows that it finds planted bugs.
 //!
-//! The simulator is an example of the crate `store`. It is built from a copy of the few
-//! crates that it needs, in `target/vopr/tree`, so that a bug can be planted in the copy
-//! and the tree stays as it is; only `store` and the simulator are compiled anew for each.
+//! The simulator is an example of the crate `store`. Bugs are planted in a copy of the few
+//! crates that it needs, in `target/vopr/tree`, so that the tree stays as it is; only
+//! `store` and the simulator are compiled anew for each.
 //!
 //! **Absent on purpose:** the simulator itself, as this program uses no crate of ours.
 
@@ -19,6 +19,7 @@ use std::{
 use toml::Table;
 
 use crate::{
+    cargo,
     child::{self, End, Progress},
     refuse, root, target,
 };
@@ -74,8 +75,7 @@ pub fn main(args: &[&str]) -> ExitCode {
 
 /// Builds and runs the simulator with these options; false if a seed failed.
 fn run(options: &[&str]) -> Result<bool, String> {
-    copy_tree()?;
-    let built = build()?.status();
+    let built = build().status();
     if !built.map_err(|error| format!("cargo could not be started: {error}"))?.success() {
         return Err("the simulator does not build".into());
     }
@@ -94,20 +94,34 @@ fn tree() -> PathBuf {
 
 /// The simulator as it was built last.
 pub fn program() -> PathBuf {
+    target().join("release/examples/vopr")
+}
+
+/// The command that builds the simulator.
+pub fn build() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--release", "--package", "store", "--example", "vopr"]);
+    // The program is named for its features alone: with them its release build is used.
+    command.args(["--package", "wardline"]);
+    command
+}
+
+/// The simulator with a bug in it.
+fn faulty() -> PathBuf {
     workshop().join("release/examples/vopr")
 }
 
 /// The command that builds the simulator from the copy.
-pub fn build() -> Result<Command, String> {
+fn build_faulty() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--package", "store", "--example", "vopr"]);
     command.arg("--target-dir").arg(workshop()).current_dir(tree());
-    Ok(command)
+    command
 }
 
 /// Brings the copy up to date; a file that is the same keeps its time, so that cargo
 /// compiles only what changed.
-pub fn copy_tree() -> Result<(), String> {
+fn copy_tree() -> Result<(), String> {
     let said = |error: io::Error| format!("{}: {error}", tree().display());
     for name in copied()? {
         let folder = Path::new("crates").join(name);
@@ -231,10 +245,12 @@ fn find(name: &str, mut progress: Progress) -> Result<Option<String>, String> {
     let path = workshop().join(format!("{name}.log"));
     let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let fault = |error: io::Error| format!("{name}: {error}");
-    if child::run(&mut build()?, &log, BUG_LIMIT, &mut progress).map_err(fault)? != End::Success {
+    if child::run(&mut build_faulty(), &log, BUG_LIMIT, &mut progress).map_err(fault)?
+        != End::Success
+    {
         return Err(format!("{name} does not build: {}", path.display()));
     }
-    let mut simulator = Command::new(program());
+    let mut simulator = Command::new(faulty());
     simulator.args(["--seeds", &BUG_SEEDS.to_string()]);
     let ended = child::run(&mut simulator, &log, BUG_LIMIT, &mut progress).map_err(fault)?;
     let printed = fs::read_to_string(&path).map_err(fault)?;

@@ -12,6 +12,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -24,7 +25,11 @@ use axum::{
 use model::{DeviceId, Timestamp};
 
 use self::answer::Refused;
-use crate::{Api, problem::Problem};
+use crate::{
+    Api,
+    limits::{MOVE_NOTED_EVERY, NOTED_EVERY},
+    problem::Problem,
+};
 
 mod answer;
 mod body;
@@ -48,21 +53,57 @@ pub(crate) use places::Places;
 pub(crate) struct Doors {
     pub(crate) counts: DoorCounts,
     pub(crate) places: Places,
-    /// When each device spoke last; only those that are registered get so far.
-    heard: Mutex<BTreeMap<DeviceId, Timestamp>>,
+    /// Each device's last words here; only those that are registered get so far.
+    heard: Mutex<BTreeMap<DeviceId, Heard>>,
+}
+
+/// When and from where a device spoke last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) at: Timestamp,
+    pub(crate) remote: SocketAddr,
+    /// When and from where the journal knows it.
+    noted: (Timestamp, IpAddr),
+}
+
+impl Heard {
+    /// The last words of a device after those `before`, and whether the journal is to know.
+    fn after(before: Option<&Self>, remote: SocketAddr, at: Timestamp) -> (Self, bool) {
+        let is_due = before.is_none_or(|before| {
+            let (noted_at, ip) = before.noted;
+            let every = if ip == remote.ip() { NOTED_EVERY } else { MOVE_NOTED_EVERY };
+            at.since(noted_at) >= every
+        });
+        let noted = before.filter(|_| !is_due).map_or((at, remote.ip()), |before| before.noted);
+        (Self { at, remote, noted }, is_due)
+    }
 }
 
 impl Doors {
-    /// Room for one message of this device, which speaks now.
-    fn hear(&self, device: DeviceId, now: Timestamp) -> Result<places::Place, Refused> {
-        let place = self.places.take(device).map_err(Refused::Busy)?;
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(device, now);
-        Ok(place)
-    }
-
     /// The devices that spoke since the start, and when they did last.
-    pub(crate) fn heard(&self) -> BTreeMap<DeviceId, Timestamp> {
+    pub(crate) fn heard(&self) -> BTreeMap<DeviceId, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Api {
+    /// Room for one message of this device, which speaks now.
+    fn hear(&self, device: DeviceId, remote: SocketAddr) -> Result<places::Place, Refused> {
+        let place = self.doors.places.take(device).map_err(Refused::Busy)?;
+        let now = self.clock.now();
+        let is_due = {
+            let mut heard = self.doors.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let (found, is_due) = Heard::after(heard.get(&device), remote, now);
+            heard.insert(device, found);
+            is_due
+        };
+        if is_due {
+            let (door, remote) = ("https".to_owned(), remote.to_string());
+            let body = record::Body::Spoke(record::Spoke { device, door, remote });
+            // Nobody waits for it: what is lost with a crash is noted again.
+            drop(self.door.note(device, now, &body));
+        }
+        Ok(place)
     }
 }
 
@@ -95,4 +136,26 @@ async fn wrong_method(uri: Uri) -> Problem {
 
 async fn nowhere(uri: Uri) -> Problem {
     Problem::not_found(format!("there is no `{}` for devices", uri.path()))
+}
+
+#[test]
+fn the_journal_knows_a_device_at_first_each_hour_and_soon_after_it_moved() {
+    use std::time::Duration;
+    let at = |after: Duration| Timestamp::from_unix_millis(1_700_000_000_000).after(after);
+    let from = |ip: u8, port: u16| SocketAddr::from(([10, 0, 0, ip], port));
+    let (hour, minute, tick) = (NOTED_EVERY, MOVE_NOTED_EVERY, Duration::from_millis(1));
+    let (first, is_due) = Heard::after(None, from(7, 1), at(Duration::ZERO));
+    assert!(is_due);
+    for (remote, after, want) in [
+        (from(7, 2), hour - tick, false),
+        (from(7, 2), hour, true),
+        (from(8, 1), minute - tick, false),
+        (from(8, 1), minute, true),
+    ] {
+        let (next, is_due) = Heard::after(Some(&first), remote, at(after));
+        assert_eq!(is_due, want, "from {remote} after {after:?}");
+        assert_eq!((next.at, next.remote), (at(after), remote));
+        let noted = if want { (at(after), remote.ip()) } else { first.noted };
+        assert_eq!(next.noted, noted);
+    }
 }

@@ -140,11 +140,11 @@ impl Gate {
         let directory = self.api.engine.directory();
         let (mut who, session) = signed_in(&directory, headers, at)?;
         who.is_recorded = self.api.records();
-        let own = Resource { org: who.org, care_unit: None, patient: None };
+        let own = Resource::org(who.org);
         let Access::Permitted(action, scope) = self.access else {
             return Ok(Caller { who, session, at, remote, resource: own, _only_here: () });
         };
-        let resource = self.find(&directory, (who.org, who.patient), scope, uri, params).await?;
+        let resource = self.find(&directory, &who, scope, uri, params).await?;
         if scope == Scope::ChargePost {
             at_home_where_nobody_is_in_charge(&directory, &mut who, &resource);
         }
@@ -186,15 +186,16 @@ impl Gate {
     async fn find(
         &self,
         directory: &Directory,
-        (org, own): (OrgId, Option<PatientId>),
+        who: &Who,
         scope: Scope,
         uri: &Uri,
         params: &RawPathParams,
     ) -> Result<Resource, Problem> {
-        let of_org = Resource { org, care_unit: None, patient: None };
+        let (org, own) = (who.org, who.patient);
+        let of_org = Resource::org(org);
         let unit = |id: CareUnitId| {
             let org = directory.org_of_care_unit(id).ok_or_else(|| nothing("care unit"))?;
-            Ok(Resource { org, care_unit: Some(id), patient: None })
+            Ok(Resource { care_unit: Some(id), ..Resource::org(org) })
         };
         match scope {
             Scope::Org => Ok(of_org),
@@ -215,8 +216,11 @@ impl Gate {
                 let id: EmergencyId = path_id(params)?;
                 let found = directory.emergencies.get(&id).ok_or_else(|| nothing("access"))?;
                 let of = patient_resource(directory, found.access.patient)?;
-                // Whoever ran the care unit where it was opened answers, wherever the patient is.
-                Ok(Resource { care_unit: found.care_unit, ..of })
+                // Whoever runs the care unit where it was opened answers, and so does whoever
+                // runs the one where the patient is now.
+                let mut told = who.care_units.iter().copied();
+                let own = told.find(|unit| found.concerns(*unit, directory));
+                Ok(Resource { care_unit: own.or(found.care_unit), ..of })
             }
             Scope::Bed => {
                 let bed: BedId = path_id(params)?;
@@ -231,7 +235,7 @@ impl Gate {
                 let id = path_id(params)?;
                 let device = directory.devices.get(&id).ok_or_else(|| nothing("device"))?;
                 let care_unit = directory.care_unit_of_device(id);
-                Ok(Resource { org: device.org, care_unit, patient: None })
+                Ok(Resource { care_unit, ..Resource::org(device.org) })
             }
         }
     }
@@ -360,6 +364,8 @@ fn is_traced(action: Action, role: Role) -> bool {
     )
         // Those who look after machines see no name there.
         || (action == Action::ReadDevices && role != Role::It)
+        // A patient's look at themselves is nobody's business; that of somebody else is theirs.
+        || (action == Action::ReadOwn && role != Role::Patient)
 }
 
 /// The person of the request's session cookie.
@@ -380,15 +386,21 @@ pub(crate) fn who(directory: &Directory, user: &model::User, at: Timestamp) -> W
     let for_me = waits.filter(|it| user.staff == Some(it.hand_over.to));
     let coming_to = for_me.map(|it| it.hand_over.care_unit).collect();
     let care_units = user.staff.map(|staff| units_of(directory, staff)).unwrap_or_default();
+    let left_lately = care_units.iter().flat_map(|unit| directory.left_lately(*unit, at)).collect();
+    let patient = match user.role {
+        Role::Family => directory.shares_with(user.id, at),
+        _ => user.patient,
+    };
     Who {
         user: user.id,
         org: user.org,
         role: user.role,
         staff: user.staff,
-        patient: user.patient,
+        patient,
         care_units,
         coming_to,
         opened: directory.open_to(user.id, at).collect(),
+        left_lately,
         is_recorded: true,
     }
 }
@@ -414,7 +426,8 @@ pub(crate) fn patient_resource(
     patient: PatientId,
 ) -> Result<Resource, Problem> {
     let org = directory.patients.get(&patient).ok_or_else(|| nothing("patient"))?.org;
-    Ok(Resource { org, care_unit: directory.care_unit_of(patient), patient: Some(patient) })
+    let (care_unit, has_left) = (directory.care_unit_of(patient), directory.has_left(patient));
+    Ok(Resource { org, care_unit, patient: Some(patient), has_left })
 }
 
 /// The session token of the request's cookie.

@@ -204,7 +204,7 @@ impl Source {
         channels.filter(|(spec, _)| is_wanted(spec)).collect()
     }
 
-    /// How many lines an answer about these parts may have.
+    /// How many lines an answer about these parts has, if no channel changed its code or unit.
     pub(crate) fn lines_of(&self, parts: &[Part]) -> usize {
         parts.iter().map(|part| self.channels(part.device).len()).sum()
     }
@@ -362,16 +362,17 @@ impl Source {
                     gateway: gateway.as_deref(),
                     outages,
                 });
-                channels.push(self.channel(part.device, (spec, numeric), found));
+                channels.push(self.channel(part.device, (spec, numeric.cadence), found));
             }
         }
         Ok(channels)
     }
 
-    fn channel(
+    /// What one channel promised and came to, whose values come so often.
+    pub(crate) fn channel(
         &self,
         device: DeviceId,
-        (spec, numeric): (&ChannelSpec, &NumericSpec),
+        (spec, cadence): (&ChannelSpec, Duration),
         found: Ledger,
     ) -> ChannelCoverage {
         let mut lacking: Vec<Lacking> = Vec::new();
@@ -392,7 +393,7 @@ impl Source {
             channel: spec.channel().to_string(),
             vital: vital.map(|vital| vital.word()),
             label: vital.map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned()),
-            cadence_s: numeric.cadence.as_secs_f64(),
+            cadence_s: cadence.as_secs_f64(),
             promised_s: promised.as_secs_f64(),
             covered_s: covered.as_secs_f64(),
             percent,
@@ -403,7 +404,11 @@ impl Source {
     }
 
     /// How a device stood to the server from before the range on.
-    fn link(&self, device: DeviceId, asked: Span) -> Result<Vec<(Timestamp, Link)>, DatabaseError> {
+    pub(crate) fn link(
+        &self,
+        device: DeviceId,
+        asked: Span,
+    ) -> Result<Vec<(Timestamp, Link)>, DatabaseError> {
         let from = asked.from.before(HISTORY_LINK_BEFORE);
         let span = Span { from, to: asked.to };
         let question = self.question(device, Channel::from(LINK_CHANNEL), span);

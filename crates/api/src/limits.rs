@@ -64,6 +64,8 @@ pub const HISTORY_SPAN_MAX: Duration = Duration::from_secs(400 * 86_400);
 pub const HISTORY_USUAL: Duration = Duration::from_secs(86_400);
 /// Columns of a history in one answer when nobody asks.
 pub const HISTORY_COLUMNS: u32 = 1_200;
+/// The fewest columns of a history that may be asked for.
+pub const HISTORY_COLUMNS_MIN: u32 = 10;
 /// The most columns of a history that may be asked for; up to twice as many come.
 pub const HISTORY_COLUMNS_MAX: u32 = 5_000;
 /// The most lines of a history in one answer.
@@ -136,6 +138,10 @@ pub const DEVICE_BODY_WITHIN: Duration = Duration::from_secs(20);
 pub const DEVICE_FRAME_LEN_MAX: usize = 512 * 1_024;
 /// Bytes that wait between a WebSocket and its session, in each direction.
 pub const DEVICE_PIPE_LEN: usize = 8 * 1_024;
+/// A device that speaks by HTTPS is noted in the journal again after this.
+pub const NOTED_EVERY: Duration = Duration::from_secs(3_600);
+/// The same for one that speaks from another address.
+pub const MOVE_NOTED_EVERY: Duration = Duration::from_secs(60);
 /// How often what is decided about devices is carried out at the doors, at the latest.
 pub const WARDEN_EVERY: Duration = Duration::from_millis(100);
 /// The longest text that refusals are searched for, in bytes.

@@ -9,7 +9,11 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{self, UpgradeableConnection},
+    service::{HttpService, service_fn},
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
@@ -151,27 +155,44 @@ async fn greet(
     }
 }
 
-async fn talk(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    address: SocketAddr,
+/// HTTP/1 within our bounds; each request is told who is at the other end.
+pub(crate) fn conversation<Stream, Peer>(
+    stream: Stream,
     router: Router,
-    mut stop: watch::Receiver<bool>,
-) {
+    peer: Peer,
+    headers_within: Duration,
+) -> UpgradeableConnection<
+    TokioIo<Stream>,
+    impl HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send>,
+>
+where
+    Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    Peer: Clone + Send + Sync + 'static,
+{
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(address));
+        request.extensions_mut().insert(peer.clone());
         let answer = router.clone().call(request.map(Body::new));
         async move {
             let answer: Result<Response, Infallible> = answer.await;
             answer
         }
     });
-    let connection = http1::Builder::new()
+    http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(headers_within)
         .max_buf_size(HEADERS_LEN_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+        .with_upgrades()
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let connection = conversation(stream, router, ConnectInfo(address), HEADERS_WITHIN);
     let mut connection = pin!(connection);
     tokio::select! {
         // A connection that breaks is the other end's matter.

@@ -186,7 +186,7 @@ async fn home(State(api): State<Arc<Api>>, headers: HeaderMap) -> Redirect {
     };
     match who.role {
         model::Role::It => return Redirect::to("/devices"),
-        model::Role::Patient => return Redirect::to("/own"),
+        model::Role::Patient | model::Role::Family => return Redirect::to("/own"),
         model::Role::Nurse | model::Role::ChargeNurse | model::Role::Physician => {}
     }
     let own = |unit: &model::CareUnitId| directory.org_of_care_unit(*unit) == Some(who.org);

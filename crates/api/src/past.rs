@@ -178,13 +178,30 @@ fn samples_before(start: Timestamp, at: Timestamp, (numerator, denominator): (u3
     usize::try_from((elapsed + one - 1) / one).unwrap_or(usize::MAX)
 }
 
-fn at_sample(start: Timestamp, sample: usize, (numerator, denominator): (u32, u32)) -> Timestamp {
-    let samples = i128::try_from(sample).unwrap_or(i128::MAX);
+/// The time of a sample so many after `start`, rounded down to a nanosecond.
+pub(crate) fn at_sample(
+    start: Timestamp,
+    sample: impl TryInto<i128>,
+    (numerator, denominator): (u32, u32),
+) -> Timestamp {
+    let samples = sample.try_into().unwrap_or(i128::MAX);
     let nanos =
         samples.saturating_mul(SECOND_NS * i128::from(denominator)) / i128::from(numerator.max(1));
     Timestamp::from_unix_nanos(
         start.unix_nanos().saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)),
     )
+}
+
+/// How many samples lie between two instants, rounded to the nearest.
+pub(crate) fn samples_between(
+    from: Timestamp,
+    to: Timestamp,
+    (numerator, denominator): (u32, u32),
+) -> u64 {
+    let nanos = i128::from(to.nanos_after(from)).max(0);
+    let second = SECOND_NS.saturating_mul(denominator.max(1).into());
+    let samples = nanos.saturating_mul(numerator.into()).saturating_add(second / 2) / second;
+    u64::try_from(samples).unwrap_or(u64::MAX)
 }
 
 /// The part of a stretch that lies in `span`; `None` if none does.

@@ -19,6 +19,7 @@ pub(crate) mod posts;
 pub(crate) mod refusals;
 pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod share;
 pub(crate) mod system;
 pub(crate) mod timeline;
 pub(crate) mod trail;

@@ -163,8 +163,8 @@ pub(crate) const BASE: &str = "/api/v1";
 pub(crate) fn table() -> Vec<Route> {
     use crate::rest::{
         alarms, audit, demo, devices, doses, emergency, hand_over, history, letters, own, past,
-        patients, people, places, places_now, posts, refusals, session, settings, system, timeline,
-        trail,
+        patients, people, places, places_now, posts, refusals, session, settings, share, system,
+        timeline, trail,
     };
     [
         session::routes(),
@@ -175,6 +175,7 @@ pub(crate) fn table() -> Vec<Route> {
         emergency::routes(),
         doses::routes(),
         own::routes(),
+        share::routes(),
         patients::routes(),
         past::routes(),
         history::routes(),

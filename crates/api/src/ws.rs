@@ -209,7 +209,7 @@ impl Feed {
             let _ = send(&mut socket, Message::Close(Some(frame))).await;
         }
         let resource =
-            Resource { org: self.caller.who.org, care_unit: Some(self.unit), patient: None };
+            Resource { care_unit: Some(self.unit), ..Resource::org(self.caller.who.org) };
         let decision = Decision::Allowed { rule: "closed" };
         let path = format!("CLOSED /api/v1/feed?care_unit={}", self.unit);
         drop(self.api.trace(&self.caller, Action::ReadBoard, &resource, path, &decision));
@@ -254,7 +254,8 @@ impl Feed {
         self.look_again()?;
         let told = match item {
             FeedItem::Delta(delta) => {
-                FeedSays::Delta(Box::new(Delta::of(&delta, &self.directory, self.caller.who.staff)))
+                let reader = (self.caller.who.staff, self.unit);
+                FeedSays::Delta(Box::new(Delta::of(&delta, &self.directory, reader)))
             }
             FeedItem::Beat(beat) => FeedSays::Beat(Beat::of(&beat)),
             FeedItem::WaveGap { patient, device, channel } => FeedSays::Gap {
@@ -335,14 +336,18 @@ impl Feed {
             ));
         };
         let is_recorded = self.api.records();
-        let has_changed = has_changed || is_recorded != self.caller.who.is_recorded;
-        // What was opened in an emergency closes by the clock, whatever else changes.
-        if !has_changed && self.caller.who.opened.is_empty() {
+        let who_now = &self.caller.who;
+        let has_changed = has_changed || is_recorded != who_now.is_recorded;
+        // What was opened in an emergency closes by the clock, whatever else changes, and so
+        // does the page of somebody who left.
+        let left = |it| matches!(self.wanted, WavesWanted::Patient(patient) if patient == it);
+        let closes = !who_now.opened.is_empty() || who_now.left_lately.iter().copied().any(left);
+        if !has_changed && !closes {
             return Ok(());
         }
         self.caller.who = Who { is_recorded, ..who(&directory, user, now) };
         let board =
-            Resource { org: self.caller.resource.org, care_unit: Some(self.unit), patient: None };
+            Resource { care_unit: Some(self.unit), ..Resource::org(self.caller.resource.org) };
         if let WavesWanted::Patient(patient) = self.wanted {
             let is_open =
                 |it: Resource| permit(&self.caller.who, Action::ReadPatient, &it).is_allowed();

@@ -365,6 +365,7 @@ impl Core {
             Body::Config(config) => self.take_config(&config, received_at, turn),
             Body::CommandResult(result) => self.take_result(&result, turn),
             Body::Presence(presence) => self.take_presence(&presence, turn),
+            Body::Spoke(spoke) => self.take_spoke(&spoke, turn),
             Body::Command(command) => {
                 let (actor, wish) = (command.actor, Arc::new(command.wish));
                 turn.asked = Some(Asked { actor, wish, at: received_at });

@@ -10,8 +10,8 @@ use care::limit::{Layer, Layers, in_force};
 use model::{
     AgeBand, Assignment, Association, Bed, BedId, Binding, CareUnit, CareUnitId, Certificate,
     CertificateId, CommandId, Device, DeviceId, EmergencyId, Encounter, HandOver, HandOverId,
-    LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Room, RoomId, SessionId, Site,
-    SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
+    LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Role, Room, RoomId, SessionId,
+    Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
 };
 
 mod apply;
@@ -19,10 +19,13 @@ mod check;
 mod emergency;
 mod fleet;
 mod hand_over;
+mod share;
+mod stay;
 
 pub(crate) use check::Check;
 pub use emergency::{Dose, EmergencyState};
 pub use fleet::{Answered, Claim, CommandState, ConfigState};
+pub use share::ShareState;
 
 /// A one-time link for a user without a password; only the token's hash is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +111,8 @@ pub struct Directory {
     pub emergencies: BTreeMap<EmergencyId, EmergencyState>,
     /// What each patient takes next, where somebody wrote it down.
     pub doses: BTreeMap<PatientId, Dose>,
+    /// With whom patients share, by the login of whoever reads; over or not.
+    pub shares: BTreeMap<UserId, ShareState>,
     pub(crate) now_holds: Current,
 }
 
@@ -122,6 +127,8 @@ pub(crate) struct Current {
     session_by_token: BTreeMap<[u8; 32], SessionId>,
     rooms_of: BTreeMap<CareUnitId, BTreeSet<RoomId>>,
     beds_of: BTreeMap<RoomId, BTreeSet<BedId>>,
+    /// Every bed that each patient ever lay in.
+    lain_in: BTreeMap<PatientId, BTreeSet<BedId>>,
     gateway_of: BTreeMap<DeviceId, DeviceId>,
 }
 
@@ -292,7 +299,8 @@ impl Directory {
 
     /// The login of a patient, if they have one.
     pub fn user_of_patient(&self, patient: PatientId) -> Option<&User> {
-        self.users.values().find(|user| user.patient == Some(patient))
+        let own = |user: &&User| user.role == Role::Patient && user.patient == Some(patient);
+        self.users.values().find(own)
     }
 
     /// The certificates of a device, in the order of their ids.

@@ -27,12 +27,14 @@ pub use crate::core::{
 pub use care::limit::{Layer, defaults as default_limits};
 pub use directory::{
     Answered, Claim, CommandState, ConfigState, Directory, Dose, EmergencyState, HandOverState,
-    Invitation, Setting, UnitLimitKey,
+    Invitation, Setting, ShareState, UnitLimitKey,
 };
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};
 pub use record::{Reason, Refusal};
 pub use replay::Ahead;
-pub use shell::{Engine, EngineEnd, EngineParts, Rebuild, RebuildError, Rebuilt, StartError};
+pub use shell::{
+    Engine, EngineEnd, EngineParts, Rebuild, RebuildError, Rebuilt, StartError, read_back,
+};
 pub use status::{EngineStatus, Spread, Trouble};
 pub use view::{AlarmScope, Cursor};

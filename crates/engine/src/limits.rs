@@ -53,13 +53,20 @@ pub const EVENTS_SHOWN_MAX: usize = 20;
 pub const HAND_OVER_KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
 /// For how long a page that was opened in an emergency stays open.
 pub const EMERGENCY_LASTS: Duration = Duration::from_secs(3_600);
+/// For how long after somebody left a care unit, and lies in no other, those who hold a post
+/// there may read on: to finish what is written, and to answer a call from home.
+pub const OPEN_AFTER_LEAVING: Duration = Duration::from_secs(24 * 3_600);
+/// The longest time for which a patient may share their page.
+pub const SHARE_LASTS_MAX: Duration = Duration::from_secs(90 * 86_400);
+/// People with whom a patient shares at a time.
+pub const SHARES_OF_A_PATIENT_MAX: usize = 8;
 /// Pages that one user may have open in an emergency at a time.
 pub const EMERGENCIES_OF_A_USER_MAX: usize = 20;
 /// Pages opened in an emergency that screens still show; the audit has all of them.
 pub const EMERGENCIES_KEPT_MAX: usize = 4_096;
-/// A dose may be planned this far ahead.
+/// A dose is due at most so long after it is planned.
 pub const DOSE_AHEAD_MAX: Duration = Duration::from_secs(7 * 86_400);
-/// A dose that was due so long ago is not the next one.
+/// A dose that was due longer ago than this is not planned any more.
 pub const DOSE_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// The most posts of one hand-over.
 pub const HAND_OVER_POSTS_MAX: usize = 100;

@@ -40,7 +40,7 @@ mod writer;
 
 #[cfg(test)]
 pub(crate) use appends::entry;
-pub use rebuild::{Rebuild, RebuildError, Rebuilt};
+pub use rebuild::{Rebuild, RebuildError, Rebuilt, read_back};
 pub use start::StartError;
 
 use answers::Answers;

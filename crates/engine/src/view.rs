@@ -21,7 +21,7 @@ mod wave;
 pub use alarm::{Alarm, AlarmEnd, AlarmPhase, AlarmScope, Told, ToldAs};
 pub use news::{News2, News2Input, News2Part, PartState, Risk, Trend};
 pub use numeric::{Direction, Freshness, Grade, Numeric};
-pub use report::{DeviceReport, EventSeen};
+pub use report::{DeviceReport, DoorUsed, EventSeen};
 pub use wave::{Wave, WaveChannel, WaveSpanMark};
 
 /// How far a view or a delta has come; a feed that starts from it misses and doubles nothing.

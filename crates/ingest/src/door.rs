@@ -231,7 +231,7 @@ impl Door {
         };
         // From here on a bound device speaks as if it had sent the message itself.
         let (found, topic) = match &behind {
-            Some((child, topic)) => (child, topic.as_str()),
+            Some(behind) => (&behind.child, behind.topic.as_str()),
             None => (&found, message.topic),
         };
         let spoken = Message { topic, ..*message };
@@ -248,7 +248,8 @@ impl Door {
                 let entries = bodies.map(|body| entry(found.org, found.partition, at, body));
                 let ticket = self.journal.append(entries.collect());
                 drop(devices);
-                self.watch(found, message, &body, &fate);
+                let gateway = behind.as_ref().map(|behind| behind.gateway);
+                self.watch(found, gateway, message, &body, &fate);
                 Admitted { ticket, fate, device: found.id }
             }
             Err(why) => {
@@ -301,6 +302,7 @@ impl Door {
             | Body::DeadLetter(_)
             | Body::Duplicate(_)
             | Body::Presence(_)
+            | Body::Spoke(_)
             | Body::Upward(_)
             | Body::Command(_)
             | Body::Audit(_)
@@ -362,9 +364,16 @@ impl Door {
         &self.tap
     }
 
-    fn watch(&self, found: &DeviceRef, message: &Message<'_>, body: &Body, fate: &Fate) {
+    fn watch(
+        &self,
+        found: &DeviceRef,
+        gateway: Option<DeviceId>,
+        message: &Message<'_>,
+        body: &Body,
+        fate: &Fate,
+    ) {
         let outcome = if matches!(fate, Fate::Repeated { .. }) { "duplicate" } else { "stored" };
-        self.tap.see(found.id, message, outcome);
+        self.tap.see(found.id, gateway, message, outcome);
         let clock = match body {
             Body::Readings(readings) => readings.clock,
             Body::Wave(block) => block.clock,
@@ -466,7 +475,7 @@ impl Door {
 
     /// Takes note that a message became a dead letter.
     fn tell_of_letter(&self, device: DeviceId, message: &Message<'_>, why: &Undecodable) {
-        self.tap.see(device, message, &why.reason);
+        self.tap.see(device, None, message, &why.reason);
         let seen = Incident {
             door: "message",
             remote: None,
@@ -533,6 +542,7 @@ fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
         body @ (Body::DeadLetter(_)
         | Body::Duplicate(_)
         | Body::Presence(_)
+        | Body::Spoke(_)
         | Body::Upward(_)
         | Body::Command(_)
         | Body::Audit(_)

@@ -17,14 +17,24 @@ use crate::{
     identify::{DeviceRef, Registry},
 };
 
-/// The child that a gateway's message is of, and the topic on which the child would have sent
-/// it; `None` if the sender speaks for itself.
+/// What a gateway passes on for a device.
+#[derive(Clone, Debug)]
+pub(crate) struct Behind {
+    /// The device that the message is of.
+    pub(crate) child: DeviceRef,
+    /// The topic on which the child would have sent it.
+    pub(crate) topic: String,
+    /// Who passed it on.
+    pub(crate) gateway: DeviceId,
+}
+
+/// Of whom a gateway's message is; `None` if the sender speaks for itself.
 pub(crate) fn child_of(
     registry: &Registry,
     org: OrgId,
     gateway: &DeviceRef,
     parcel: &Parcel<'_>,
-) -> Result<Option<(DeviceRef, String)>, Undecodable> {
+) -> Result<Option<Behind>, Undecodable> {
     // Asked for each message: nobody else's topic has this level.
     if !parcel.topic.contains("/$gw/") {
         return Ok(None);
@@ -44,7 +54,8 @@ pub(crate) fn child_of(
         Topic { site, device: device.id, speaker, leaf: topic.leaf.clone() }.to_string()
     };
     if named == gateway.id {
-        return Ok(Some((gateway.clone(), on_its_own(gateway))));
+        let topic = on_its_own(gateway);
+        return Ok(Some(Behind { child: gateway.clone(), topic, gateway: gateway.id }));
     }
     let unknown = |error| Undecodable {
         not_yours: true,
@@ -59,7 +70,7 @@ pub(crate) fn child_of(
         });
     }
     let topic = on_its_own(&child);
-    Ok(Some((child, topic)))
+    Ok(Some(Behind { child, topic, gateway: gateway.id }))
 }
 
 fn named_child(leaf: &Leaf, payload: &[u8]) -> Option<DeviceId> {

@@ -13,6 +13,7 @@ use std::{
 };
 
 use model::{DeviceId, PatientId, SessionId, Timestamp};
+use protocols::passed_on::gateway_at;
 
 use crate::{
     accept::Parcel,
@@ -38,6 +39,10 @@ pub struct Watched {
     pub payload: Vec<u8>,
     /// `stored`, `duplicate`, or the reason for which it became a dead letter.
     pub outcome: String,
+    /// The gateway that passed it on, if one did.
+    pub gateway: Option<DeviceId>,
+    /// When that gateway had it, by its own clock and if it said so.
+    pub gateway_at: Option<Timestamp>,
 }
 
 /// What a look finds.
@@ -154,7 +159,13 @@ impl Tap {
     }
 
     /// Keeps a message for whoever watches its device.
-    pub(crate) fn see(&self, device: DeviceId, parcel: &Parcel<'_>, outcome: &str) {
+    pub(crate) fn see(
+        &self,
+        device: DeviceId,
+        gateway: Option<DeviceId>,
+        parcel: &Parcel<'_>,
+        outcome: &str,
+    ) {
         if self.count.load(Relaxed) == 0 {
             return;
         }
@@ -178,6 +189,9 @@ impl Tap {
             len: parcel.payload.len(),
             payload: beginning.copied().collect(),
             outcome: outcome.to_owned(),
+            gateway,
+            // A device behind no gateway may say what it likes of one.
+            gateway_at: gateway.and_then(|_| gateway_at(parcel.payload)),
         });
     }
 }
@@ -204,7 +218,7 @@ mod tests {
     fn says(tap: &Tap, from: u128, second: i64, payload: &[u8]) {
         let (topic, received_at) = ("wl/1/s/d/up/num", at(second));
         let parcel = Parcel { topic, content_type: None, payload, received_at };
-        tap.see(device(from), &parcel, "stored");
+        tap.see(device(from), None, &parcel, "stored");
     }
 
     #[test]
@@ -239,6 +253,24 @@ mod tests {
         assert_eq!((seen.len(), seen[0].number), (WATCHED_MESSAGES_MAX, 2));
         assert_eq!(seen[0].len, WATCHED_BYTES_MAX + 1);
         assert_eq!(seen[0].payload.len(), WATCHED_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_message_that_a_gateway_passed_on_says_which_and_when_it_had_it() {
+        let tap = Tap::default();
+        tap.look(viewer(1), device(1), 0, at(0)).unwrap();
+        let payload = br#"{"device":"x","gateway_at":1699999990.5,"online":true}"#;
+        let (topic, received_at) = ("wl/1/s/$gw/g/up/state", at(1));
+        let parcel = Parcel { topic, content_type: None, payload, received_at };
+        tap.see(device(1), Some(device(7)), &parcel, "stored");
+        // Who speaks for itself passes nothing on, whatever it says.
+        tap.see(device(1), None, &parcel, "stored");
+        let silent = Parcel { payload: b"{}", ..parcel };
+        tap.see(device(1), Some(device(7)), &silent, "stored");
+        let seen = tap.look(viewer(1), device(1), 0, at(2)).unwrap().messages;
+        let ways: Vec<_> = seen.iter().map(|it| (it.gateway, it.gateway_at)).collect();
+        let had = Timestamp::from_unix_millis(1_699_999_990_500);
+        assert_eq!(ways, [(Some(device(7)), Some(had)), (None, None), (Some(device(7)), None)]);
     }
 
     #[test]

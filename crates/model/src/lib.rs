@@ -20,6 +20,7 @@ mod place;
 mod quantity;
 mod reading;
 mod redacted;
+mod share;
 mod subject;
 mod time;
 
@@ -44,5 +45,6 @@ pub use quantity::{
 };
 pub use reading::{Channel, Clock, ClockUsed, Reading, Taken, Times};
 pub use redacted::Redacted;
+pub use share::Share;
 pub use subject::{Subject, who};
 pub use time::Timestamp;

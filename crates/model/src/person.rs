@@ -97,6 +97,8 @@ pub enum Role {
     It,
     /// A person under care, who sees what is their own and nothing else.
     Patient,
+    /// Somebody whom a patient named: reads that patient's own page, as long as it is shared.
+    Family,
 }
 
 /// A login.
@@ -112,7 +114,8 @@ pub struct User {
     pub role: Role,
     /// Whose login it is, if a member of staff's.
     pub staff: Option<StaffId>,
-    /// Whose login it is, if a patient's own; then it is nobody's of the staff.
+    /// Whose login it is, if a patient's own, or who shares with them, if family's; then it is
+    /// nobody's of the staff.
     pub patient: Option<PatientId>,
     /// Argon2id in PHC form; `None` until the one-time link was used.
     pub password_hash: Option<Redacted<String>>,

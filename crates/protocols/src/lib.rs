@@ -10,6 +10,7 @@ pub mod command;
 mod decimal;
 pub mod limits;
 pub mod line;
+pub mod passed_on;
 pub mod profile;
 pub mod report;
 pub mod senml;

@@ -6,7 +6,8 @@
 
 use model::{Channel, MissingReason, Sample, Timestamp};
 
-use crate::{limits, profile::Profile};
+use self::item::{Item, Record};
+use crate::{limits, passed_on::instant, profile::Profile};
 
 mod cbor;
 mod encode;
@@ -166,6 +167,28 @@ pub fn decode(
     }
     Ok(pack.finish())
 }
+
+/// When the gateway that passed a pack on had it, by its own clock (`wl:gateway_at`); `None`
+/// if the pack does not say so, or is none.
+pub(crate) fn gateway_at(payload: &[u8]) -> Option<Timestamp> {
+    let mut found = None;
+    let mut look = |record: Record<'_>| {
+        if record.name.as_deref() == Some(GATEWAY_AT)
+            && let Some((Item::Number(number), _)) = record.value
+        {
+            found = found.or_else(|| instant(number));
+        }
+        Ok(())
+    };
+    match Format::of(None, payload).ok()? {
+        Format::Json => json::each(payload, &mut look).ok()?,
+        Format::Cbor => cbor::each(payload, &mut look).ok()?,
+    }
+    found
+}
+
+/// The name of the record that says it.
+const GATEWAY_AT: &str = "wl:gateway_at";
 
 enum Format {
     Json,

@@ -5,7 +5,7 @@ use minicbor::Decoder;
 use crate::{
     AuditEntry, ClockStep, Coded, Command, CommandResult, DeadLetter, DeviceConfig, DeviceEvent,
     DeviceState, Duplicate, Encoder, MqttNote, MqttQueued, MqttRetained, MqttSession, Part,
-    Presence, Readings, Replayed, SegmentHead, TurnedAway, Upward, WaveBlock,
+    Presence, Readings, Replayed, SegmentHead, Spoke, TurnedAway, Upward, WaveBlock,
 };
 
 #[cfg(test)]
@@ -47,6 +47,7 @@ pub enum Body {
     State(DeviceState),
     Config(DeviceConfig),
     CommandResult(CommandResult),
+    Spoke(Spoke),
 }
 
 /// Why the body of a frame cannot be read.
@@ -140,6 +141,7 @@ kinds! {
     19 CommandResult version 1 COMMAND_RESULT,
     20 TurnedAway version 1 TURNED_AWAY,
     21 Replayed version 1 REPLAYED,
+    22 Spoke version 1 SPOKE,
 }
 
 impl Body {
@@ -154,6 +156,7 @@ impl Body {
             Self::Config(body) => body.payload.len().saturating_add(128),
             Self::Duplicate(_)
             | Self::Presence(_)
+            | Self::Spoke(_)
             | Self::Upward(_)
             | Self::Command(_)
             | Self::Audit(_)

@@ -9,8 +9,8 @@ use model::{
     AgeBand, AlarmId, Assignment, Association, Bed, Binding, CareUnit, CareUnitId, Certificate,
     CertificateId, Charting, CommandId, DesiredConfig, Device, DeviceCommand, DeviceId,
     EmergencyAccess, EmergencyId, Encounter, EndReason, HandOver, HandOverId, Lifecycle, LimitSet,
-    NextDose, Org, Patient, PatientId, Redacted, Room, SessionId, Site, SpO2Scale, Staff, Subject,
-    Timestamp, User, UserId, Vital,
+    NextDose, Org, Patient, PatientId, Redacted, Room, SessionId, Share, Site, SpO2Scale, Staff,
+    Subject, Timestamp, User, UserId, Vital,
 };
 
 /// Who stands behind a command or a look at data.
@@ -141,6 +141,10 @@ pub enum Wish {
     PlanDose(NextDose),
     /// The dose was given, or is not planned any more.
     ClearDose(PatientId),
+    /// A patient lets somebody read their own page, and makes that person's login.
+    Share(Share),
+    /// The patient takes it back: that login is shut.
+    EndShare(UserId),
 }
 
 /// How the server did since the pulse before; its history tells a restart by its gap.

@@ -114,6 +114,18 @@ pub struct Presence {
     pub remote: String,
 }
 
+/// A device spoke at a door that keeps no connections: for the first time, from another
+/// address, or again after long; most of its messages have none of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoke {
+    /// Which.
+    pub device: DeviceId,
+    /// The door, such as `https`.
+    pub door: String,
+    /// Address and port that it spoke from.
+    pub remote: String,
+}
+
 /// What happened to a device's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it all")]

@@ -8,7 +8,7 @@ use model::{
     AgeBand, AlarmClass, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code, Consciousness,
     Date, DesiredConfig, Device, DeviceCommand, EmergencyAccess, EmergencyReason, EndReason,
     Feeling, HandOver, Lifecycle, LimitSet, LimitSide, Line, Measure, MissingReason, NextDose, Org,
-    Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Role, Room, Sample, Sex, Site,
+    Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Role, Room, Sample, Sex, Share, Site,
     SpO2Scale, Staff, Subject, Ucum, User, Vital,
 };
 
@@ -29,7 +29,7 @@ coded! {
         7 here_for, 8 spo2_scale
     }
     struct Staff { 0 id, 1 org, 2 site, 3 name }
-    enum Role { 0 Nurse, 1 ChargeNurse, 2 Physician, 3 It, 4 Patient }
+    enum Role { 0 Nurse, 1 ChargeNurse, 2 Physician, 3 It, 4 Patient, 5 Family }
     struct User { 0 id, 1 org, 2 login, 3 role, 4 staff, 5 password_hash, 6 disabled, 7 patient }
 
     enum Lifecycle { 0 Ordered, 1 Provisioned, 2 InService, 3 Quarantined, 4 Retired }
@@ -72,6 +72,7 @@ coded! {
     enum EmergencyReason { 0 LifeAtRisk, 1 CalledToHelp, 2 Transfer, 3 Other }
     struct EmergencyAccess { 0 id, 1 patient, 2 reason, 3 words }
     struct NextDose { 0 patient, 1 due_at, 2 words }
+    struct Share { 0 user, 1 patient, 2 login, 3 name, 4 token_hash, 5 link_until, 6 until }
 
     enum Clock { 0 Unsynchronised, 1 Synchronised { 0 offset_ns } }
     enum MissingReason {
@@ -192,6 +193,7 @@ mod tests {
             (2, Role::Physician),
             (3, Role::It),
             (4, Role::Patient),
+            (5, Role::Family),
         ]);
         check(&[(0, Priority::Low), (1, Priority::Medium), (2, Priority::High)]);
         check(&[(0, AlarmClass::Physiological), (1, AlarmClass::Technical)]);

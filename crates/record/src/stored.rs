@@ -4,8 +4,8 @@
 
 use crate::{
     Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, Duplicate, Part, Presence,
-    PresenceChange, Pulse, Replayed, SegmentHead, Session, TurnedAway, Upward, WaveBlock, Wish,
-    coded,
+    PresenceChange, Pulse, Replayed, SegmentHead, Session, Spoke, TurnedAway, Upward, WaveBlock,
+    Wish, coded,
 };
 
 coded! {
@@ -20,6 +20,7 @@ coded! {
     struct Duplicate { 0 device, 1 counted, 2 channel, 3 samples }
     struct Presence { 0 device, 1 change, 2 remote }
     enum PresenceChange { 0 Connected, 1 Disconnected, 2 Lost, 3 TakenOver, 4 Refused }
+    struct Spoke { 0 device, 1 door, 2 remote }
     struct Upward { 0 device, 1 leaf, 2 content_type, 3 payload, 4 gateway_at }
     struct ClockStep { 0 jumped_ns }
     struct SegmentHead { 0 offset, 1 next }
@@ -81,5 +82,7 @@ coded! {
         81 ReviewEmergency(id),
         82 PlanDose(dose),
         83 ClearDose(id),
+        84 Share(share),
+        85 EndShare(user),
     }
 }

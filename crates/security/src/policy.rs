@@ -20,7 +20,7 @@ pub struct Who {
     pub role: Role,
     /// Whose login it is, if a member of staff's.
     pub staff: Option<StaffId>,
-    /// Whose login it is, if a patient's own.
+    /// Whose login it is, if a patient's own; if family's, who shares with them now.
     pub patient: Option<PatientId>,
     /// The care units that the person works in now; in all others it is a guest.
     pub care_units: Vec<CareUnitId>,
@@ -28,6 +28,9 @@ pub struct Who {
     pub coming_to: Vec<CareUnitId>,
     /// The patients whose pages the person opened in an emergency, and may read still.
     pub opened: Vec<PatientId>,
+    /// The patients who lie in no bed any more, and left the person's care units so lately
+    /// that their pages are open still.
+    pub left_lately: Vec<PatientId>,
     /// Whether what the person does can be recorded now; if not, no reason can be given.
     pub is_recorded: bool,
 }
@@ -41,6 +44,15 @@ pub struct Resource {
     pub care_unit: Option<CareUnitId>,
     /// The patient whom it is about, if about one.
     pub patient: Option<PatientId>,
+    /// Whether the patient lay in a care unit before, and lies in none now.
+    pub has_left: bool,
+}
+
+impl Resource {
+    /// A whole organization.
+    pub const fn org(org: OrgId) -> Self {
+        Self { org, care_unit: None, patient: None, has_left: false }
+    }
 }
 
 /// The answer, with the rule that gave it.
@@ -82,8 +94,9 @@ enum Reach {
     Organization,
     /// Every patient: those of the own units as theirs, others as site staff.
     Site,
-    /// Patients of the own care units, of those that are about to be the own ones, and of
-    /// none; anybody else's only in an emergency, with a reason.
+    /// Patients of the own care units, of those that are about to be the own ones, who left
+    /// the own ones lately, and who were in none yet; anybody else's only in an emergency,
+    /// with a reason.
     Emergency,
     /// Patients and places of the own care units.
     OwnUnit,
@@ -123,6 +136,9 @@ macro_rules! actions {
                     Role::Physician => physician,
                     Role::It => it,
                     Role::Patient => patient,
+                    // What a patient shares is to be read, whatever a patient may do besides.
+                    Role::Family if matches!(self, Self::ReadOwn) => Reach::Own,
+                    Role::Family => Reach::Nowhere,
                 }
             }
         }
@@ -180,6 +196,7 @@ actions! {
     ReadPatientAudit "patient.audit" "Who looked at a patient.": Nowhere OwnUnit Site Organization Nowhere;
     InvitePatient "patient.invite" "Gives a patient a login of their own.": OwnUnit OwnUnit Site Nowhere Nowhere;
     ReadOwn "own.read" "What a patient sees of themselves.": Nowhere Nowhere Nowhere Nowhere Own;
+    ShareOwn "own.share" "Lets somebody see the own page, or takes it back.": Nowhere Nowhere Nowhere Nowhere Own;
     ReportFeeling "own.report" "How a patient says they feel.": Nowhere Nowhere Nowhere Nowhere Own;
     ReadSystem "system.read" "The state of the server.":      Organization Organization Organization Organization Nowhere;
     BackUp "system.backup" "Takes a backup, or rehearses its restore.": Nowhere Nowhere Nowhere Organization Nowhere;
@@ -196,7 +213,12 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
     match action.reach(actor.role) {
         Reach::Organization => Decision::Allowed { rule: "role" },
         Reach::Own if actor.patient.is_some() && actor.patient == resource.patient => {
-            Decision::Allowed { rule: "own data" }
+            let is_shared = actor.role == Role::Family;
+            Decision::Allowed { rule: if is_shared { SHARED } else { "own data" } }
+        }
+        Reach::Own if actor.role == Role::Family => {
+            let explanation = "nothing is shared with you any more".to_owned();
+            Decision::Denied { rule: SHARED, explanation }
         }
         Reach::Own => {
             let explanation = format!("`{}` is for what is about yourself", action.word());
@@ -222,17 +244,20 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
     }
 }
 
-/// Whether somebody who holds no post there may read it: before a hand-over, in an
-/// emergency, because no emergency can be recorded, or because it is a patient in no care
-/// unit that could be asked.
+/// Whether somebody who holds no post there may read it: before a hand-over, just after the
+/// patient left, in an emergency, because no emergency can be recorded, or because it is a
+/// patient whom no care unit has taken in yet.
 fn in_emergency(actor: &Who, action: Action, resource: &Resource) -> Decision {
     match (resource.care_unit, resource.patient) {
-        (None, Some(_)) => return Decision::Allowed { rule: "site staff" },
+        (None, Some(_)) if !resource.has_left => return Decision::Allowed { rule: "site staff" },
+        (None, Some(patient)) if actor.left_lately.contains(&patient) => {
+            return Decision::Allowed { rule: "left lately" };
+        }
         (Some(unit), _) if actor.coming_to.contains(&unit) => {
             return Decision::Allowed { rule: "hand-over" };
         }
         // Nobody in particular, anywhere in the house, is everybody in it.
-        (None, None) | (Some(_), _) => {}
+        _ => {}
     }
     if resource.patient.is_some_and(|patient| actor.opened.contains(&patient)) {
         return Decision::Allowed { rule: EMERGENCY };
@@ -252,6 +277,10 @@ fn in_emergency(actor: &Who, action: Action, resource: &Resource) -> Decision {
 /// which it is open to those who have.
 pub const EMERGENCY: &str = "emergency";
 
+/// The rule by which a patient's own page is open to whom they share it with, and closed when
+/// it is over.
+pub const SHARED: &str = "shared";
+
 /// The rule by which such a page is open while nothing can be recorded.
 pub const EMERGENCY_UNRECORDED: &str = "emergency, not recording";
 
@@ -262,6 +291,7 @@ const fn plural(role: Role) -> &'static str {
         Role::Physician => "physicians",
         Role::It => "hospital IT",
         Role::Patient => "patients",
+        Role::Family => "those with whom a patient shares",
     }
 }
 

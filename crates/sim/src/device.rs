@@ -15,6 +15,7 @@ pub enum Kind {
     GlucoseMeter,
     HomeOximeter,
     WeightScale,
+    Spirometer,
 }
 
 /// One output of a device that is sent as numbers.
@@ -87,7 +88,7 @@ const SMALL_PLETH: Wave = Wave { rate_hz: 75, ..PLETH };
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::BedsideMonitor,
         Self::IcuMonitor,
         Self::EcgPatch,
@@ -97,6 +98,7 @@ impl Kind {
         Self::GlucoseMeter,
         Self::HomeOximeter,
         Self::WeightScale,
+        Self::Spirometer,
     ];
 
     /// What people call it.
@@ -109,6 +111,7 @@ impl Kind {
             Self::GlucoseSensor => "Glucose sensor",
             Self::GlucoseMeter => "Glucose meter",
             Self::WeightScale => "Scale",
+            Self::Spirometer => "Spirometer",
         }
     }
 
@@ -124,6 +127,7 @@ impl Kind {
             Self::GlucoseMeter => "glucose-meter",
             Self::HomeOximeter => "home-oximeter",
             Self::WeightScale => "weight-scale",
+            Self::Spirometer => "spirometer",
         }
     }
 
@@ -141,6 +145,7 @@ impl Kind {
                 | Self::GlucoseMeter
                 | Self::HomeOximeter
                 | Self::WeightScale
+                | Self::Spirometer
         )
     }
 
@@ -158,7 +163,8 @@ impl Kind {
             | Self::GlucoseSensor
             | Self::GlucoseMeter
             | Self::HomeOximeter
-            | Self::WeightScale => &[],
+            | Self::WeightScale
+            | Self::Spirometer => &[],
         }
     }
 
@@ -176,6 +182,7 @@ impl Kind {
             Self::HomeOximeter => 60,
             Self::GlucoseSensor => 300,
             Self::GlucoseMeter => 14_400,
+            Self::Spirometer => 43_200,
             Self::WeightScale => 86_400,
         }
     }
@@ -188,7 +195,7 @@ impl Kind {
             Self::Cuff => 1_200,
             Self::HomeOximeter => 300,
             Self::GlucoseSensor => 1_200,
-            Self::GlucoseMeter | Self::WeightScale => 172_800,
+            Self::GlucoseMeter | Self::WeightScale | Self::Spirometer => 172_800,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{MissingReason, Timestamp};
+use model::{Consciousness, MissingReason, Timestamp};
 
 use crate::{
     device::{Enrolled, Kind, NIBP_EVERY_S, Numeric, Source, Wave},
@@ -30,7 +30,8 @@ pub(crate) struct Instrument {
     pub(crate) battery_percent: f64,
     /// How hurriedly a test lives: only each so manieth message of numerics is sent.
     pub(crate) every: u64,
-    boot: u64,
+    /// Tells its counts apart from those before it was switched on.
+    pub(crate) boot: u64,
     seq: u64,
     wave_seq: Vec<u64>,
     is_cut: bool,
@@ -255,6 +256,10 @@ impl Instrument {
         let breaths = if body.breaths_per_min < 1.0 { 0.0 } else { breaths };
         let temperature = body.temperature_cel + noise(0.03) + beside;
         let glucose = (body.glucose_mg_per_dl + noise(2.0) + beside).clamp(20.0, 600.0);
+        // Others draw no chance for it, so that they say what they always said.
+        let is_spirometer = self.enrolled.kind == Kind::Spirometer;
+        // No blow is better than the best.
+        let effort_fraction = if is_spirometer { 1.0 - noise(0.02).abs() } else { 1.0 };
         self.rng = rng;
         let percent = trouble.find(|fault, _| match fault {
             Fault::Battery { percent } => Some(*percent),
@@ -266,7 +271,8 @@ impl Instrument {
             (step + steps - at) % steps < 5 * self.every
         };
         let rounds = Rounds { has_cuff: round(NIBP_EVERY_S, 10), has_slow: round(10, 5) };
-        let read = Reading { rate, pulse, saturation, breaths, temperature, glucose };
+        let read =
+            Reading { rate, pulse, saturation, breaths, temperature, glucose, effort_fraction };
         let battery =
             numeric("MDC_ATTR_VAL_BATT_CHARGE", "%", 0, percent.unwrap_or(self.battery_percent));
         read.message(self.enrolled.kind, &body, rounds, battery)
@@ -315,6 +321,8 @@ struct Reading {
     breaths: f64,
     temperature: f64,
     glucose: f64,
+    /// How hard somebody blew: 1 is as hard as they can.
+    effort_fraction: f64,
 }
 
 const fn numeric(channel: &'static str, unit: &'static str, decimals: u8, value: f64) -> Numeric {
@@ -383,7 +391,26 @@ impl Reading {
             Kind::WeightScale => {
                 vec![numeric("MDC_MASS_BODY_ACTUAL", "kg", 1, body.weight_kg), battery]
             }
+            Kind::Spirometer => self.blow(body).into_iter().chain([battery]).collect(),
         }
+    }
+}
+
+impl Reading {
+    /// One hard blow, of somebody who is awake enough to be asked for it.
+    fn blow(&self, body: &Body) -> [Numeric; 3] {
+        let is_able = body.consciousness == Consciousness::Alert;
+        let blown = |channel, unit, decimals, most: f64| {
+            let value = most * self.effort_fraction;
+            let value = if is_able { Ok(value) } else { Err(MissingReason::NotMeasured) };
+            Numeric { channel, unit, decimals, value }
+        };
+        let peak = body.peak_flow_litres_per_min;
+        [
+            blown("MDC_VOL_AWAY_EXP_FORCED_1S", "L", 2, body.fev1_litres),
+            blown("MDC_VOL_AWAY_EXP_FORCED_CAPACITY", "L", 2, body.fvc_litres),
+            blown("MDC_FLOW_AWAY_EXP_FORCED_PEAK", "L/min", 0, peak),
+        ]
     }
 }
 

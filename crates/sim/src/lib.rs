@@ -16,6 +16,7 @@ mod physiology;
 mod rng;
 mod score;
 mod script;
+mod solo;
 mod staff;
 mod treatment;
 mod truth;
@@ -32,6 +33,7 @@ pub use script::{
     Bedded, HandOver, Member, Order, OrderError, OwnLimit, Script, ScriptError, Unit, UnitKind,
     span_s,
 };
+pub use solo::Solo;
 pub use staff::{Coming, Remedy, Shift};
 pub use treatment::Treatment;
 pub use truth::Row;

@@ -36,6 +36,7 @@ pub(crate) struct Patient {
     breath_phase: f64,
     quiver_phase: f64,
     since_beat_s: f64,
+    finger: Finger,
     pulseless_s: f64,
     /// Whether any device wants its traces.
     pub(crate) is_traced: bool,
@@ -65,6 +66,7 @@ impl Patient {
             compressed_until_s: 0.0,
             quiver_phase: 0.0,
             since_beat_s: 9.0,
+            finger: Finger::default(),
             pulseless_s: 0.0,
             is_traced: false,
             block_steps: 1,
@@ -185,7 +187,7 @@ impl Patient {
             };
             // The baseline rides on the breath, as on any chest.
             self.ecg_uv.push(level + 30.0 * chest * depth + 8.0 * self.rng.normal_fraction());
-            let volume = pulse(self.since_beat_s) * body.pulse_fraction;
+            let volume = self.finger.next(step_s, is_beat, body.pulse_fraction);
             self.pleth.push(volume * (1.0 + 0.06 * chest));
             self.breath.push(chest * depth);
         }
@@ -224,6 +226,35 @@ impl Patient {
             .filter_map(nearest)
             .map(|level| (level * scale / per_count).round() as i16)
             .collect()
+    }
+}
+
+/// Beats whose waves are still under way in a finger, at any rate that a heart can have.
+const WAVES_MAX: usize = 6;
+/// A wave is over so long after its beat, in seconds.
+const WAVE_LASTS_S: f64 = 1.1;
+
+/// The volume of a finger. A wave that comes rides on what is left of those before it, so
+/// that no beat, however early, breaks the trace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Finger {
+    /// Seconds since the beats whose waves are under way, with the strength of each; newest last.
+    waves: Vec<(f64, f64)>,
+}
+
+impl Finger {
+    /// Its volume `step_s` seconds on, without a unit.
+    pub(crate) fn next(&mut self, step_s: f64, is_beat: bool, pulse_fraction: f64) -> f64 {
+        for (since_s, _) in &mut self.waves {
+            *since_s += step_s;
+        }
+        self.waves.retain(|(since_s, _)| *since_s < WAVE_LASTS_S);
+        if is_beat {
+            let surplus = (self.waves.len() + 1).saturating_sub(WAVES_MAX);
+            self.waves.drain(..surplus);
+            self.waves.push((0.0, pulse_fraction));
+        }
+        self.waves.iter().map(|(since_s, strength)| pulse(*since_s) * strength).sum()
     }
 }
 

@@ -38,6 +38,12 @@ pub struct Body {
     pub glucose_mg_per_dl: f64,
     /// Body weight, in kg.
     pub weight_kg: f64,
+    /// What a hard blow gives in its first second (FEV1), in litres.
+    pub fev1_litres: f64,
+    /// What it gives in all (FVC), in litres.
+    pub fvc_litres: f64,
+    /// How fast it is at its fastest, in litres a minute.
+    pub peak_flow_litres_per_min: f64,
     /// Strength of the pulse in a finger: 1 is as at rest, 0 is none.
     pub pulse_fraction: f64,
     /// How awake.
@@ -97,6 +103,10 @@ pub struct AtRest {
     pub glucose_mg_per_dl: f64,
     /// Weight, in kg.
     pub weight_kg: f64,
+    /// First second of a hard blow (FEV1), in litres.
+    pub fev1_litres: f64,
+    /// All of a hard blow (FVC), in litres.
+    pub fvc_litres: f64,
 }
 
 impl AtRest {
@@ -110,6 +120,8 @@ impl AtRest {
         temperature_cel: 36.8,
         glucose_mg_per_dl: 104.0,
         weight_kg: 74.0,
+        fev1_litres: 3.2,
+        fvc_litres: 4.0,
     };
 
     fn mean_mmhg(&self) -> f64 {
@@ -127,6 +139,8 @@ const FULL_PERCENT: f64 = 97.6;
 const VENOUS_PERCENT: f64 = 68.0;
 /// Carbon dioxide in arterial blood at rest, in mmHg.
 const CO2_MMHG: f64 = 40.0;
+/// The fastest flow of a blow, in litres a minute for each litre of its first second.
+const PEAK_FLOW_PER_FEV1: f64 = 130.0;
 /// Oxygen in room air.
 const AIR_FRACTION: f64 = 0.21;
 
@@ -185,6 +199,9 @@ impl Physiology {
                 temperature_cel: at_rest.temperature_cel,
                 glucose_mg_per_dl: at_rest.glucose_mg_per_dl,
                 weight_kg: at_rest.weight_kg,
+                fev1_litres: at_rest.fev1_litres,
+                fvc_litres: at_rest.fvc_litres,
+                peak_flow_litres_per_min: PEAK_FLOW_PER_FEV1 * at_rest.fev1_litres,
                 pulse_fraction: 1.0,
                 consciousness: Consciousness::Alert,
             },
@@ -207,6 +224,7 @@ impl Physiology {
     /// Lives for `step_s` seconds under what the illnesses do.
     pub(crate) fn live(&mut self, step_s: f64, drives: &Drives) {
         self.breathe(step_s, drives);
+        self.blow(drives);
         self.circulate(step_s, drives);
         self.burn(step_s, drives);
         self.body.consciousness = self.awake(drives);
@@ -250,6 +268,18 @@ impl Physiology {
         let is_breathing = self.body.breaths_per_min > 0.0;
         let end_tidal = (self.co2_mmhg - 3.0 - 6.0 * drives.obstruction) * arrives;
         self.body.end_tidal_co2_mmhg = if is_breathing { end_tidal.max(0.0) } else { 0.0 };
+    }
+
+    /// What a spirometer would find: narrow airways let less out in the first second, and
+    /// trap some; water and consolidated lung take room.
+    fn blow(&mut self, drives: &Drives) {
+        let rest = &self.at_rest;
+        let narrow = drives.obstruction.clamp(0.0, 1.0);
+        let room = (1.0 - 0.6 * drives.shunt - 1.2 * drives.fluid_kept).clamp(0.3, 1.0);
+        self.body.fvc_litres = rest.fvc_litres * (1.0 - 0.25 * narrow) * room;
+        self.body.fev1_litres = rest.fev1_litres * (1.0 - 0.55 * narrow) * room;
+        self.body.peak_flow_litres_per_min =
+            PEAK_FLOW_PER_FEV1 * rest.fev1_litres * (1.0 - 0.6 * narrow) * room.sqrt();
     }
 
     fn circulate(&mut self, step_s: f64, drives: &Drives) {

@@ -29,14 +29,13 @@ pub use restore::{Rehearsed, Restored};
 pub use take::{Source, Taken};
 
 use crate::{
-    DataDir, DataDirError, DatabaseError, DiskUse, OpenError, data_dir::sync_dir,
-    derived::ScratchError, limits::BACKUP_RESERVE_LEN, verify::VerifyError,
+    DataDir, DataDirError, DatabaseError, DiskUse, OpenError,
+    data_dir::sync_dir,
+    derived::ScratchError,
+    limits::{BACKUP_RESERVE_LEN, MANIFEST_LEN_MAX},
+    verify::VerifyError,
 };
 
-/// A block of a file has so many bytes; the last one may have fewer.
-const BLOCK_LEN: usize = 1 << 20;
-/// Bytes of a manifest beyond which it is not believed.
-const MANIFEST_LEN_MAX: u64 = 256 << 20;
 /// The file that says with which key a folder is written.
 const KEY_FILE: &str = "KEY";
 /// The file that says how the newest rehearsal went.

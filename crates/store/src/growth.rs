@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-use crate::DiskUse;
-
-/// From so much of the disk on somebody has to make room.
-pub const NEARLY_FULL_PERCENT: u64 = 80;
-/// Growth over less than this says nothing of a day.
-pub const GROWTH_SPAN_MIN: Duration = Duration::from_secs(300);
+use crate::{
+    DiskUse,
+    limits::{GROWTH_FORESEEN_MAX, GROWTH_SPAN_MIN, NEARLY_FULL_PERCENT},
+};
 
 const DAY_NS: u128 = 86_400_000_000_000;
 
@@ -50,12 +48,9 @@ impl Growth {
         let ns = u128::from(disk.free_bytes).saturating_mul(DAY_NS);
         let ns = ns.checked_div(u128::from(self.bytes_per_day))?;
         let span = Duration::from_secs(u64::try_from(ns.checked_div(1_000_000_000)?).ok()?);
-        (span < LIFETIME).then_some(span)
+        (span < GROWTH_FORESEEN_MAX).then_some(span)
     }
 }
-
-/// Nobody plans a disk for longer.
-const LIFETIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl DiskUse {
     /// How much of what files may take is used, rounded up as `df` does; what the file system

@@ -13,6 +13,7 @@
 //!
 //! **Absent on purpose:** any way to change or delete an entry, and any meaning of one.
 
+mod ends;
 mod follow;
 mod pace;
 mod queue;
@@ -36,6 +37,8 @@ use model::{OrgId, PartitionId, Timestamp};
 use record::{Frame, FrameError, Position};
 use tokio::sync::{oneshot, watch};
 
+pub use ends::{Ends, Lack, begins_at};
+pub(crate) use ends::{applied_of, checkpoint_of};
 pub use follow::{Followed, Follower};
 pub use pace::Pacer;
 pub use recover::{OpenError, Recovery, Torn};
@@ -366,11 +369,17 @@ impl Journal {
     }
 
     /// The newest place at or before `offset` at which a segment begins: a replay that
-    /// wants about so much of the log's end can start there.
+    /// wants about so much of the log's end can start there. No earlier than the log begins.
     pub fn segment_before(&self, offset: LogOffset) -> io::Result<LogOffset> {
         let segments = self.0.shared.storage.segments()?;
-        let starts = segments.iter().map(|segment| segment.start);
-        Ok(starts.filter(|start| *start <= offset).max().unwrap_or_default())
+        let mut starts = segments.iter().map(|segment| segment.start);
+        let oldest = starts.next().unwrap_or_default();
+        Ok(starts.take_while(|start| *start <= offset).last().unwrap_or(oldest))
+    }
+
+    /// Where the oldest segment begins; not 0 once the beginning is gone.
+    pub fn begins_at(&self) -> io::Result<LogOffset> {
+        ends::begins_at(&*self.0.shared.storage)
     }
 
     /// Where the durable log ends.

@@ -21,6 +21,7 @@ mod series;
 mod sqlite;
 mod stat;
 mod storage;
+mod upgrade;
 mod verify;
 
 pub use backup::{
@@ -34,11 +35,11 @@ pub use derived::{
     compare::{Compared, compare},
 };
 pub use disk_use::DiskUse;
-pub use growth::{Ended, GROWTH_SPAN_MIN, Growth, NEARLY_FULL_PERCENT};
+pub use growth::{Ended, Growth};
 pub use journal::{
-    AppendError, Condition, Durable, Entry, Followed, Follower, Journal, JournalLimits,
-    JournalStatus, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay, Ticket, Torn,
-    WhyNot, replay,
+    AppendError, Condition, Durable, Ends, Entry, Followed, Follower, Journal, JournalLimits,
+    JournalStatus, Lack, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay, Ticket,
+    Torn, WhyNot, begins_at, replay,
 };
 pub use records::{
     AlarmFilter, AlarmRow, AuditFilter, AuditRow, ChartingRow, DeviceLifeRow, HandOverStep,
@@ -52,4 +53,5 @@ pub use series::{
 pub use sqlite::DatabaseError;
 pub use stat::{Chunks, Frames, Stat, StatError, stat};
 pub use storage::{Draw, Fault, FaultyDisk, FileStorage, Happened, Mark, Segment, Storage};
+pub use upgrade::{UpgradeError, check_upgrade};
 pub use verify::{Bodies, Damage, DumpError, Report, VerifyError, dump, verify, verify_journal};

@@ -71,3 +71,14 @@ pub const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Bytes that a copy, a rehearsal or a restore leaves free on the disk that it fills, so that
 /// the journal has room for what comes in meanwhile.
 pub const BACKUP_RESERVE_LEN: u64 = 512 << 20;
+/// A block of a backup has so many bytes; the last one of a file may have fewer.
+pub const BACKUP_BLOCK_LEN: usize = 1 << 20;
+/// Bytes of a backup's manifest beyond which it is not believed.
+pub const MANIFEST_LEN_MAX: u64 = 256 << 20;
+
+/// From so much of the disk on somebody has to make room.
+pub const NEARLY_FULL_PERCENT: u64 = 80;
+/// Growth over less than this says nothing of a day.
+pub const GROWTH_SPAN_MIN: Duration = Duration::from_secs(300);
+/// Nobody plans a disk for longer.
+pub const GROWTH_FORESEEN_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);

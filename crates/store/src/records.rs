@@ -34,6 +34,7 @@ pub use histories::{ChartingRow, HistoryRow};
 pub use letters::LetterRow;
 pub use pulses::PulseRow;
 pub use row::{HandOverStep, Noun, Row};
+pub(crate) use schema::VERSION;
 pub use scores::ScoreRow;
 pub use trail::{AuditFilter, AuditRow, LookRow};
 
@@ -59,7 +60,7 @@ pub enum RecordsError {
     )]
     Newer { found: u32, known: u32 },
     #[error(
-        "there is no room to bring the records to this program's version; they are as they were, and the program before still reads them: make sure that {need_mib} MiB are free and start again"
+        "there is no room to bring the records to this program's version; they are as they were: make sure that {need_mib} MiB are free and start again"
     )]
     NoRoomToUpgrade { need_mib: u64, source: rusqlite::Error },
     #[error("{what} is damaged; restore a backup or rebuild the records from the journal")]

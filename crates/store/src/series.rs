@@ -154,6 +154,12 @@ struct Inner {
     wanted: Mutex<BTreeSet<(SeriesId, i64)>>,
 }
 
+/// The steps from each version of the database to the next.
+const SCHEMAS: [&str; 4] = [SCHEMA, roll_store::SCHEMA, roll_store::FILL, SUMS];
+/// The version of the database that this program writes.
+#[expect(clippy::cast_possible_truncation, reason = "there are few")]
+pub(crate) const VERSION: u32 = SCHEMAS.len() as u32;
+
 const SCHEMA: &str = "
 CREATE TABLE series (
     org BLOB NOT NULL, id INTEGER NOT NULL,
@@ -192,8 +198,7 @@ impl Series {
 
     /// The same with other bounds.
     pub fn open_with(path: impl AsRef<Path>, limits: SeriesLimits) -> Result<Self, DatabaseError> {
-        let database =
-            Database::open(path.as_ref(), &[SCHEMA, roll_store::SCHEMA, roll_store::FILL, SUMS])?;
+        let database = Database::open(path.as_ref(), &SCHEMAS)?;
         let Some(mut hot) = database.read(hot::load)? else {
             return Err(database.damaged("the list of series"));
         };

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -15,9 +15,9 @@ use record::Kinds;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    DataDir, DatabaseError, FileStorage, LogOffset, OpenError, ReadError, Segment, Series, Storage,
-    Torn,
-    journal::{COMMIT, find_tail, read_whole, replay, walk},
+    DataDir, DatabaseError, Ends, FileStorage, Lack, LogOffset, OpenError, ReadError, Segment,
+    Series, Storage, Torn,
+    journal::{COMMIT, applied_of, checkpoint_of, find_tail, read_whole, replay, walk},
     row_sum,
 };
 
@@ -26,6 +26,8 @@ use crate::{
 pub struct Report {
     /// Segments of the journal.
     pub segments: usize,
+    /// Where the oldest segment begins.
+    pub begins: LogOffset,
     /// Where the durable log ends, in bytes since it began.
     pub end: LogOffset,
     /// Commits, each once synced as a whole.
@@ -38,6 +40,8 @@ pub struct Report {
     pub chunks: u64,
     /// Everything that is not what it was when it was written.
     pub damage: Vec<Damage>,
+    /// What of the journal is gone at either end; nothing in the product takes a segment away.
+    pub lacks: Vec<Lack>,
 }
 
 /// Something that is not what it was when it was written.
@@ -50,9 +54,9 @@ pub struct Damage {
 }
 
 impl Report {
-    /// Whether nothing is damaged.
+    /// Whether nothing is damaged and nothing is gone.
     pub const fn is_sound(&self) -> bool {
-        self.damage.is_empty()
+        self.damage.is_empty() && self.lacks.is_empty()
     }
 
     fn add(&mut self, place: String, what: impl Into<String>) {
@@ -68,6 +72,8 @@ pub enum VerifyError {
     Journal(#[source] io::Error),
     #[error("the series cannot be read")]
     Series(#[source] DatabaseError),
+    #[error("what the databases rest on cannot be read")]
+    Databases(#[source] DatabaseError),
 }
 
 /// Reads every frame, every chunk and every page of a data directory.
@@ -79,7 +85,10 @@ pub fn verify(dir: &DataDir) -> Result<Report, VerifyError> {
             report.add(name.to_owned(), what);
         }
     }
-    if report.is_sound() && dir.series().exists() {
+    if report.damage.is_empty() {
+        report.lacks = ends(dir, &report).map_err(VerifyError::Databases)?.lacks();
+    }
+    if report.damage.is_empty() && dir.series().exists() {
         let series = Series::open(dir.series()).map_err(VerifyError::Series)?;
         let (chunks, damaged) = series.check_chunks().map_err(VerifyError::Series)?;
         report.chunks = chunks;
@@ -90,10 +99,20 @@ pub fn verify(dir: &DataDir) -> Result<Report, VerifyError> {
     Ok(report)
 }
 
+/// The ends of the journal and of what rests on it, in databases that are sound.
+fn ends(dir: &DataDir, report: &Report) -> Result<Ends, DatabaseError> {
+    let there = |path: PathBuf| path.exists().then_some(path);
+    let checkpoint = there(dir.series()).map(|path| checkpoint_of(&path)).transpose()?.flatten();
+    let applied = there(dir.records()).map(|path| applied_of(&path)).transpose()?.flatten();
+    let (begins, ends) = (report.begins, report.end);
+    Ok(Ends { begins, ends, checkpoint, applied: applied.unwrap_or_default() })
+}
+
 /// Reads every frame of a journal, in all segments, and changes nothing.
 pub fn verify_journal(storage: &dyn Storage) -> Result<Report, VerifyError> {
     let segments = storage.segments().map_err(VerifyError::Journal)?;
-    let mut report = Report { segments: segments.len(), ..Report::default() };
+    let begins = segments.first().map_or(LogOffset::default(), |oldest| oldest.start);
+    let mut report = Report { segments: segments.len(), begins, ..Report::default() };
     let mut next = BTreeMap::new();
     for (place, segment) in segments.iter().enumerate() {
         let after = segments.get(place.saturating_add(1));
@@ -111,6 +130,7 @@ pub fn verify_journal(storage: &dyn Storage) -> Result<Report, VerifyError> {
         Err(error) if report.is_sound() => report.add("journal".to_owned(), error.to_string()),
         Err(_) => {}
     }
+    report.lacks = Ends { begins, ends: report.end, ..Ends::default() }.lacks();
     Ok(report)
 }
 
@@ -231,11 +251,12 @@ pub fn dump(
 #[cfg(test)]
 #[expect(clippy::panic, reason = "a test ends by it")]
 mod tests {
-    use model::{Channel, ClockUsed, DeviceId, OrgId, PartitionId, Timestamp};
+    use model::{Channel, ClockUsed, DeviceId, Org, OrgId, PartitionId, Timestamp};
 
     use super::*;
     use crate::{
-        Clock, Entry, FaultyDisk, Journal, JournalLimits, Marks, Point, Records, SeriesKey,
+        Clock, Entry, FaultyDisk, Journal, JournalLimits, Marks, Noun, Point, Records, Row,
+        SeriesKey,
     };
 
     fn now() -> Timestamp {
@@ -281,6 +302,61 @@ mod tests {
             assert!(damage.place.starts_with("journal segment 0, offset "), "{damage:?}");
             assert!(copy.happened().is_empty());
         }
+    }
+
+    #[test]
+    fn a_segment_that_is_gone_is_missed_wherever_it_was() {
+        let disk = FaultyDisk::new();
+        fill(disk.clone(), 90);
+        let (whole, segments) = (verify_journal(&disk).unwrap(), disk.segments().unwrap());
+        assert!(segments.len() > 2 && whole.begins == LogOffset::default(), "{whole:?}");
+        for (place, segment) in segments.iter().enumerate() {
+            let copy = disk.copy();
+            copy.lose(segment.start);
+            let report = verify_journal(&copy).unwrap();
+            let begins = segments[1].start;
+            if place == 0 {
+                assert_eq!(report.lacks, [Lack::Beginning { begins }]);
+                assert!(report.damage.is_empty() && !report.is_sound());
+                assert_eq!((report.begins, report.end), (begins, whole.end));
+            } else if place + 1 < segments.len() {
+                assert!(!report.damage.is_empty(), "{place}: {report:?}");
+            } else {
+                // The log alone cannot tell; whatever had come further can.
+                assert!(report.is_sound() && report.end == segment.start, "{report:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_and_checkpoints_miss_the_end_that_they_rest_on() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        fill(FileStorage::open(&dir).unwrap(), 90);
+        let storage = FileStorage::open(&dir).unwrap();
+        let (end, segments) = (verify(&dir).unwrap().end, storage.segments().unwrap());
+        let [.., before, newest] = &segments[..] else { panic!("{segments:?}") };
+        let series = Series::open(dir.series()).unwrap();
+        series.seal(end, b"state").unwrap();
+        drop(series);
+        let records = Records::open(&dir.records()).unwrap();
+        let (org, ends) = (OrgId::v7(now(), 1), newest.start);
+        let noun = Noun::Org(Org { id: org, name: "ward".to_owned() });
+        records.apply(&[Row { org, offset: end, index: 0, known_at: now(), noun }]).unwrap();
+        drop(records);
+        assert!(verify(&dir).unwrap().is_sound());
+        let file = |start: LogOffset| dir.journal().join(format!("{:020}.seg", start.bytes()));
+        std::fs::remove_file(file(newest.start)).unwrap();
+        let told = [
+            Lack::EndOfCheckpoint { checkpoint: end, ends },
+            Lack::EndOfRows { applied: end, ends },
+        ];
+        assert_eq!(verify(&dir).unwrap().lacks, told);
+        std::fs::remove_file(dir.series()).unwrap();
+        assert_eq!(verify(&dir).unwrap().lacks, told[1..]);
+        std::fs::remove_file(file(before.start)).unwrap();
+        let lacks = verify(&dir).unwrap().lacks;
+        assert_eq!(lacks, [Lack::EndOfRows { applied: end, ends: before.start }]);
     }
 
     #[test]

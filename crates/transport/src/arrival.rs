@@ -83,7 +83,7 @@ pub enum RefusedWhy {
     NotTls,
     #[error("the handshake took too long")]
     HandshakeTooSlow,
-    #[error("the handshake gave way to a newcomer, as all places were taken")]
+    #[error("all places for handshakes were taken: it gave way to a newcomer, or waited too long")]
     Crowded,
     #[error("there are as many connections as the listener takes")]
     TooMany,

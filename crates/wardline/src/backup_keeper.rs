@@ -16,7 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// A folder that takes longer to answer is told of at the desk.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 /// After a failure the next backup is tried so much later.
-const AGAIN_AFTER: Duration = Duration::from_secs(3_600);
+const AGAIN_AFTER: Duration = Duration::from_secs(HOUR_S);
+const HOUR_S: u64 = 3_600;
 
 /// What the keeper works with.
 pub(crate) struct BackupKeeper {
@@ -57,7 +58,7 @@ impl BackupKeeper {
         let place = Place {
             folder: folder.clone(),
             key: key.clone(),
-            every: Duration::from_secs(config.every_hours.saturating_mul(3_600)),
+            every: Duration::from_secs(config.every_hours.saturating_mul(HOUR_S)),
             data: self.dir.path().to_owned(),
         };
         self.desk.show(place.unseen(None));
@@ -221,7 +222,7 @@ impl Place {
     fn unseen(&self, problem: Option<String>) -> BackupState {
         BackupState {
             folder: self.folder.display().to_string(),
-            every_hours: self.every.as_secs() / 3_600,
+            every_hours: self.every.as_secs() / HOUR_S,
             problem,
             ..BackupState::default()
         }

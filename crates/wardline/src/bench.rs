@@ -25,8 +25,10 @@ mod mosquitto;
 mod paced;
 mod parallel;
 mod publisher;
+mod query;
 mod read_back;
 mod restart;
+mod retry;
 mod sizes;
 mod storm;
 mod template;
@@ -40,6 +42,7 @@ Examples:
   wardline bench ingest --rate 10000
   wardline bench latency --rate 2000
   wardline bench connections --count 2000
+  wardline bench query
   wardline bench restart --megabytes 1000
   wardline bench sizes --ecg mitdb
   wardline bench storm --devices 5000
@@ -54,7 +57,8 @@ pub(crate) struct Arguments {
     /// One JSON object a line on stdout, instead of a table.
     #[arg(long, global = true)]
     json: bool,
-    /// Where the server under test keeps its data, in a new folder that is removed at the end.
+    /// Below which folder the data of the measurement lie, in a new one that is removed at the end;
+    /// the system's for temporary files if left out.
     #[arg(long, global = true, value_name = "DIR")]
     scratch: Option<PathBuf>,
 }
@@ -69,6 +73,8 @@ enum What {
     Connections(Connections),
     /// Memory and processor time of a server to which nobody speaks.
     Idle(Idle),
+    /// Time for a day of vitals and an hour of ECG, the first time and again.
+    Query(Query),
     /// Time from a crash to readiness with a long journal.
     Restart(Restart),
     /// Bytes of a sealed reading and of a sealed ECG sample, read back and compared.
@@ -139,6 +145,14 @@ struct Idle {
     seconds: u64,
 }
 
+/// How often to ask.
+#[derive(Clone, Debug, Args)]
+struct Query {
+    /// Questions of each kind, one after the other.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    questions: u32,
+}
+
 /// How much to write before the crash.
 #[derive(Clone, Debug, Args)]
 struct Restart {
@@ -183,6 +197,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         What::Latency(asked) => latency::measure(&asked, scratch, &mut sheet).await?,
         What::Connections(asked) => connections::measure(&asked, scratch, &mut sheet).await?,
         What::Idle(asked) => idle::measure(&asked, scratch, &mut sheet).await?,
+        What::Query(asked) => query::measure(&asked, scratch, &mut sheet).await?,
         What::Restart(asked) => restart::measure(&asked, scratch, &mut sheet).await?,
         What::Sizes(asked) => sizes::measure(&asked, scratch, &mut sheet)?,
         What::Storm(asked) => storm::measure(&asked, scratch, &mut sheet).await?,

@@ -3,6 +3,7 @@
 
 mod check;
 mod https_player;
+pub(crate) mod line;
 pub(crate) mod players;
 mod screen;
 pub(crate) mod stage;

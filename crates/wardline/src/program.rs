@@ -32,6 +32,8 @@ const RECALLED_BYTES: u64 = 64 << 20;
 /// How long the server's own certificate is valid; a new one is made at each start.
 const SERVER_VALID_FOR: Duration = Duration::from_secs(397 * 86_400);
 
+const NO_SEGMENTS: &str = "the journal's segments cannot be listed";
+
 /// Names the stage that a test of the demo's check cuts out; a hospital's server refuses it.
 const TEST_CUT: &str = "WARDLINE_TEST_CUT";
 
@@ -243,18 +245,19 @@ impl Program {
 }
 
 /// What is on disk, open.
-struct Kept {
-    journal: Journal,
-    series: Series,
-    records: Records,
+pub(crate) struct Kept {
+    pub(crate) journal: Journal,
+    pub(crate) series: Series,
+    pub(crate) records: Records,
 }
 
 impl Kept {
-    fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
+    pub(crate) fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
         // Before anything is opened: what they take may be the room that the journal needs.
         clear_leftovers(dir);
         let storage = FileStorage::open(dir).context("the journal's folder cannot be opened")?;
         let (journal, recovery) = Journal::open(storage, clock.clone(), JournalLimits::default())?;
+        tell_of_a_lost_beginning(&journal)?;
         if let Some(torn) = recovery.torn {
             tracing::warn!(offset = %torn.offset, len = torn.len, frames = torn.frames, "journal_tail_torn");
             eprintln!(
@@ -262,13 +265,25 @@ impl Kept {
                 torn.offset, torn.len
             );
         }
+        store::check_upgrade(dir)?;
         let series = Series::open(dir.series())?;
         let records = Records::open(&dir.records())?;
         Ok(Self { journal, series, records })
     }
 }
 
-async fn start_engine(
+/// What is left of such a journal is served, and somebody has to know.
+fn tell_of_a_lost_beginning(journal: &Journal) -> anyhow::Result<()> {
+    let begins = journal.begins_at().context(NO_SEGMENTS)?;
+    if begins > LogOffset::default() {
+        eprintln!(
+            "the journal begins at offset {begins}: older segments are gone, and only rows, series and backups still have what was in them"
+        );
+    }
+    Ok(())
+}
+
+pub(crate) async fn start_engine(
     kept: &Kept,
     clock: &Clock,
     profiles: &BTreeMap<String, Profile>,
@@ -352,7 +367,7 @@ fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// The door, which looks devices up in the engine's directory.
-fn door(
+pub(crate) fn door(
     journal: &Journal,
     engine: &EngineHandle,
     profiles: &BTreeMap<String, Profile>,
@@ -385,7 +400,7 @@ fn door(
 /// Reads the journal's end again: repeats of what is there stay repeats, sessions go on.
 ///
 /// What the MQTT door keeps may lie further back; then more is read, up to the beginning.
-fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Recalled> {
+pub(crate) fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Recalled> {
     let mut span = RECALLED_BYTES;
     let mut recalled = read_end(journal, span, |body| door.recall(body))?;
     while !recalled.is_whole() {
@@ -397,12 +412,12 @@ fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Recalled> {
 
 /// Reads the last `span` bytes of the journal, and the rest of their first segment.
 fn read_end(journal: &Journal, span: u64, mut also: impl FnMut(&Body)) -> anyhow::Result<Recalled> {
-    let about = journal.end().bytes().saturating_sub(span);
-    let from = journal
-        .segment_before(LogOffset::from_bytes(about))
-        .context("the journal's segments cannot be listed")?;
+    let about = LogOffset::from_bytes(journal.end().bytes().saturating_sub(span));
+    let from = journal.segment_before(about).context(NO_SEGMENTS)?;
+    // Before the oldest segment there is nothing that could be read in addition.
+    let is_all = about <= journal.begins_at().context(NO_SEGMENTS)?;
     let mut recalled =
-        if about == 0 { Recalled::from_the_beginning() } else { Recalled::from_the_middle() };
+        if is_all { Recalled::from_the_beginning() } else { Recalled::from_the_middle() };
     for record in journal.replay(from) {
         let frame = record.context("the journal's end cannot be read again")?.frame;
         let Ok(body) = Body::decode(frame.kind, frame.body_version, &frame.body) else { continue };

@@ -6,6 +6,10 @@ use anyhow::{Context as _, bail};
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
 
+/// A connection that lay idle for longer is not used again: the server closes it after ten
+/// seconds, and a request that meets that is lost.
+const IDLE_FOR: std::time::Duration = std::time::Duration::from_secs(4);
+
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Rest {
@@ -25,6 +29,7 @@ impl Rest {
         let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(IDLE_FOR)
             .timeout(std::time::Duration::from_secs(30));
         if let Some(pem) = ca_pem {
             let authorities = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
@@ -75,6 +80,12 @@ impl Rest {
     /// Reads a resource.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         json(self.send(Method::GET, path, None).await?, path).await
+    }
+
+    /// Reads a resource to its last byte and does not look into it.
+    pub(crate) async fn bytes(&self, path: &str) -> anyhow::Result<usize> {
+        let answer = self.send(Method::GET, path, None).await?;
+        Ok(answer.bytes().await.with_context(|| format!("{path} broke off"))?.len())
     }
 
     /// Adds a resource or asks for a deed.

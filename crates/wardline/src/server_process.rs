@@ -3,6 +3,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -11,6 +12,8 @@ use tokio::{
 
 /// A start that takes longer is a fault; one with a long journal takes seconds.
 const READY_WITHIN: Duration = Duration::from_secs(120);
+/// A server that was asked to end is gone by then.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a started server says on its first line of output.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -79,6 +82,17 @@ impl ServerProcess {
     /// Whether the server is still there.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Asks the server to end, as an administrator would, and waits until it has.
+    pub(crate) async fn end_in_order(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = pid.context("the server had ended before it was asked to")?;
+        kill_process(pid, Signal::TERM).context("the server cannot be asked to end")?;
+        let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
+        let status = ended.context("the server did not end when it was asked to")??;
+        anyhow::ensure!(status.success(), "the server ended with {status}");
+        Ok(())
     }
 
     /// Ends the server and waits until it is gone.

@@ -29,6 +29,7 @@ Examples:
   wardline sim hospital --speed 60 --truth truth.jsonl --alarms alarms.jsonl
   wardline sim my-script.toml --seed 7 --port 8080
   wardline sim --devices 2000 --people http://localhost:8080 --server localhost:8883
+  wardline sim --devices 2000 --people http://localhost:8080 --server localhost:8883 --ramp 20 --on-patients 40 --seed 7
   wardline sim --devices 500 --server ward.example:8883 --ca ca.pem --cert-dir devices --site 0192…";
 
 /// What `wardline sim` is asked for.
@@ -82,7 +83,7 @@ fn span(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     log_to_stderr();
     if arguments.load.devices.is_some() {
-        return flood_server(&arguments.load, arguments.json).await;
+        return flood_server(&arguments.load, arguments.seed, arguments.json).await;
     }
     let script = scenarios::find(&arguments.script)?;
     let clock = clock_at(arguments.speed)?;

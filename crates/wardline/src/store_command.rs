@@ -11,11 +11,13 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
-use store::{Damage, DataDir, FileStorage, LogOffset, Report, Torn, replay};
+use store::{Damage, DataDir, FileStorage, Lack, LogOffset, Report, Torn, begins_at, replay};
 
 mod backup;
 mod base64;
 mod dump;
+mod export;
+mod import;
 mod rebuild;
 mod stat;
 
@@ -28,6 +30,7 @@ Examples:
   wardline store dump wardline-data | grep dead_letter
   wardline store stat wardline-data
   wardline store rebuild wardline-data --check
+  wardline store export wardline-data --device 0197… --from 2026-11-21T08:00:00Z --to 2026-11-21T09:00:00Z --out ecg --as wfdb
   wardline store backup wardline-data --to /mnt/backup --new-key backup.key
   wardline store restore /mnt/backup --key backup.key --to wardline-data --at 2026-11-21T09:30:00Z";
 
@@ -51,6 +54,10 @@ enum Verb {
     Restore(backup::Restore),
     /// Restores the newest backup into a scratch place and compares it.
     Rehearse(backup::Rehearse),
+    /// Writes what was measured as CSV, WFDB, EDF+ or Parquet, with what is missing and why.
+    Export(export::Export),
+    /// Takes in what files of CSV, WFDB or EDF hold, as if its device had sent it late.
+    Import(import::Import),
     /// Makes rows, series, scores and open alarms anew from the journal.
     Rebuild(rebuild::Rebuild),
     /// Says what there is, how it grows, and when the disk will be full.
@@ -81,13 +88,15 @@ struct Dump {
 }
 
 /// Does it; an error is a damage with its place, or a directory that cannot be read.
-pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.verb {
         Verb::Verify(asked) => verify(&asked),
         Verb::Dump(asked) => dump(&asked),
         Verb::Backup(asked) => backup::back_up(&asked),
         Verb::Restore(asked) => backup::restore(&asked),
         Verb::Rehearse(asked) => backup::rehearse(&asked),
+        Verb::Export(asked) => export::run(&asked),
+        Verb::Import(asked) => import::run(&asked).await,
         Verb::Rebuild(asked) => rebuild::run(&asked),
         Verb::Stat(asked) => stat::run(&asked),
     }
@@ -110,8 +119,9 @@ fn verify(asked: &Verify) -> anyhow::Result<()> {
     } else {
         print!("{}", text_of(&report));
     }
-    let damaged = report.damage.len();
-    ensure!(report.is_sound(), "{damaged} places are damaged; restore a backup");
+    let (damaged, gone) = (report.damage.len(), report.lacks.len());
+    ensure!(damaged == 0, "{damaged} places are damaged; restore a backup");
+    ensure!(gone == 0, "segments of the journal are gone; restore a backup");
     Ok(())
 }
 
@@ -125,12 +135,14 @@ fn json_of(report: &Report) -> Value {
     json!({
         "sound": report.is_sound(),
         "segments": report.segments,
+        "begins": report.begins.bytes(),
         "end": report.end.bytes(),
         "commits": report.commits,
         "frames": frames,
         "torn": torn,
         "chunks": report.chunks,
         "damage": damage.collect::<Vec<_>>(),
+        "gone": report.lacks.iter().map(Lack::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -152,6 +164,9 @@ fn text_of(report: &Report) -> String {
     for Damage { place, what } in &report.damage {
         text.push_str(&format!("DAMAGED: {place}: {what}\n"));
     }
+    for lack in &report.lacks {
+        text.push_str(&format!("GONE: {lack}\n"));
+    }
     if report.is_sound() {
         text.push_str("sound\n");
     }
@@ -162,7 +177,11 @@ fn dump(asked: &Dump) -> anyhow::Result<()> {
     let storage = FileStorage::open(&open(&asked.dir)?).context("the journal cannot be opened")?;
     let privacy = if asked.with_patient_data { Privacy::Told } else { Privacy::Kept };
     let mut out = BufWriter::new(io::stdout().lock());
-    for record in replay(Arc::new(storage), LogOffset::default())? {
+    let begins = begins_at(&storage).context("the journal's segments cannot be listed")?;
+    if begins > LogOffset::default() {
+        eprintln!("the journal begins at offset {begins}; what stood before is gone");
+    }
+    for record in replay(Arc::new(storage), begins)? {
         let line = line_of(&record?, privacy);
         match writeln!(out, "{line}") {
             Ok(()) => {}

@@ -10,12 +10,12 @@ const person = (n) => ({ id: uuid(7, n), name: NURSES.find(([, number]) => numbe
 const named = (p) => ({ id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` });
 
 /** What the stand-in remembers from one request to the next; made anew with `fresh`. */
-export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false };
+export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false };
 
 export function fresh() {
   house.names.clear();
   house.nurses.clear();
-  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
+  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
   house.users = NURSES.map(([name, n, role]) => ({ id: uuid(10, n), login: name.split(" ").at(-1).toLowerCase(), role, staff_id: uuid(7, n), name, disabled: false, has_password: n !== 2, invited_until: n === 2 ? ago(-86400 * 5) : null }));
 }
 
@@ -95,7 +95,9 @@ function own(state) {
   const points = (base) => Array.from({ length: 60 }, (_, i) => [Date.now() - (60 - i) * 24 * 60_000, Math.round((base + Math.sin(i / 4) * 2) * 10) / 10]);
   const number = (vital, value, text, unit, low, high, place, more = {}) => ({ vital, label: vital, unit, value, text, missing: null, taken_at: ago(4), age_s: 4, device: uuid(5, 4), grade: "medical", state: "live", low, high, direction: null, alarm: null, alarm_priority: null, clock: "device", from_beats: false, measured_by: "Bedside monitor", place, usual: [value - 3, value + 2], points: points(value), with: null, ...more });
   const numbers = state.empty ? [] : [number("saturation", 93, "93", "%", 90, null, "in", { grade: "wellness" }), number("heart_rate", 118, "118", "/min", 50, 120, "in", { usual: [70, 90] }), number("systolic_pressure", 88, "88", "mmHg", 90, 160, "below", { with: { text: "58", value: 58 }, taken_at: ago(900), age_s: 900 })];
-  return ok({ given_name: "Ilse", bed: { id: uuid(4, 4), name: "04" }, care_unit: UNIT, nurse: person(1), charge: person(4), numbers, next_dose: house.dose, felt: house.felt, looks: state.empty ? [] : NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null })), recording: state.recording, now: ago(0) });
+  const family = state.role === "family";
+  if (family && house.taken) return problem(403, "Not permitted", "nothing is shared with you any more");
+  return ok({ given_name: "Ilse", bed: { id: uuid(4, 4), name: "04" }, care_unit: UNIT, nurse: person(1), charge: person(4), numbers, next_dose: house.dose, felt: family ? [] : house.felt, shares: family ? [] : house.shares, shared_until: family ? ago(-5 * 86_400) : null, looks: state.empty || family ? [] : NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null })), recording: state.recording, now: ago(0) });
 }
 
 export const HOUSE_ROUTES = [
@@ -127,6 +129,13 @@ export const HOUSE_ROUTES = [
   ["GET", /^\/system\/history$/, (s) => (s.empty ? ok({ from: ago(60), to: ago(0), points: [], gaps: [] }) : day())],
   ["GET", /^\/own$/, (s) => own(s)],
   ["POST", /^\/system\/(backup|rehearsal)$/, (s, _, [what]) => ((house.under_way = what), { status: 202, json: null })],
+  ["POST", /^\/own\/shares$/, (s, _, __, b) => {
+    if (house.shares.length === 2) return problem(409, "no", "the page is shared with so many people that somebody has to go first");
+    const login = `${b.name.toLowerCase()}-a1b2c3`;
+    house.shares.push({ id: uuid(10, 80 + house.shares.length), name: b.name, login, since: ago(0), until: ago(-86_400 * b.days), has_entered: house.shares.length > 0 });
+    return { status: 201, json: { own: own(s).json, name: b.name, login, invitation: "/invite/5f2c", expires_at: ago(-86_400) } };
+  }],
+  ["DELETE", /^\/own\/shares\/([\w-]+)$/, (s, _, [id]) => ((house.shares = house.shares.filter((one) => one.id !== id)), own(s))],
   ["POST", /^\/own\/feeling$/, (s, _, __, b) => (house.felt.unshift({ observed_at: ago(0), feeling: b.feeling, note: b.words }), { status: 201, json: own(s).json })],
 ];
 fresh();

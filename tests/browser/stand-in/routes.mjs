@@ -3,14 +3,14 @@ import { ago, ALARMS, board, chart, LANES, patientPage, PEOPLE, UNIT, uuid } fro
 import { ecg, pleth, resp } from "./signals.mjs";
 import { house, HOUSE_ROUTES, MORE, toReview } from "./house.mjs";
 
-const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6], patient: ["ilse", "Ilse Brandt", 9] };
+const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6], patient: ["ilse", "Ilse Brandt", 9], family: ["anna", "Anna", 12] };
 const ok = (json) => ({ status: 200, json });
 const list = (items) => ok({ items, next: null });
 const problem = (status, title, detail) => ({ status, json: { type: "about:blank", title, status, detail, instance: "7c1f" } });
 
 const closed = () => ({ status: 403, json: { ...problem(403, "This page is closed", "`patient.read` is for those who hold a post in the care unit; in an emergency the page opens for a reason").json, type: "/problems/closed" } });
 /** The board, with what waits on bed 04. */
-const reviewed = () => ({ ...board(), beds: board().beds.map((bed) => (bed.name === "04" ? { ...bed, to_review: toReview() } : bed)) });
+const reviewed = () => ({ ...board(), to_review: toReview() });
 
 const PROFILES = [["bedside-monitor", "Bedside monitor"], ["ecg-patch", "ECG patch"], ["oximeter", "Oximeter"], ["blood-pressure-cuff", "Blood pressure cuff"]].map(([name, title]) => ({ name, title }));
 const DEVICES = PEOPLE.filter((p) => p.given).map((p) => ({ id: uuid(5, Number(p.bed)), label: `Monitor ${p.bed}`, serial: `NX4-204${p.bed}`, profile: "bedside-monitor", lifecycle: "in_service", site_id: UNIT.site_id, care_unit: UNIT, bed: { id: uuid(4, Number(p.bed)), name: p.bed }, topic_prefix: `wl/1/${UNIT.site_id}/${uuid(5, Number(p.bed))}/up`, patient: { id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` }, heard_s: p.silent ?? 1, connected: !p.silent, certificates: [{ id: uuid(6, Number(p.bed)), not_after: ago(-86400 * 300), revoked_at: null }] }));
@@ -131,6 +131,7 @@ const ROUTES = [
   ["GET", /^\/devices\/([\w-]+)$/, (s, _, [id]) => ok(heard(DEVICES.find((d) => d.id === id)))],
   ["POST", /^\/devices\/([\w-]+)\/certificate$/, (s, _, [id]) => ok({ certificate_pem: "-----BEGIN CERTIFICATE-----\n", key_pem: "-----BEGIN PRIVATE KEY-----\n", ca_pem: "-----BEGIN CERTIFICATE-----\n", not_after: ago(-86400 * 365), mqtt: { host: "localhost", port: 8883, topic_prefix: `wl/1/${UNIT.site_id}/${id}/up`, client_id: id } })],
   ["GET", /^\/devices\/[\w-]+\/life$/, () => list([{ at: ago(9000), what: "in_service", detail: null, patient: null, place: null, by: { kind: "user", id: uuid(7, 6), name: "rb", full_name: "Rita Blom", role: "it" }, by_person: true }])],
+  ["GET", /^\/devices\/[\w-]+\/configuration$/, () => ok({ state: "none", on_patient: false, wanted: null, reported: null, reported_at: null, settings: [], config: null, set_at: null, set_by: null })],
   ["GET", /^\/devices\/[\w-]+\/commands$/, () => ok({ kinds: [], commands: [] })],
   ["GET", /^\/devices\/[\w-]+\/messages$/, () => ok({ begins: true, messages: [] })],
   ["GET", /^\/refusals$/, (s) => list(s.empty ? [] : REFUSALS)],
@@ -151,7 +152,7 @@ function found(id, act) {
 
 function session(state) {
   const [login, name, n] = USERS[state.role];
-  return { user: { id: uuid(10, n), login, role: state.role, staff_id: uuid(7, n), name }, org: { id: uuid(11, 1), name: "St. Brigid's" }, care_units: state.role === "patient" ? [] : [UNIT], shift: null, product: { name: "Wardline", version: "0.0.0", intended_use: "Not a certified medical device." } };
+  return { user: { id: uuid(10, n), login, role: state.role, staff_id: uuid(7, n), name }, org: { id: uuid(11, 1), name: "St. Brigid's" }, care_units: ["patient", "family"].includes(state.role) ? [] : [UNIT], shift: null, product: { name: "Wardline", version: "0.0.0", intended_use: "Not a certified medical device." } };
 }
 
 /** The answer to one request; `state.broken` makes every path that it fits fail with its status. */

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use super::{
@@ -33,6 +34,12 @@ const PURE_CRATES: &[&str] = &["model", "record", "protocols", "signal", "care",
 /// Seconds of fuzzing in all.
 const FUZZ_S: u64 = 240;
 const FUZZ_LONG_S: u64 = 4 * 3_600;
+
+/// Tests at once on each core that wait for sockets and clocks nearly all of their time.
+const WAITING_PER_CORE: usize = 2;
+
+/// The test in the browser whose figures are of the machine, and not only of the page.
+const MEASURED_BROWSER_TEST: &str = "load.test.mjs";
 
 /// Minutes of the simulator.
 const VOPR_MIN: u64 = 3;
@@ -81,7 +88,11 @@ fn both(context: &mut Context, command: fn(bool) -> Command) -> Outcome {
 /// A command whose tests are counted in what it prints.
 fn many(context: &mut Context, command: &mut Command, count: fn(&str) -> Counts) -> Outcome {
     let ran = context.run(command);
-    let counts = count(&context.printed());
+    judged(ran, count(&context.printed()))
+}
+
+/// How a part ended whose commands ended so and whose tests are counted.
+fn judged(ran: Result<(), String>, counts: Counts) -> Outcome {
     match ran {
         Ok(()) if counts.failed == 0 => Outcome::passed(counts),
         Ok(()) => Outcome::failed("tests failed", counts),
@@ -164,19 +175,28 @@ fn e2e(context: &mut Context) -> Outcome {
     {
         return Outcome::not_run(reason);
     }
-    let mut command = cargo();
-    command.args([
-        "test",
-        "--release",
-        "--package",
-        "e2e",
-        "--no-fail-fast",
-        "--",
-        "--show-output",
-    ]);
-    tools::tell(&mut command, &wardline());
-    let command = lengthen(context, &mut command);
-    many(context, command, counts::of_libtest)
+    let test = |target: &[&str], last: &[&str]| {
+        let mut command = cargo();
+        // The program is named for its features alone: with them the build of before is used.
+        command.args(["test", "--release", "--package", "e2e", "--package", "wardline"]);
+        command.args(target).args(last);
+        tools::tell(&mut command, &wardline());
+        lengthen(context, &mut command);
+        command
+    };
+    let mut built = test(&["--lib", "--test", "day"], &["--no-run"]);
+    let threads = format!("--test-threads={}", WAITING_PER_CORE * cores());
+    let (sockets, day) = (
+        test(&["--lib"], &["--", "--show-output", &threads]),
+        yielding(&test(&["--test", "day"], &["--", "--show-output"])),
+    );
+    if let Err(reason) = context.run(&mut built) {
+        return Outcome::failed(reason, Counts::default());
+    }
+    // The one waits for sockets and clocks; the other computes while it waits.
+    let ran = context.run_side_by_side(vec![("sockets", sockets), ("day", day)]);
+    let ran = ran.into_iter().collect();
+    judged(ran, counts::of_libtest(&context.printed()))
 }
 
 fn browser(context: &mut Context) -> Outcome {
@@ -187,13 +207,19 @@ fn browser(context: &mut Context) -> Outcome {
     if tests.is_empty() {
         return Outcome::not_run("tests/browser has no *.test.mjs");
     }
-    let mut command = Command::new("node");
-    // One at a time: two browsers on two cores measure each other.
-    command.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]).args(tests);
-    command.current_dir(root());
-    tools::tell(&mut command, &wardline());
-    let command = lengthen(context, &mut command);
-    many(context, command, counts::of_node)
+    // What counts the work of a frame has the machine to itself; the others mostly wait.
+    let (measured, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        tests.into_iter().partition(|path| path.ends_with(MEASURED_BROWSER_TEST));
+    let mut ended = Ok(());
+    for (files, at_once) in [(measured, 1), (others, cores())] {
+        let mut command = Command::new("node");
+        command.args(["--test", "--test-reporter=tap"]);
+        command.arg(format!("--test-concurrency={at_once}")).args(files).current_dir(root());
+        tools::tell(&mut command, &wardline());
+        let ran = context.run(lengthen(context, &mut command));
+        ended = ended.and(ran);
+    }
+    judged(ended, counts::of_node(&context.printed()))
 }
 
 fn run_fuzz(context: &mut Context) -> Outcome {
@@ -212,10 +238,15 @@ fn run_fuzz(context: &mut Context) -> Outcome {
         return Outcome::failed(reason, Counts::default());
     }
     let seconds = fuzz::share(all_s, targets.len());
+    let prepared: Result<Vec<Command>, String> =
+        targets.iter().map(|name| fuzz::prepare(name, seconds)).collect();
+    let commands = match prepared {
+        Ok(commands) => targets.iter().map(String::as_str).zip(commands).collect(),
+        Err(reason) => return Outcome::failed(reason, Counts::default()),
+    };
     let mut counts = Counts::default();
     let mut reasons = Vec::new();
-    for name in &targets {
-        let ran = fuzz::prepare(name, seconds).and_then(|mut command| context.run(&mut command));
+    for (name, ran) in targets.iter().zip(context.run_side_by_side(commands)) {
         match ran {
             Ok(()) => counts.passed += 1,
             Err(reason) => {
@@ -237,10 +268,7 @@ fn run_vopr(context: &mut Context) -> Outcome {
         command.args(["test", "--package", "store", "--example", "vopr"]);
         return many(context, &mut command, counts::of_libtest);
     }
-    if let Err(reason) = vopr::copy_tree()
-        .and_then(|()| vopr::build())
-        .and_then(|mut command| context.run(&mut command))
-    {
+    if let Err(reason) = context.run(&mut vopr::build()) {
         return Outcome::failed(reason, Counts::default());
     }
     let minutes = if context.options.long { VOPR_LONG_MIN } else { VOPR_MIN };
@@ -274,6 +302,27 @@ fn wardline() -> PathBuf {
     target().join("release/wardline")
 }
 
+/// The same command behind everything else: what waits for a clock beside it is not late.
+fn yielding(command: &Command) -> Command {
+    let mut behind = Command::new("nice");
+    behind.args(["-n", "10"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => behind.env(name, value),
+            None => behind.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        behind.current_dir(folder);
+    }
+    behind
+}
+
+/// How many programs the machine runs at the same time.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn lengthen<'a>(context: &Context, command: &'a mut Command) -> &'a mut Command {
     if context.options.long { command.env("WARDLINE_LONG", "1") } else { command }
 }
@@ -285,4 +334,16 @@ fn files_in(folder: &Path, ending: &str) -> Vec<PathBuf> {
         entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
     found.sort();
     found
+}
+
+#[test]
+fn a_command_that_yields_is_the_same_command() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "nice; echo $WARDLINE_LONG $HOME; pwd"]);
+    command.env("WARDLINE_LONG", "1").env_remove("HOME").current_dir("/");
+    let printed = yielding(&command).output().unwrap().stdout;
+    let printed = String::from_utf8(printed).unwrap();
+    let (nice, rest) = printed.split_once('\n').unwrap();
+    assert!(nice.parse::<i32>().unwrap() >= 10, "{printed}");
+    assert_eq!(rest, "1\n/\n");
 }

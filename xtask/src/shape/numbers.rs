@@ -55,6 +55,7 @@ const WORDS: &[&str] = &[
     "ug",
     "g",
     "kg",
+    "litres",
     "grams",
     "ml",
     "l",

@@ -2,11 +2,9 @@
 //! connections bounded in number and by address, those without a certificate apart, and
 //! closed as soon as their device may not speak.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::Router;
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -14,7 +12,6 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tower::Service as _;
 use transport::{RefusedWhy, Shown, device_of, why_failed};
 
 use super::{router, speaker::Guest};
@@ -22,10 +19,10 @@ use crate::{
     Api,
     limits::{
         DEVICE_CONNECTIONS_MAX, DEVICE_CONNECTIONS_OF_ADDRESS_MAX, DEVICE_HEADERS_WITHIN,
-        HANDSHAKE_WITHIN, HEADERS_LEN_MAX, HEADERS_MAX, STRANGERS_HEADERS_WITHIN, STRANGERS_MAX,
-        STRANGERS_OF_ADDRESS_MAX, WRITE_WITHIN,
+        HANDSHAKE_WITHIN, STRANGERS_HEADERS_WITHIN, STRANGERS_MAX, STRANGERS_OF_ADDRESS_MAX,
+        WRITE_WITHIN,
     },
-    listener::{Bounds, Moving, Newcomer, Place, Room, let_in},
+    listener::{Bounds, Moving, Newcomer, Place, Room, conversation, let_in},
 };
 
 /// How often a connection asks whether its device may still speak.
@@ -122,23 +119,8 @@ impl Arrived {
             },
         };
         let guest = Guest { remote: self.remote, identity, place: Arc::new(place) };
-        let (told, router, api) = (guest.clone(), self.router, self.api);
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(told.clone());
-            let answer = router.clone().call(request.map(Body::new));
-            async move {
-                let answer: Result<Response, Infallible> = answer.await;
-                answer
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(headers_within)
-            .max_buf_size(HEADERS_LEN_MAX)
-            .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let mut connection = pin!(connection);
+        let (router, api) = (self.router, self.api);
+        let mut connection = pin!(conversation(stream, router, guest.clone(), headers_within));
         let mut look = interval(LOOK_AGAIN);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

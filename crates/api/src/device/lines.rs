@@ -74,7 +74,7 @@ async fn take(
         at.ok_or_else(|| Refused::Query("now is not a time in the precision asked for".to_owned()))
     });
     let device_now: Option<Timestamp> = said.transpose()?.or_else(|| date(&headers));
-    let place = api.doors.hear(device.id, api.clock.now())?;
+    let place = api.hear(device.id, guest.remote)?;
     let payload = read(&headers, body, DEVICE_LINES_LEN_MAX).await.map_err(Refused::Body)?;
     let received_at = api.clock.now();
     let content_type = text(&headers, header::CONTENT_TYPE);

@@ -126,7 +126,7 @@ async fn take_on(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Durably, Refused> {
-    let place = api.doors.hear(speaker.device.id, api.clock.now())?;
+    let place = api.hear(speaker.device.id, speaker.remote)?;
     let payload = read(&headers, body, DEVICE_BODY_LEN_MAX).await.map_err(Refused::Body)?;
     let received_at = api.clock.now();
     let content_type = text(&headers, header::CONTENT_TYPE);

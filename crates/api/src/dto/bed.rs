@@ -22,6 +22,9 @@ pub struct Board {
     /// Standing alarms that belong to no bed.
     alarms: Vec<Alarm>,
     counts: Counts,
+    /// How many pages were opened in an emergency, of which this care unit is told and at whose
+    /// reason nobody has looked.
+    to_review: usize,
     recording: bool,
     cursor: String,
     now: String,
@@ -56,8 +59,6 @@ pub struct BoardBed {
     alarms: Vec<Alarm>,
     devices: Vec<String>,
     silent_since: Option<String>,
-    /// How often the patient's page was opened in an emergency and nobody has reviewed it yet.
-    to_review: usize,
 }
 
 /// The patient of a sector.
@@ -80,6 +81,7 @@ impl Board {
             charge: it.charge.map(|staff| Person::of(directory, staff)),
             alarms: it.alarms.iter().map(|alarm| Alarm::of(alarm, directory, me)).collect(),
             counts: Counts { high, medium, low },
+            to_review: directory.to_review(it.care_unit),
             recording: it.recording.is_on(),
             cursor: it.cursor.to_string(),
             now: time(it.now),
@@ -102,12 +104,6 @@ impl BoardBed {
             sex: patient.sex.word(),
             here_for: patient.here_for.0.clone(),
         };
-        let unit = directory.care_unit_of_bed(it.bed);
-        let waits = |access: &&engine::EmergencyState| {
-            access.reviewed.is_none()
-                && access.care_unit == unit
-                && it.patient.as_ref().is_some_and(|patient| patient.id == access.access.patient)
-        };
         Self {
             bed: it.bed.to_string(),
             name: it.name.clone(),
@@ -120,7 +116,6 @@ impl BoardBed {
             alarms: it.alarms.iter().map(|alarm| Alarm::of(alarm, directory, me)).collect(),
             devices: it.devices.iter().map(ToString::to_string).collect(),
             silent_since: it.silent_since.map(time),
-            to_review: directory.emergencies.values().filter(waits).count(),
         }
     }
 }

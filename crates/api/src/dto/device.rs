@@ -42,9 +42,11 @@ pub struct Device {
     next_states: Vec<&'static str>,
     /// Whether it is connected by MQTT, or spoke by HTTPS within `silence_after_s`.
     connected: bool,
-    /// `mqtt` or `https`: how it is connected, or spoke last since the server started; null if
-    /// it did not, or a gateway speaks for it.
-    door: Option<&'static str>,
+    /// `mqtt` or `https`: how it is connected, or reached us last; null if it never did by
+    /// itself.
+    door: Option<String>,
+    /// Address and port that it spoke from last.
+    last_address: Option<String>,
     /// When its newest sample of the last day reached us, or since when it is connected.
     last_heard_at: Option<String>,
     battery_percent: Option<f64>,
@@ -116,7 +118,8 @@ impl Device {
                 .iter()
                 .map(|state| state.word())
                 .collect(),
-            connected: door.is_some_and(|door| door.is_connected),
+            connected: door.as_ref().is_some_and(|door| door.is_connected),
+            last_address: door.as_ref().map(|door| door.remote.clone()),
             door: door.map(|door| door.word),
             last_heard_at: None,
             battery_percent: None,
@@ -181,10 +184,12 @@ pub struct SetLifecycle {
 }
 
 /// How a device is connected, or spoke last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spoken {
     /// `mqtt` or `https`.
-    pub(crate) word: &'static str,
+    pub(crate) word: String,
+    /// Address and port that it spoke from.
+    pub(crate) remote: String,
     pub(crate) is_connected: bool,
     /// Since when it is connected, or when it spoke.
     pub(crate) at: Timestamp,

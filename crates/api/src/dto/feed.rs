@@ -2,7 +2,7 @@
 
 use engine::{Directory, view};
 use minicbor::{Encoder, encode};
-use model::{StaffId, Timestamp};
+use model::{CareUnitId, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,6 +59,8 @@ pub struct Delta {
     cursor: String,
     at: String,
     recording: bool,
+    /// How many openings in an emergency wait for whoever runs the care unit.
+    to_review: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     numerics: Vec<NumericAt>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -149,12 +151,17 @@ pub(crate) const fn why(recording: view::Recording) -> Option<&'static str> {
 
 impl Delta {
     /// The delta as this member of staff sees it.
-    pub(crate) fn of(it: &view::Delta, directory: &Directory, me: Option<StaffId>) -> Self {
+    pub(crate) fn of(
+        it: &view::Delta,
+        directory: &Directory,
+        (me, unit): (Option<StaffId>, CareUnitId),
+    ) -> Self {
         let bed = |bed: Option<model::BedId>| bed.map(|bed| bed.to_string());
         Self {
             cursor: it.cursor.to_string(),
             at: time(it.at),
             recording: it.recording.is_on(),
+            to_review: directory.to_review(unit),
             numerics: it
                 .numerics
                 .iter()

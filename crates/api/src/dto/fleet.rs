@@ -359,11 +359,22 @@ pub struct RawMessage {
     payload: String,
     /// `stored`, `duplicate`, or why it became a dead letter.
     outcome: String,
+    /// The gateway that passed it on; null if the device spoke for itself.
+    gateway: Option<Named>,
+    /// When the gateway had it, by the gateway's own clock, which nobody vouches for; null if
+    /// it did not say so.
+    gateway_at: Option<String>,
 }
 
 impl RawMessage {
-    pub(crate) fn of(it: &Watched) -> Self {
+    pub(crate) fn of(it: &Watched, directory: &Directory) -> Self {
+        let named = |id: DeviceId| {
+            let label = directory.devices.get(&id).map(|gateway| gateway.label.clone());
+            Named { id: id.to_string(), name: label.unwrap_or_default() }
+        };
         Self {
+            gateway: it.gateway.map(named),
+            gateway_at: it.gateway_at.map(time),
             number: it.number,
             at: time(it.at),
             topic: it.topic.clone(),

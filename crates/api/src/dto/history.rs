@@ -57,7 +57,7 @@ pub struct HistoryLine {
 pub struct Withheld {
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
-    /// The rule of the policy that closes it.
+    /// The rule of the policy that closes it; `unknown patient` if nobody knows whose it is.
     pub(crate) rule: String,
 }
 

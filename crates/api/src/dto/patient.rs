@@ -302,6 +302,8 @@ pub struct PatientPage {
     charting: Vec<Charted>,
     /// What the patient takes next; null where nobody planned it.
     next_dose: Option<Dose>,
+    /// The names of those with whom the patient shares their own page.
+    shared_with: Vec<String>,
     /// Until when the caller may read this page, if they opened it in an emergency.
     open_until: Option<String>,
     recording: bool,
@@ -338,6 +340,10 @@ impl PatientPage {
             limits: it.limits.iter().map(|it| Limits::of(it, directory)).collect(),
             charting: it.charting.iter().map(|entry| Charted::of(entry, directory)).collect(),
             next_dose: Dose::next(directory, it.patient.id),
+            shared_with: directory
+                .shares_of(it.patient.id, it.now)
+                .map(|it| it.share.name.0.clone())
+                .collect(),
             open_until: opened.map(|access| time(access.until)),
             recording: it.recording.is_on(),
             cursor: it.cursor.to_string(),

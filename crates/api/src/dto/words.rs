@@ -53,7 +53,7 @@ spelt! {
         Ordered "ordered", Provisioned "provisioned", InService "in_service",
         Quarantined "quarantined", Retired "retired",
     }
-    Role "role" { Nurse "nurse", ChargeNurse "charge_nurse", Physician "physician", It "it", Patient "patient" }
+    Role "role" { Nurse "nurse", ChargeNurse "charge_nurse", Physician "physician", It "it", Patient "patient", Family "family" }
     EmergencyReason "reason" {
         LifeAtRisk "life_at_risk", CalledToHelp "called_to_help", Transfer "transfer", Other "other",
     }
@@ -203,7 +203,7 @@ mod tests {
         let refused = Role::read("admin").unwrap_err().for_caller;
         assert_eq!(
             refused,
-            "role is `admin`; use one of: nurse, charge_nurse, physician, it, patient"
+            "role is `admin`; use one of: nurse, charge_nurse, physician, it, patient, family"
         );
     }
 }

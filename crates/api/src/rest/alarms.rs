@@ -54,9 +54,13 @@ impl FoundAlarm {
     /// What the policy is asked about.
     pub(crate) fn resource(&self) -> Resource {
         match self {
-            Self::Now(it) => Resource { org: it.org, care_unit: it.care_unit, patient: it.patient },
+            Self::Now(it) => {
+                let (care_unit, patient) = (it.care_unit, it.patient);
+                Resource { care_unit, patient, ..Resource::org(it.org) }
+            }
             Self::Then(org, it) => {
-                Resource { org: *org, care_unit: it.care_unit, patient: it.patient }
+                let (care_unit, patient) = (it.care_unit, it.patient);
+                Resource { care_unit, patient, ..Resource::org(*org) }
             }
         }
     }

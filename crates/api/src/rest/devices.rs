@@ -16,7 +16,7 @@ use axum::{
     extract::State,
     http::{Method, StatusCode},
 };
-use engine::Directory;
+use engine::{Directory, view::DoorUsed};
 use model::{
     Association, CertificateId, Device, DeviceId, Lifecycle, PlaceId, Role, RoomId, Subject,
     Timestamp,
@@ -131,24 +131,38 @@ pub(crate) fn place_of(directory: &Directory, subject: Subject) -> Option<NamedT
 }
 
 impl Api {
-    /// How each device is connected, or spoke last by HTTPS.
+    /// How each device is connected, or spoke last by HTTPS, since the start.
     pub(crate) fn spoken(
         &self,
         directory: &Directory,
         now: Timestamp,
     ) -> BTreeMap<DeviceId, Spoken> {
-        let by_https = self.doors.heard().into_iter().map(|(device, at)| {
-            let profile = directory.devices.get(&device).map(|it| it.profile.as_str());
-            let profile = profile.and_then(|profile| self.profiles.get(profile));
-            let is_connected = profile.is_some_and(|it| now.since(at) < it.silence_after);
-            (device, Spoken { word: "https", is_connected, at })
+        let by_https = self.doors.heard().into_iter().map(|(device, heard)| {
+            let used = ("https".to_owned(), heard.remote.to_string(), heard.at);
+            (device, self.used(directory, device, used, now))
         });
         let mut spoken: BTreeMap<DeviceId, Spoken> = by_https.collect();
         for connection in self.mqtt.iter().flat_map(|mqtt| mqtt.connections()) {
-            let at = connection.since;
-            spoken.insert(connection.device, Spoken { word: "mqtt", is_connected: true, at });
+            let (word, remote) = ("mqtt".to_owned(), connection.remote.to_string());
+            let here = Spoken { word, remote, is_connected: true, at: connection.since };
+            spoken.insert(connection.device, here);
         }
         spoken
+    }
+
+    /// A device without a connection, by the door that it used at an instant: by HTTPS it
+    /// counts as connected for as long as it may be silent.
+    fn used(
+        &self,
+        directory: &Directory,
+        device: DeviceId,
+        (word, remote, at): (String, String, Timestamp),
+        now: Timestamp,
+    ) -> Spoken {
+        let profile = directory.devices.get(&device).map(|it| it.profile.as_str());
+        let profile = profile.and_then(|profile| self.profiles.get(profile));
+        let is_recent = profile.is_some_and(|it| now.since(at) < it.silence_after);
+        Spoken { is_connected: word == "https" && is_recent, word, remote, at }
     }
 
     /// Where a device speaks MQTT.
@@ -175,8 +189,13 @@ impl Api {
     ) -> Result<Vec<device::Device>, Problem> {
         let ids = found.iter().map(|it| it.id).collect();
         let reports = self.engine.device_reports(ids).await.unwrap_or_default();
-        let reports: BTreeMap<DeviceId, DeviceReport> =
-            reports.iter().map(|it| (it.device, DeviceReport::of(it))).collect();
+        let (mut said, mut doors) = (BTreeMap::new(), BTreeMap::new());
+        for report in reports {
+            if report.is_said() {
+                said.insert(report.device, DeviceReport::of(&report));
+            }
+            doors.extend(report.door.map(|used| (report.device, used)));
+        }
         let (series, profiles, now) = (self.series.clone(), Arc::clone(&self.profiles), caller.at);
         let look = move || {
             let heard = |it: Device| {
@@ -193,11 +212,17 @@ impl Api {
         let directory = self.engine.directory();
         let spoken = self.spoken(&directory, caller.at);
         let show = |(it, heard): (Device, Heard)| {
-            let door = spoken.get(&it.id).copied();
+            // What was before the start is in the journal.
+            let before = || {
+                let DoorUsed { door, remote, at } = doors.get(&it.id)?.clone();
+                Some(self.used(&directory, it.id, (door, remote, at), caller.at))
+            };
+            let door = spoken.get(&it.id).cloned().or_else(before);
+            let spoke_at = door.as_ref().map(|door| door.at);
             let shown = device::Device::of(&it, &directory, self.profiles.get(&it.profile), door);
             let shown = shown
-                .with_last_words(heard.at.max(door.map(|door| door.at)), heard.battery_percent)
-                .with_report(reports.get(&it.id).cloned());
+                .with_last_words(heard.at.max(spoke_at), heard.battery_percent)
+                .with_report(said.get(&it.id).cloned());
             if caller.who.role == Role::It { shown.without_patient() } else { shown }
         };
         Ok(found.into_iter().map(show).collect())
@@ -368,7 +393,7 @@ async fn associate(
     let room = given.room.as_deref().map(|room| api.room_for(&caller, room)).transpose()?;
     if let Some(room) = room {
         let care_unit = directory.rooms.get(&room).map(|room| room.care_unit);
-        let resource = Resource { org: caller.who.org, care_unit, patient: None };
+        let resource = Resource { care_unit, ..Resource::org(caller.who.org) };
         api.permit_also(&caller, Action::AssociateDevice, resource, path).await?;
     }
     let in_room = room.map_or(Subject::Nobody, |room| Subject::Place(room.into()));

@@ -208,7 +208,7 @@ fn shown(api: &Api, caller: &Caller) -> Result<Emergencies, Problem> {
     let id: CareUnitId = caller.resource.care_unit.ok_or_else(nothing)?;
     let directory = api.engine.directory();
     let unit = directory.care_units.get(&id).ok_or_else(nothing)?;
-    let all = directory.emergencies.values().filter(|it| it.care_unit == Some(id));
+    let all = directory.emergencies.values().filter(|it| it.concerns(id, &directory));
     let mut all: Vec<&EmergencyState> = all.collect();
     all.sort_by_key(|it| (it.reviewed.is_some(), std::cmp::Reverse(it.opened_at)));
     let items = all.into_iter().take(EMERGENCIES_SHOWN_MAX);

@@ -24,8 +24,8 @@ use crate::{
         put_together,
     },
     limits::{
-        HISTORY_COLUMNS, HISTORY_COLUMNS_MAX, HISTORY_LINES_MAX, HISTORY_SPAN_MAX, HISTORY_USUAL,
-        OUTAGES_MAX, PULSE_EVERY,
+        HISTORY_COLUMNS, HISTORY_COLUMNS_MAX, HISTORY_COLUMNS_MIN, HISTORY_LINES_MAX,
+        HISTORY_SPAN_MAX, HISTORY_USUAL, OUTAGES_MAX, PULSE_EVERY,
     },
     past::Span,
     problem::Problem,
@@ -108,13 +108,16 @@ impl Range {
 
     fn columns(&self) -> Result<u32, Problem> {
         match self.columns.unwrap_or(HISTORY_COLUMNS) {
-            columns @ 10..=HISTORY_COLUMNS_MAX => Ok(columns),
+            columns @ HISTORY_COLUMNS_MIN..=HISTORY_COLUMNS_MAX => Ok(columns),
             other => Err(Problem::bad_request(format!(
-                "columns is {other}; use 10 to {HISTORY_COLUMNS_MAX}"
+                "columns is {other}; use {HISTORY_COLUMNS_MIN} to {HISTORY_COLUMNS_MAX}"
             ))),
         }
     }
 }
+
+/// What closes a part of somebody whom nobody knows, in the place of a rule of the policy.
+const UNKNOWN_PATIENT: &str = "unknown patient";
 
 /// What a question is about, read off its path.
 enum About {
@@ -159,36 +162,18 @@ impl Api {
         (about, path): (&About, &str),
         parts: Vec<Part>,
     ) -> (Vec<Part>, Vec<Withheld>) {
-        let (mut open, mut withheld) = (Vec::new(), Vec::new());
         let mut looked = BTreeSet::new();
-        for (part, now) in by_all_known(directory, parts) {
-            let whom: BTreeSet<PatientId> = part.patient.into_iter().chain(now).collect();
-            let others = whom.into_iter().filter(|patient| !about.is_of(*patient));
-            let resources: Result<Vec<Resource>, _> =
-                others.map(|patient| patient_resource(directory, patient)).collect();
-            let Ok(resources) = resources else { continue };
-            let mut closed_by = None;
-            for resource in resources {
-                let decision = permit(&caller.who, Action::ReadPatient, &resource);
-                if looked.insert(resource.patient) {
-                    let path = format!("GET {path}");
-                    self.trace_look(caller, Action::ReadPatient, &resource, path, &decision);
-                }
-                if let Decision::Denied { rule, .. } = decision {
-                    closed_by = closed_by.or(Some(rule));
-                }
+        sort_out(directory, about, parts, |resource| {
+            let decision = permit(&caller.who, Action::ReadPatient, resource);
+            if looked.insert(resource.patient) {
+                let path = format!("GET {path}");
+                self.trace_look(caller, Action::ReadPatient, resource, path, &decision);
             }
-            match closed_by {
-                None => put_together(&mut open, part),
-                Some(rule) => withheld.extend(part.spans.iter().map(|it| {
-                    let (from_ms, to_ms) = (it.from.unix_millis(), it.to.unix_millis());
-                    Withheld { from_ms, to_ms, rule: rule.to_owned() }
-                })),
+            match decision {
+                Decision::Denied { rule, .. } => Some(rule),
+                Decision::Allowed { .. } => None,
             }
-        }
-        withheld.sort_unstable();
-        withheld.dedup();
-        (open, withheld)
+        })
     }
 
     fn source(&self, caller: &Caller, wanted: Wanted, known_at: Timestamp) -> Source {
@@ -201,6 +186,39 @@ impl Api {
             known_at,
         }
     }
+}
+
+/// The parts that are open, and those that are withheld, each with the rule that closes it.
+/// Everybody of a part is asked for, also when the first one closes it.
+fn sort_out(
+    directory: &Directory,
+    about: &About,
+    parts: Vec<Part>,
+    mut closed_by: impl FnMut(&Resource) -> Option<&'static str>,
+) -> (Vec<Part>, Vec<Withheld>) {
+    let (mut open, mut withheld) = (Vec::new(), Vec::new());
+    for (part, now) in by_all_known(directory, parts) {
+        let whom: BTreeSet<PatientId> = part.patient.into_iter().chain(now).collect();
+        let others = whom.into_iter().filter(|patient| !about.is_of(*patient));
+        let mut closed = None;
+        for patient in others {
+            let rule = match patient_resource(directory, patient) {
+                Ok(resource) => closed_by(&resource),
+                Err(_) => Some(UNKNOWN_PATIENT),
+            };
+            closed = closed.or(rule);
+        }
+        match closed {
+            None => put_together(&mut open, part),
+            Some(rule) => withheld.extend(part.spans.iter().map(|it| {
+                let (from_ms, to_ms) = (it.from.unix_millis(), it.to.unix_millis());
+                Withheld { from_ms, to_ms, rule: rule.to_owned() }
+            })),
+        }
+    }
+    withheld.sort_unstable();
+    withheld.dedup();
+    (open, withheld)
 }
 
 /// More lines than an answer has room for.
@@ -286,4 +304,22 @@ async fn coverage(
         channels,
         withheld,
     }))
+}
+
+#[test]
+fn a_part_of_somebody_whom_nobody_knows_is_withheld_and_says_so() {
+    let at = Timestamp::from_unix_millis;
+    let (device, own) = (DeviceId::v7(at(1), 1), PatientId::v7(at(1), 2));
+    let spans = vec![Span { from: at(1_000), to: at(2_000) }];
+    let check = |about: About, patient: Option<PatientId>, want: &[&str]| {
+        let part = Part { device, patient, spans: spans.clone() };
+        let (open, withheld) =
+            sort_out(&Directory::default(), &about, vec![part], |_| Some("never asked"));
+        let rules: Vec<&str> = withheld.iter().map(|it| it.rule.as_str()).collect();
+        assert_eq!((open.len(), rules.as_slice()), (1 - want.len(), want), "{patient:?}");
+    };
+    check(About::Device(device), Some(own), &[UNKNOWN_PATIENT]);
+    check(About::Device(device), None, &[]);
+    // About one patient the route has decided already.
+    check(About::Patient(own), Some(own), &[]);
 }

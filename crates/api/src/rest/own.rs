@@ -11,13 +11,13 @@ use axum::{
     http::{Method, StatusCode},
 };
 use engine::{Directory, view};
-use model::{Charting, Feeling, PatientId, Redacted, Vital};
+use model::{Charting, Feeling, PatientId, Redacted, Role, Vital};
 use record::Wish;
 use security::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{doses::Dose, past::read_trends, trail::Look};
+use super::{doses::Dose, past::read_trends, share::Shared, trail::Look};
 use crate::{
     Api,
     dto::{
@@ -51,8 +51,12 @@ pub struct Own {
     felt: Vec<Charted>,
     /// What the patient takes next; null where nobody planned it.
     next_dose: Option<Dose>,
-    /// Who looked at this, the latest first.
+    /// Who looked at this, the latest first; nobody else than the patient is told.
     looks: Vec<Look>,
+    /// With whom the patient shares this page; only they are told.
+    shares: Vec<Shared>,
+    /// Until when the caller may read this, if the patient shares it with them.
+    shared_until: Option<String>,
     /// Whether what is measured now is kept.
     recording: bool,
     now: String,
@@ -125,12 +129,14 @@ async fn page(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Own>, 
     show(&api, &caller).await.map(Json)
 }
 
-async fn show(api: &Api, caller: &Caller) -> Result<Own, Problem> {
+pub(super) async fn show(api: &Api, caller: &Caller) -> Result<Own, Problem> {
     let id: PatientId = caller.patient()?;
     let page = api.engine.patient_page(id).await;
     let page = page.ok_or_else(|| Problem::not_found("there is no such patient"))?;
-    let looks = api.looks(caller.resource.org, id).await?;
+    let is_patient = caller.who.role == Role::Patient;
+    let looks = if is_patient { api.looks(caller.resource.org, id).await? } else { Vec::new() };
     let directory = api.engine.directory();
+    let shared = directory.shares.get(&caller.who.user);
     let chosen = chosen(&page.numerics);
     let span = Span { from: page.now.before(LOOK_BACK), to: page.now };
     let vitals: Vec<Vital> = chosen.iter().map(|it| it.vital).collect();
@@ -141,7 +147,8 @@ async fn show(api: &Api, caller: &Caller) -> Result<Own, Problem> {
     let person = |staff: Option<model::StaffId>| staff.map(|staff| Person::of(&directory, staff));
     let bed = page.bed.and_then(|bed| directory.beds.get(&bed));
     let unit = page.care_unit.and_then(|unit| directory.care_units.get(&unit));
-    let felt = page.charting.iter().filter(|entry| entry.charting.feeling.is_some());
+    // What a patient tells the team they may not want to tell at home.
+    let felt = page.charting.iter().filter(|it| is_patient && it.charting.feeling.is_some());
     Ok(Own {
         given_name: page.patient.given_name.0.clone(),
         bed: bed.map(|bed| Named { id: bed.id.to_string(), name: bed.name.clone() }),
@@ -152,6 +159,8 @@ async fn show(api: &Api, caller: &Caller) -> Result<Own, Problem> {
         felt: felt.map(|entry| Charted::of(entry, &directory)).collect(),
         next_dose: Dose::next(&directory, id),
         looks,
+        shares: if is_patient { Shared::all(&directory, id, caller.at) } else { Vec::new() },
+        shared_until: shared.map(|it| time(it.share.until)),
         recording: page.recording.is_on(),
         now: time(page.now),
     })

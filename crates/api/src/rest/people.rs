@@ -118,7 +118,7 @@ async fn add_user(
     Given(given): Given<NewUser>,
 ) -> Result<(StatusCode, Json<InvitedUser>), Problem> {
     let role = Role::read(&given.role)?;
-    if role == Role::Patient {
+    if matches!(role, Role::Patient | Role::Family) {
         return Err(Problem::bad_request(
             "a patient is invited on their page, by those who care for them",
         ));
@@ -189,7 +189,7 @@ async fn change_user(
     if user.id == caller.who.user && (given.disabled == Some(true) || role != user.role) {
         return Err(Problem::conflict("nobody shuts or changes the login that they are using"));
     }
-    if user.staff.is_none() && !matches!(role, Role::It | Role::Patient) {
+    if user.staff.is_none() && !matches!(role, Role::It | Role::Patient | Role::Family) {
         return Err(Problem::bad_request("those who care for patients have a name"));
     }
     let disabled = given.disabled.unwrap_or(user.disabled);

@@ -174,6 +174,9 @@ async fn demo_sign_in(
 
 /// What a person is called; a login without a member of staff is called by itself.
 pub(crate) fn name_of(directory: &Directory, user: &User) -> String {
+    if let Some(state) = directory.shares.get(&user.id) {
+        return state.share.name.0.clone();
+    }
     let patient = user.patient.and_then(|patient| directory.patients.get(&patient));
     if let Some(patient) = patient {
         return format!("{} {}", patient.given_name.0, patient.family_name.0).trim().to_owned();

@@ -17,7 +17,7 @@ use model::{DeviceId, Lifecycle, OrgId, Timestamp};
 use security::Action;
 use serde::Deserialize;
 use store::{
-    Condition, DiskUse, Ended, Growth, NEARLY_FULL_PERCENT, PulseRow, RecordsError, WhyNot,
+    Condition, DiskUse, Ended, Growth, PulseRow, RecordsError, WhyNot, limits::NEARLY_FULL_PERCENT,
 };
 
 use crate::{

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::Directory;
-use model::{OrgId, PatientId};
+use model::{OrgId, PatientId, Role};
 use record::Actor;
 use security::Action;
 use serde::{Deserialize, Serialize};
@@ -268,7 +268,8 @@ impl Api {
             let user = directory.users.get(&row.user)?;
             // The latest comes first.
             let link = links.iter().find(|link| link.entry.actor == Actor::User(row.user));
-            (user.patient != Some(patient)).then(|| Look {
+            let is_own = user.role == Role::Patient && user.patient == Some(patient);
+            (!is_own).then(|| Look {
                 user: user.id.to_string(),
                 name: name_of(&directory, user),
                 role: Some(user.role.word()),

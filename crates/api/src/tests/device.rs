@@ -1,6 +1,10 @@
 //! The devices' HTTPS over real sockets and certificates.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -27,7 +31,7 @@ use crate::{
 /// The devices' listener of a house, and a device with its papers.
 struct Door<'h> {
     house: &'h House,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     own: Option<(String, String)>,
 }
 
@@ -100,10 +104,14 @@ async fn a_device_that_spoke_by_https_counts_as_connected_as_long_as_it_may_be_s
     let after = shown().await;
     assert_eq!((&after["door"], &after["connected"]), (&json!("https"), &json!(true)));
     assert!(after["last_heard_at"].is_string(), "{after}");
+    let address = after["last_address"].as_str().unwrap();
+    assert!(address.parse::<SocketAddr>().unwrap().ip().is_loopback(), "{address}");
+    assert_eq!(before["last_address"], Value::Null);
+    assert_eq!(after["report"], Value::Null, "by which door it came is no word of the device");
     // When it spoke is all that is kept; how long that counts is its profile's.
     let heard = house.api.doors.heard();
     let (id, silence) = (device.parse().unwrap(), after["silence_after_s"].as_u64().unwrap());
-    let at = heard[&id];
+    let at = heard[&id].at;
     for (later, connected) in [(silence * 1_000 - 1, true), (silence * 1_000, false)] {
         let now = at.after(Duration::from_millis(later));
         let spoken = house.api.spoken(&house.engine.directory(), now);

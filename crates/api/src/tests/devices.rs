@@ -299,6 +299,36 @@ async fn it_watches_a_devices_messages_and_the_look_is_on_record_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watched_message_names_the_gateway_that_passed_it_on_and_when_it_had_it() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let id = house.monitor(&ward).await;
+    let gateway = spare(&ward, "GW-1", false).await;
+    ward.admin.put(&format!("/devices/{id}/gateway"), json!({ "gateway": gateway })).await.good();
+    let path = format!("/devices/{id}/messages");
+    assert_eq!(ward.admin.get(&path).await.good()["begins"], true);
+    let pack = format!(
+        r#"[{{"bn":"{id}/","n":"MDC_ECG_HEART_RATE","u":"/min","v":72}},{{"n":"wl:gateway_at","v":1767258000.25}}]"#
+    );
+    let topic = format!("wl/1/{}/$gw/{gateway}/up/num", ward.site);
+    let message = ingest::Message {
+        topic: &topic,
+        content_type: None,
+        payload: pack.as_bytes(),
+        received_at: house.clock.now(),
+    };
+    house.api.door.take(house.org, gateway.parse().unwrap(), "test", &message).await.unwrap();
+    // The same from the device itself: what it says of a gateway is nobody's word.
+    house.publish(&ward, &id, "num", pack.as_bytes()).await.unwrap();
+    let seen = ward.admin.get(&format!("{path}?after=0")).await.good();
+    let messages = seen["messages"].as_array().unwrap();
+    let by = json!({ "id": gateway, "name": "Monitor GW-1" });
+    assert_eq!(messages[0]["gateway"], by, "{seen}");
+    assert_eq!(messages[0]["gateway_at"], "2026-01-01T09:00:00.250Z");
+    assert_eq!((&messages[1]["gateway"], &messages[1]["gateway_at"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_viewer_of_a_devices_messages_and_each_patient_of_it_is_on_record() {
     let house = House::open().await;
     let ward = house.ward().await;

@@ -95,7 +95,7 @@ async fn whoever_runs_the_care_unit_is_told_and_looks_at_the_reason() {
     let uma = stranger(&house, &ward).await;
     let list = format!("/care-units/{}/emergencies", ward.unit);
     let board = format!("/care-units/{}/board", ward.unit);
-    let waits = async || ward.charge.get(&board).await.good()["beds"][0]["to_review"].clone();
+    let waits = async || ward.charge.get(&board).await.good()["to_review"].clone();
     assert_eq!(
         (ward.charge.get(&list).await.good()["items"].clone(), waits().await),
         (json!([]), json!(0))
@@ -104,7 +104,7 @@ async fn whoever_runs_the_care_unit_is_told_and_looks_at_the_reason() {
     let why = json!({ "reason": "life_at_risk" });
     uma.post(&format!("/patients/{}/emergency", ward.patient), why).await.good();
     // It is on the screen in front of them at once.
-    feed.until(|frame| frame["beds"][0]["to_review"] == 1).await;
+    feed.until(|frame| frame["to_review"] == 1).await;
     assert_eq!(waits().await, json!(1));
     let item = ward.charge.get(&list).await.good()["items"][0].clone();
     assert_eq!(
@@ -122,6 +122,115 @@ async fn whoever_runs_the_care_unit_is_told_and_looks_at_the_reason() {
     assert_eq!(left["items"][0]["reviewed_by"], "TOM");
     assert_eq!(waits().await, json!(0));
     assert_eq!(ward.charge.post(&review, json!({})).await.problem().0, 409);
+}
+
+/// Whoever was in a bed of the ward until so many hours ago, by what is said now.
+async fn gone(house: &House, ward: &Ward, number: &str, hours: u64) -> String {
+    let ago = |hours: u64| {
+        let then = house.clock.now().before(Duration::from_secs(hours * 3_600));
+        then.unix_millis().to_string()
+    };
+    let patient = json!({ "record_number": number, "given_name": "Otto", "family_name": number });
+    let patient = ward.charge.add("/patients", patient).await;
+    let bed = format!("/beds/{}/patient", ward.beds[1]);
+    let from = ago(hours.saturating_add(1));
+    ward.charge.post(&bed, json!({ "patient": patient, "from": from })).await.good();
+    ward.charge.post(&bed, json!({ "patient": null, "from": ago(hours) })).await.good();
+    patient
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_every_bed_is_known_to_their_ward_for_a_day_and_then_opens_for_a_reason() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let new = json!({ "record_number": "N 1", "given_name": "Nora", "family_name": "New" });
+    let new = ward.charge.add("/patients", new).await;
+    let long_gone = gone(&house, &ward, "L 25", 25).await;
+    let left = gone(&house, &ward, "L 23", 23).await;
+    let listed = async |who: &Browser| {
+        let items = who.get("/patients").await.good()["items"].as_array().unwrap().clone();
+        [&new, &left, &long_gone].map(|id| items.iter().any(|it| it["id"] == **id))
+    };
+    // Whom nobody took in yet is open to those who could; of the others each by its rule.
+    assert_eq!(listed(&uma).await, [true, false, false]);
+    assert_eq!(listed(&ward.nurse).await, [true, true, false]);
+    assert_eq!(listed(&ward.physician).await, [true, true, true]);
+    let page = |id: &str| format!("/patients/{id}");
+    ward.nurse.get(&page(&left)).await.good();
+    house
+        .until(async || {
+            let path = "/audit?action=patient.read&actor=priya";
+            let rows = ward.admin.get(path).await.good()["items"].as_array().unwrap().clone();
+            rows.iter()
+                .any(|row| row["rule"] == "left lately" && row["patient_number"] == "L 23")
+                .then_some(())
+        })
+        .await;
+    for (who, id) in [(&uma, &left), (&uma, &long_gone), (&ward.nurse, &long_gone)] {
+        for path in [page(id), format!("{}/timeline", page(id))] {
+            let (status, kind, _) = who.get(&path).await.problem();
+            assert_eq!((status, kind.as_str()), (403, "closed"), "{path}");
+        }
+        // Nor do their traces come on the feed of a ward where they are not.
+        let traces = format!("care_unit={}&waves=patient&patient={id}", ward.unit);
+        assert_eq!(who.feed(&traces, None).await.err(), Some(403));
+    }
+    // To read on is not to act, and a reason opens what is closed; their last ward is told.
+    assert_eq!(
+        ward.nurse.post(&format!("{}/chart", page(&left)), json!({})).await.problem().0,
+        403
+    );
+    let mut feed = ward.charge.feed(&format!("care_unit={}", ward.unit), None).await.unwrap();
+    let why = json!({ "reason": "called_to_help", "words": "she calls from home" });
+    ward.nurse.post(&format!("{}/emergency", page(&long_gone)), why).await.good();
+    ward.nurse.get(&page(&long_gone)).await.good();
+    feed.until(|frame| frame["to_review"] == 1).await;
+    let list = ward.charge.get(&format!("/care-units/{}/emergencies", ward.unit)).await.good();
+    assert_eq!(list["items"][0]["patient"]["id"], long_gone);
+    assert_eq!(list["items"][0]["bed"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_patient_has_moved_both_care_units_are_told_and_one_look_is_enough() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let why = json!({ "reason": "life_at_risk" });
+    uma.post(&format!("/patients/{}/emergency", ward.patient), why).await.good();
+    // Another care unit, with somebody who runs it.
+    let unit = ward.admin.add("/care-units", json!({ "site_id": ward.site, "name": "ICU" })).await;
+    let room = ward.admin.add("/rooms", json!({ "care_unit_id": unit, "name": "9" })).await;
+    let bed = ward.admin.add("/beds", json!({ "room_id": room, "name": "91" })).await;
+    let staff = ward.admin.add("/staff", json!({ "site_id": ward.site, "name": "INA" })).await;
+    let login = json!({ "login": "ina", "role": "charge_nurse", "staff_id": staff });
+    ward.admin.add("/users", login).await;
+    let ina = house.click("ina").await;
+    ina.post(&format!("/posts/charge/{unit}"), json!({ "staff": staff })).await.good();
+    let waits = async |who: &Browser, unit: &str| {
+        let board = who.get(&format!("/care-units/{unit}/board")).await.good();
+        let list = who.get(&format!("/care-units/{unit}/emergencies")).await.good();
+        let items = list["items"].as_array().unwrap().clone();
+        let open = items.iter().filter(|it| it["reviewed_at"] == Value::Null).count();
+        assert_eq!(board["to_review"], json!(open));
+        (open, items.first().map(|it| it["id"].as_str().unwrap().to_owned()))
+    };
+    assert_eq!(waits(&ina, &unit).await, (0, None));
+    let id = waits(&ward.charge, &ward.unit).await.1.unwrap();
+    let review = format!("/emergencies/{id}/review");
+    assert_eq!(ina.post(&review, json!({})).await.problem().0, 403);
+    let mut new = ina.feed(&format!("care_unit={unit}"), None).await.unwrap();
+    let mut old = ward.charge.feed(&format!("care_unit={}", ward.unit), None).await.unwrap();
+    ina.post(&format!("/beds/{bed}/patient"), json!({ "patient": ward.patient })).await.good();
+    new.until(|frame| frame["to_review"] == 1).await;
+    assert_eq!(waits(&ina, &unit).await, (1, Some(id.clone())));
+    assert_eq!(waits(&ward.charge, &ward.unit).await, (1, Some(id)));
+    // The answer is the list of the one who looked; the other screen is told as well.
+    let left = ina.post(&review, json!({})).await.good();
+    assert_eq!(left["care_unit"]["id"], unit);
+    assert_eq!(left["items"][0]["reviewed_by"], "INA");
+    old.until(|frame| frame["to_review"] == 0).await;
+    assert_eq!(waits(&ward.charge, &ward.unit).await.0, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,23 +89,32 @@ async fn whose_it_was_is_answered_as_known_at_an_instant() {
     let found = ward.physician.get(&of_device).await.good();
     assert_eq!(found["lines"].as_array().unwrap().len(), 2, "{found}");
     assert_eq!(found["withheld"], json!([]));
-    // Of the second bed only what was Leo's, since he lies there.
+    // Of the second bed nothing yet: Leo was measured before he lay there.
     let of_bed = format!("/beds/{}/measured?{range}", ward.beds[1]);
-    assert!(count(&of_bed).await <= late);
+    assert_eq!(count(&of_bed).await, 0);
     // Whoever looks after machines sees that there is something, and not what.
     let found = ward.admin.get(&of_device).await.good();
     assert_eq!(found["lines"], json!([]));
     assert_eq!(found["withheld"].as_array().unwrap().len(), 2, "{found}");
     assert_eq!(found["withheld"][0]["rule"], "role");
-    let looks = house
+    // Each look at Leo through his device left a trace, and nothing else did.
+    house
         .until(async || {
             let looks = ward.admin.get(&format!("/audit?patient={leo}")).await.good();
-            let paths = looks["items"].as_array().unwrap().iter();
-            let of_device = paths.filter(|it| it["resource"] == of_device_path(&device)).count();
-            (of_device >= 2).then_some(looks)
+            let looks = looks["items"].as_array().unwrap().iter();
+            let of_device = looks.filter(|it| it["resource"] == of_device_path(&device));
+            let mut allowed: Vec<bool> =
+                of_device.map(|it| it["allowed"].as_bool().unwrap()).collect();
+            allowed.sort_unstable();
+            (allowed == [false, true]).then_some(())
         })
         .await;
-    assert!(!looks["items"].as_array().unwrap().is_empty());
+    // Of the second bed what is Leo's since he lies there, and of the first one nothing of it.
+    let now = measure(&house, &ward, &device, 1, 0).await;
+    let since = format!("from={base}&to={}&columns=10", now + 60_000);
+    let of_bed = |bed: usize| format!("/beds/{}/measured?{since}", ward.beds[bed]);
+    house.until(async || (count(&of_bed(1)).await == 1).then_some(())).await;
+    assert_eq!(count(&of_bed(0)).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::house::House;
 use crate::limits::{
-    FEEDS_MAX, LOGIN_LEN_MAX, SCORES_MAX, TREND_POINTS_MAX, TRENDS_SPAN_MAX, WAVES_SPAN_MAX,
+    EMERGENCIES_SHOWN_MAX, FEEDS_MAX, HISTORY_LINES_MAX, LOGIN_LEN_MAX, SCORES_MAX,
+    TREND_POINTS_MAX, TRENDS_SPAN_MAX, WAVES_SPAN_MAX,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,4 +88,77 @@ async fn a_login_is_as_long_as_it_may_be_and_no_longer() {
     let refused = sign_in(LOGIN_LEN_MAX).await;
     assert!(refused != 400 && refused != 404, "{refused}");
     assert_eq!(sign_in(LOGIN_LEN_MAX + 1).await, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_has_so_many_lines_and_one_more_is_refused() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let path = format!("/patients/{}/measured?vital=heart_rate", ward.patient);
+    let from = house.clock.now().before(std::time::Duration::from_secs(60)).unix_millis();
+    for count in 1..=HISTORY_LINES_MAX + 1 {
+        let body = json!({ "profile": "monitor", "serial": format!("LINE-{count}"), "label": "M", "care_unit": ward.unit });
+        let id = ward.admin.add("/devices", body).await;
+        let state = json!({ "state": "in_service" });
+        ward.admin.put(&format!("/devices/{id}/lifecycle"), state).await.good();
+        let on = json!({ "patient": ward.patient, "from": from.to_string() });
+        ward.charge.post(&format!("/devices/{id}/association"), on).await.good();
+        if count + 1 < HISTORY_LINES_MAX {
+            continue;
+        }
+        let answer = ward.nurse.get(&path).await;
+        if count <= HISTORY_LINES_MAX {
+            answer.good();
+        } else {
+            let (status, _, detail) = answer.problem();
+            assert_eq!(status, 400, "{detail}");
+            assert!(detail.starts_with("121 lines are more than 120"), "{detail}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_emergencies_shows_so_many_and_those_that_wait_before_the_others() {
+    const OF_EACH: usize = engine::limits::EMERGENCIES_OF_A_USER_MAX;
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let mut patients = Vec::new();
+    for number in 0..OF_EACH {
+        let names = json!({ "record_number": format!("EM {number}"), "given_name": "E", "family_name": "M" });
+        let patient = ward.charge.add("/patients", names).await;
+        let bed = json!({ "room_id": ward.room, "name": format!("E{number}") });
+        let bed = ward.admin.add("/beds", bed).await;
+        let lies = json!({ "patient": patient });
+        ward.charge.post(&format!("/beds/{bed}/patient"), lies).await.good();
+        patients.push(patient);
+    }
+    let list = format!("/care-units/{}/emergencies", ward.unit);
+    let shown = async || ward.charge.get(&list).await.good()["items"].as_array().unwrap().clone();
+    let mut opened = 0;
+    for user in 0..=EMERGENCIES_SHOWN_MAX / OF_EACH {
+        let login = format!("guest{user}");
+        let staff = json!({ "site_id": ward.site, "name": login });
+        let staff = ward.admin.add("/staff", staff).await;
+        let body = json!({ "login": login, "role": "nurse", "staff_id": staff });
+        ward.admin.add("/users", body).await;
+        let guest = house.click(&login).await;
+        for patient in patients.iter().take(EMERGENCIES_SHOWN_MAX + 1 - opened) {
+            let why = json!({ "reason": "life_at_risk" });
+            guest.post(&format!("/patients/{patient}/emergency"), why).await.good();
+            opened += 1;
+            if opened == 1 {
+                let first = shown().await[0]["id"].as_str().unwrap().to_owned();
+                let review = format!("/emergencies/{first}/review");
+                ward.charge.post(&review, json!({})).await.good();
+            }
+            if opened + 1 >= EMERGENCIES_SHOWN_MAX {
+                let items = shown().await;
+                assert_eq!(items.len(), opened.min(EMERGENCIES_SHOWN_MAX), "of {opened}");
+                let looked_at = items.iter().filter(|it| !it["reviewed_at"].is_null()).count();
+                // The one that somebody has looked at makes room for those that wait.
+                assert_eq!(looked_at, usize::from(opened <= EMERGENCIES_SHOWN_MAX));
+            }
+        }
+    }
+    assert_eq!(opened, EMERGENCIES_SHOWN_MAX + 1);
 }

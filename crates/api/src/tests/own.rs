@@ -211,3 +211,110 @@ async fn it_makes_no_link_by_which_it_would_become_a_patient() {
     let path = format!("/users/{}/invitation", nurse.unwrap()["id"].as_str().unwrap());
     ward.admin.post(&path, Value::Null).await.good();
 }
+
+/// The path of Anna's login: nobody makes somebody of the ward, or the patient, out of her.
+async fn stays_family(ward: &Ward) -> String {
+    let users = ward.admin.get("/users?limit=200").await.good();
+    let user = users["items"].as_array().unwrap().iter().find(|it| it["name"] == "Anna");
+    let user = format!("/users/{}", user.unwrap()["id"].as_str().unwrap());
+    for role in ["patient", "it", "nurse"] {
+        let changed = ward.admin.put(&user, json!({ "role": role })).await;
+        assert_eq!(changed.problem().0, 400, "{role}");
+    }
+    let link = ward.admin.post(&format!("{user}/invitation"), json!({})).await;
+    assert_eq!(link.problem().0, 403);
+    user
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_has_a_name_and_a_day_and_is_the_patients_to_make() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let ilse = patient(&house, &ward).await;
+    for (given, status) in [
+        (json!({ "name": " ", "days": 7 }), 400),
+        (json!({ "name": "Anna", "days": 0 }), 400),
+        (json!({ "name": "Anna", "days": 91 }), 400),
+        (json!({ "name": "Anna" }), 400),
+    ] {
+        assert_eq!(ilse.post("/own/shares", given.clone()).await.problem().0, status, "{given}");
+    }
+    // Nobody shares what is somebody else's.
+    for other in [&ward.nurse, &ward.charge, &ward.physician, &ward.admin] {
+        let given = json!({ "name": "Anna", "days": 7 });
+        assert_eq!(other.post("/own/shares", given).await.problem().0, 403);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_back() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    house.measure(&ward, &device, 72).await;
+    let ilse = patient(&house, &ward).await;
+    ilse.post("/own/feeling", json!({ "feeling": "same", "words": "for you only" })).await.good();
+    let made = ilse.post("/own/shares", json!({ "name": "Anna", "days": 7 })).await.good();
+    let shown = &made["own"]["shares"][0];
+    assert_eq!((&shown["name"], &shown["has_entered"]), (&json!("Anna"), &json!(false)));
+    let link = made["invitation"].as_str().unwrap().replace("/invite/", "/invitations/");
+    let stranger = house.stranger();
+    stranger.post(&link, json!({ "password": "ten letters" })).await.good();
+    let enter = json!({ "login": made["login"], "password": "ten letters" });
+    let anna = stranger.signed_in_by(&stranger.post("/session", enter.clone()).await);
+    let read = house
+        .until(async || {
+            let read = anna.get("/own").await.good();
+            (read["numbers"][0]["value"] == 72.0).then_some(read)
+        })
+        .await;
+    assert_eq!((&read["given_name"], &read["shared_until"]), (&json!("Ilse"), &shown["until"]));
+    // What the patient tells the team, who looked and who else may is not theirs.
+    for private in ["felt", "looks", "shares"] {
+        assert_eq!(read[private], json!([]), "{private}");
+    }
+    let me = anna.get("/session").await.good();
+    assert_eq!((&me["user"]["name"], &me["user"]["role"]), (&json!("Anna"), &json!("family")));
+    // To read is all.
+    let page = format!("/patients/{}", ward.patient);
+    for path in [page.as_str(), "/patients", "/audit", "/staff"] {
+        assert_eq!(anna.get(path).await.problem().0, 403, "{path}");
+    }
+    let felt = json!({ "feeling": "same" });
+    assert_eq!(anna.post("/own/feeling", felt).await.problem().0, 403);
+    let more = json!({ "name": "Bert", "days": 1 });
+    assert_eq!(anna.post("/own/shares", more).await.problem().0, 403);
+    // The patient and the ward see that she read it, and the team with whom it is shared.
+    let look = house
+        .until(async || {
+            let own = ilse.get("/own").await.good();
+            let looks = own["looks"].as_array().unwrap().clone();
+            looks.into_iter().find(|it| it["name"] == "Anna")
+        })
+        .await;
+    assert_eq!(look["role"], "family");
+    let looks = ward.charge.get(&format!("{page}/looks")).await.good();
+    assert!(looks["items"].as_array().unwrap().iter().any(|it| it["name"] == "Anna"));
+    assert_eq!(ward.nurse.get(&page).await.good()["shared_with"], json!(["Anna"]));
+    let user = stays_family(&ward).await;
+    // Taken back: signed out at once, and not let in again.
+    let path = format!("/own/shares/{}", shown["id"].as_str().unwrap());
+    assert_eq!(anna.delete(&path).await.problem().0, 403);
+    assert_eq!(ilse.delete(&path).await.good()["shares"], json!([]));
+    assert_eq!(anna.get("/own").await.problem().0, 401);
+    assert_eq!(house.stranger().post("/session", enter).await.problem().0, 401);
+    assert_eq!(ilse.delete(&path).await.problem().0, 409);
+    // Even somebody who is let in by another way reads nothing.
+    ward.admin.put(&user, json!({ "disabled": false })).await.good();
+    let again = house.click(made["login"].as_str().unwrap()).await;
+    let (status, _, detail) = again.get("/own").await.problem();
+    assert_eq!((status, detail.as_str()), (403, "nothing is shared with you any more"));
+    let rows = ward.admin.get("/audit?action=own.share").await.good();
+    assert!(
+        rows["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| { row["patient_number"] == "BR 001" && row["allowed"] == true })
+    );
+}

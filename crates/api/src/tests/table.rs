@@ -77,7 +77,7 @@ async fn every_route_is_shut_without_a_session_and_for_roles_that_lack_its_actio
             let user = user.users_by_login(login).next().unwrap();
             let unit = if scope == Scope::Org { None } else { Some(ward.unit.parse().unwrap()) };
             let own = user.patient.filter(|_| scope == Scope::Own);
-            let resource = Resource { org: house.org, care_unit: unit, patient: own };
+            let resource = Resource { care_unit: unit, patient: own, ..Resource::org(house.org) };
             let who: Who =
                 crate::guard::who(&house.api.engine.directory(), user, house.api.clock.now());
             if permit(&who, action, &resource).is_allowed() {

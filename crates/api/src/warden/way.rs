@@ -72,22 +72,19 @@ impl Way {
     pub(super) fn telling(&self, command: &DeviceCommand) -> Published {
         let (name, args, expires_at) = (&command.name, &command.args, command.expires_at);
         let payload = protocols::command::encode(name, args, expires_at, self.behind);
-        Published {
-            expires_at: Some(expires_at),
-            retain: false,
-            ..self.retained(self.command(command.id), payload)
-        }
+        let topic = self.command(command.id);
+        Published { expires_at: Some(expires_at), ..published(topic, payload) }
     }
 
     /// A configuration, to be retained.
     pub(super) fn configuring(&self, config: &DesiredConfig) -> Published {
         let message = config_message(&config.version, &config.json, self.behind);
-        self.retained(self.configuration(), message)
+        Published { retain: true, ..published(self.configuration(), message) }
     }
 
     /// The end of what is retained.
     pub(super) fn configuring_nothing(&self) -> Published {
-        self.retained(self.configuration(), String::new())
+        Published { retain: true, ..published(self.configuration(), String::new()) }
     }
 
     fn configuration(&self) -> String {
@@ -96,16 +93,17 @@ impl Way {
             Some(device) => format!("{}/cfg/{device}", self.down),
         }
     }
+}
 
-    fn retained(&self, topic: String, payload: String) -> Published {
-        Published {
-            topic,
-            content_type: Some("application/json".to_owned()),
-            payload: payload.into(),
-            qos: Qos::AtLeastOnce,
-            expires_at: None,
-            retain: true,
-        }
+/// A message in JSON that nobody keeps and that has no end.
+fn published(topic: String, payload: String) -> Published {
+    Published {
+        topic,
+        content_type: Some("application/json".to_owned()),
+        payload: payload.into(),
+        qos: Qos::AtLeastOnce,
+        expires_at: None,
+        retain: false,
     }
 }
 

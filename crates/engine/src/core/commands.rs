@@ -9,8 +9,8 @@ use care::{
     limit::{self, Side},
 };
 use model::{
-    AlarmId, Assignment, Association, BedId, DeviceId, Encounter, EndReason, HandOverId, LimitSet,
-    PatientId, Post, Redacted, StaffId, Subject, Timestamp, UserId, Vital,
+    AlarmId, Assignment, Association, BedId, DeviceId, EmergencyId, Encounter, EndReason,
+    HandOverId, LimitSet, PatientId, Post, Redacted, StaffId, Subject, Timestamp, UserId, Vital,
 };
 
 use super::{About, AlarmKey, Asked, Core, Turn, alarms::Evidence};
@@ -148,12 +148,11 @@ impl Core {
             }
             Wish::OpenInEmergency(access) => {
                 self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
-                self.patient_changed(access.patient);
+                self.emergency_changed(access.id);
             }
             Wish::ReviewEmergency(id) => {
                 self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
-                let patient = self.directory.emergencies.get(id).map(|it| it.access.patient);
-                patient.into_iter().for_each(|patient| self.patient_changed(patient));
+                self.emergency_changed(*id);
             }
             Wish::Chart(charting) => {
                 let by = self.staff_of_actor(asked.actor).map(|(_, staff)| staff);
@@ -166,6 +165,17 @@ impl Core {
         turn.out.directory_changed = true;
         self.wish_rows(turn, decided, &asked.wish, asked.actor, asked.at);
         turn.out.answer(decided.effect.cause, Ok(alarm));
+    }
+
+    /// Every screen of a care unit that is told of it learns how many wait now.
+    fn emergency_changed(&mut self, id: EmergencyId) {
+        let Some(it) = self.directory.emergencies.get(&id) else { return };
+        let (patient, opened_in) = (it.access.patient, it.care_unit);
+        self.patient_changed(patient);
+        // A patient who lies elsewhere by now changes no bed where the page was opened.
+        let beds = opened_in.map(|unit| self.directory.beds_of(unit)).unwrap_or_default();
+        let first = beds.first().map(|bed| bed.id);
+        self.changes.beds.extend(first);
     }
 
     /// Limits of a patient or of a care unit were set, or hold no longer.

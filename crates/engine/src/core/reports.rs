@@ -8,13 +8,20 @@ use model::{DeviceId, Timestamp};
 use super::{Core, Turn};
 use crate::{
     limits::EVENTS_SHOWN_MAX,
-    view::{DeviceReport, EventSeen},
+    view::{DeviceReport, DoorUsed, EventSeen},
 };
 
 impl Core {
     /// The latest that a device said about itself, if it ever did.
     pub fn report_of(&self, device: DeviceId) -> Option<DeviceReport> {
         self.reports.get(&device).cloned()
+    }
+
+    /// A device used this door, from this address. No screen is told: it says nothing of now.
+    pub(super) fn note_door(&mut self, device: DeviceId, door: &str, remote: &str, at: Timestamp) {
+        let report = self.reports.entry(device).or_insert_with(|| DeviceReport::new(device));
+        let (door, remote) = (door.to_owned(), remote.to_owned());
+        report.door = Some(DoorUsed { door, remote, at });
     }
 
     fn report_mut(&mut self, device: DeviceId) -> &mut DeviceReport {

@@ -164,7 +164,7 @@ impl Core {
 /// The directory's lists in the order of its fields; indexes are made anew.
 impl Coded for Directory {
     fn write(&self, e: &mut Encoder<'_>) {
-        e.array(25);
+        e.array(26);
         write_map(e, &self.orgs, Coded::write);
         write_map(e, &self.sites, Coded::write);
         write_map(e, &self.care_units, Coded::write);
@@ -190,6 +190,7 @@ impl Coded for Directory {
         write_map(e, &self.claims, Coded::write);
         write_map(e, &self.emergencies, Coded::write);
         write_map(e, &self.doses, Coded::write);
+        write_map(e, &self.shares, Coded::write);
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, BodyError> {
@@ -198,8 +199,8 @@ impl Coded for Directory {
         ) -> Result<BTreeMap<K, V>, BodyError> {
             Ok(Vec::<(K, V)>::read(d)?.into_iter().collect())
         }
-        if ::record::array_len(d)? != 25 {
-            return Err(BodyError::malformed("a directory has twenty-five lists"));
+        if ::record::array_len(d)? != 26 {
+            return Err(BodyError::malformed("a directory has twenty-six lists"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -230,6 +231,7 @@ impl Coded for Directory {
             claims: plain(d)?,
             emergencies: plain(d)?,
             doses: plain(d)?,
+            shares: plain(d)?,
             ..Self::default()
         })
     }

@@ -32,6 +32,8 @@ impl Core {
         at: Timestamp,
     ) {
         let known = &*self.directory;
+        let user = |id| known.users.get(id).cloned().map(Noun::User);
+        let device = |id| known.devices.get(id).cloned().map(Noun::Device);
         let noun = match wish {
             Wish::PutOrg(org) => Some(Noun::Org(org.clone())),
             Wish::PutSite(site) => Some(Noun::Site(site.clone())),
@@ -41,10 +43,9 @@ impl Core {
             Wish::PutPatient(patient) => Some(Noun::Patient(patient.clone())),
             Wish::PutStaff(staff) => Some(Noun::Staff(staff.clone())),
             Wish::PutUser(user) => Some(Noun::User(user.clone())),
+            Wish::Share(share) => user(&share.user),
             Wish::PutDevice(device) => Some(Noun::Device(device.clone())),
-            Wish::SetLifecycle { device, .. } => {
-                known.devices.get(device).cloned().map(Noun::Device)
-            }
+            Wish::SetLifecycle { device: id, .. } => device(id),
             Wish::PutCertificate(certificate) => Some(Noun::Certificate(certificate.clone())),
             Wish::RevokeCertificate(id) => {
                 known.certificates.get(id).cloned().map(Noun::Certificate)
@@ -77,7 +78,7 @@ impl Core {
                 known.patients.get(patient).cloned().map(Noun::Patient)
             }
             Wish::Chart(charting) => Some(Noun::Charting { charting: charting.clone(), by: actor }),
-            Wish::SetPassword { user, .. } => known.users.get(user).cloned().map(Noun::User),
+            Wish::SetPassword { user: id, .. } | Wish::EndShare(id) => user(id),
             // Answers to alarms are rows of the alarms; links and sessions are short-lived.
             Wish::Acknowledge { .. }
             | Wish::EndAlarm { .. }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ::record::{Presence, PresenceChange, Upward};
+use ::record::{Presence, PresenceChange, Spoke, Upward};
 use care::{
     alarm::Verdict,
     kind::{AlarmKind, Facts},
@@ -28,6 +28,9 @@ pub(super) struct SiteRun {
     /// What the last beats' time on the way means.
     pub(super) is_slow: bool,
 }
+
+/// The door whose connections are records of presence.
+const MQTT: &str = "mqtt";
 
 /// A watchdog that beats each second and is not heard for this long has lost its way.
 const BEAT_AFTER: Duration = Duration::from_secs(3);
@@ -117,6 +120,7 @@ impl Core {
         if let Some(link) = link_of(presence.change) {
             self.note_link(device, link, turn);
         }
+        self.note_door(device, MQTT, &presence.remote, now);
         let run = self.devices.entry(device).or_default();
         match presence.change {
             PresenceChange::Connected => {
@@ -136,6 +140,11 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// A device spoke at a door that keeps no connections; the message itself is another record.
+    pub(super) fn take_spoke(&mut self, spoke: &Spoke, turn: &Turn<'_>) {
+        self.note_door(spoke.device, &spoke.door, &spoke.remote, turn.now);
     }
 
     /// A message that is neither numerics nor a waveform; the watchdog's is its beat.

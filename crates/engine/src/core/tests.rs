@@ -30,6 +30,7 @@ mod limits;
 mod news;
 mod reports;
 mod restarts;
+mod share;
 mod sources;
 mod speed;
 mod technical;

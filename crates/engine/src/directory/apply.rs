@@ -75,6 +75,8 @@ impl Directory {
             Wish::ReviewEmergency(id) => self.review_emergency(*id, by, at),
             Wish::PlanDose(dose) => self.plan_dose(dose, by, at),
             Wish::ClearDose(patient) => drop(self.doses.remove(patient)),
+            Wish::Share(share) => self.share(share, at),
+            Wish::EndShare(user) => self.end_share(*user, at),
             Wish::SetSpO2Scale { patient, scale } => {
                 if let Some(patient) = self.patients.get_mut(patient) {
                     patient.spo2_scale = *scale;
@@ -163,7 +165,7 @@ impl Directory {
         }
     }
 
-    fn put_user(&mut self, user: &User) {
+    pub(super) fn put_user(&mut self, user: &User) {
         if user.disabled {
             self.close_sessions(|session| session.user == user.id);
         }
@@ -211,6 +213,7 @@ impl Directory {
             let now = add(&mut self.encounters, leaves, at).flatten();
             self.now_holds.lie(left, now);
         }
+        self.now_holds.lay(&line);
         let was_there = self.patient_in(line.key);
         let now = add(&mut self.encounters, line, at).flatten();
         self.now_holds.lie(line.key, now);
@@ -234,6 +237,7 @@ impl Directory {
         }
         for (bed, history) in &self.encounters {
             now_holds.lie(*bed, as_of(history, *bed, at, at).flatten());
+            history.iter().for_each(|line| now_holds.lay(line));
         }
         for (post, history) in &self.assignments {
             now_holds.hold(*post, as_of(history, *post, at, at).flatten());
@@ -278,6 +282,13 @@ impl Current {
         }
         if let Subject::Patient(patient) = subject {
             self.devices_on.entry(patient).or_default().insert(device);
+        }
+    }
+
+    /// Remembers the bed of a line, whether the line holds now or not.
+    fn lay(&mut self, line: &Encounter) {
+        if let Some(patient) = line.value {
+            self.lain_in.entry(patient).or_default().insert(line.key);
         }
     }
 

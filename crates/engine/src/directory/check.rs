@@ -137,6 +137,8 @@ impl Check<'_> {
             Wish::ReviewEmergency(id) => self.review_emergency(actor, *id),
             Wish::PlanDose(dose) => self.plan_dose(dose),
             Wish::ClearDose(patient) => self.clear_dose(*patient),
+            Wish::Share(share) => self.share(actor, share),
+            Wish::EndShare(user) => self.end_share(actor, *user),
         }
     }
 
@@ -292,8 +294,14 @@ impl Check<'_> {
         if let Some(patient) = user.patient {
             self.patient(patient)?;
         }
+        let was = self.directory.users.get(&user.id);
+        let was_family = was.is_some_and(|was| was.role == Role::Family);
+        let words = "with whom a patient shares stays that, and nobody else becomes it";
+        need(was_family == (user.role == Role::Family), Reason::Unusable, words)?;
         let fits = match user.role {
             Role::Patient => user.patient.is_some() && user.staff.is_none(),
+            // Only a share makes one, and it stays with who shared.
+            Role::Family => was.is_some_and(|was| was.patient == user.patient),
             Role::Nurse | Role::ChargeNurse | Role::Physician | Role::It => user.patient.is_none(),
         };
         let words = "a patient's login is one patient's, and no other login is a patient's";

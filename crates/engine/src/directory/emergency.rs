@@ -29,7 +29,7 @@ use crate::{
 pub struct EmergencyState {
     pub access: EmergencyAccess,
     pub by: UserId,
-    /// Where the patient lay then; who runs it answers for the review.
+    /// Where the patient lay then, or had lain last; who runs it answers for the review.
     pub care_unit: Option<CareUnitId>,
     pub opened_at: Timestamp,
     /// From here on the page is closed again.
@@ -92,7 +92,22 @@ impl Check<'_> {
     }
 }
 
+impl EmergencyState {
+    /// Whether a care unit is told of it: where it was opened, and where the patient is now.
+    pub fn concerns(&self, care_unit: CareUnitId, directory: &Directory) -> bool {
+        self.care_unit == Some(care_unit)
+            || directory.care_unit_of(self.access.patient) == Some(care_unit)
+    }
+}
+
 impl Directory {
+    /// How many pages were opened in an emergency, of which a care unit is told and at whose
+    /// reason nobody has looked.
+    pub fn to_review(&self, care_unit: CareUnitId) -> usize {
+        let waits = self.emergencies.values().filter(|it| it.reviewed.is_none());
+        waits.filter(|it| it.concerns(care_unit, self)).count()
+    }
+
     /// The patients whose pages a user opened in an emergency and may read still.
     pub fn open_to(&self, user: UserId, now: Timestamp) -> impl Iterator<Item = PatientId> + '_ {
         let own = self.emergencies.values().filter(move |it| it.by == user && now < it.until);
@@ -101,7 +116,7 @@ impl Directory {
 
     pub(super) fn open_in_emergency(&mut self, it: &EmergencyAccess, by: Actor, at: Timestamp) {
         let Actor::User(by) = by else { return };
-        let care_unit = self.care_unit_of(it.patient);
+        let care_unit = self.unit_answering_for(it.patient, at);
         let until = at.after(EMERGENCY_LASTS);
         let (access, opened_at, reviewed) = (it.clone(), at, None);
         let state = EmergencyState { access, by, care_unit, opened_at, until, reviewed };

@@ -14,6 +14,7 @@ use store::{
 use super::writer;
 use crate::{
     core::{Core, Out, RestoreError, Setup},
+    directory::Directory,
     replay::Ahead,
 };
 
@@ -121,6 +122,38 @@ impl Rebuild {
         tell(2, to);
         Ok(Rebuilt { records: taken, undecided, from, to, alarms_standing: core.standing() })
     }
+}
+
+/// What is stored, to be asked without a server: series that hold all of the journal, the
+/// newest of it in memory, and the directory as the journal's end left it. Nothing is written.
+///
+/// Blocks for as long as reading what lies behind the newest checkpoint takes.
+pub fn read_back(
+    storage: &Arc<dyn Storage>,
+    series: &Series,
+    records: &Records,
+    setup: &Setup,
+    tell: &mut dyn FnMut(u32, LogOffset),
+) -> Result<Arc<Directory>, RebuildError> {
+    let (mut core, from) = begin(series, setup)?;
+    let mut ahead = look_ahead(storage, from, &core, tell)?;
+    let mut kept = writer::Replayed::new(series, records, false);
+    let (mut out, mut taken) = (Out::default(), 0_u64);
+    for record in replay(Arc::clone(storage), from).map_err(RebuildError::Open)? {
+        let record = record.map_err(RebuildError::Journal)?;
+        ahead.take(&mut core, &record, &mut out);
+        taken += 1;
+        if taken % RECORDS_AT_ONCE == 0 {
+            tell(2, record.offset);
+            let _ = kept.keep_only(&mut out);
+        }
+    }
+    ahead.finish(&mut core, &mut out);
+    let _ = kept.keep_only(&mut out);
+    if kept.is_lacking() {
+        return Err(RebuildError::Lacking);
+    }
+    Ok(core.directory())
 }
 
 fn is_decision(record: &Record) -> bool {

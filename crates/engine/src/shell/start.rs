@@ -3,7 +3,8 @@
 use std::{io, time::Duration};
 
 use store::{
-    DatabaseError, Journal, LogOffset, Pushed, ReadError, Records, RecordsError, SealError, Series,
+    DatabaseError, Ends, Journal, Lack, LogOffset, Pushed, ReadError, Records, RecordsError,
+    SealError, Series,
 };
 
 use super::{appends::entry, writer};
@@ -31,6 +32,16 @@ pub enum StartError {
     Thread(#[source] io::Error),
     #[error("the start was interrupted")]
     Interrupted,
+    #[error("the journal's segments could not be listed")]
+    Segments(#[source] io::Error),
+    #[error(
+        "{lack}; nothing was changed: restore a backup, or run `wardline store rebuild` to make everything anew from the journal that is left"
+    )]
+    Gone { lack: Lack },
+    #[error(
+        "{lack}, and no state can be taken up in its place, as {why}; nothing was changed: restore a backup, or start the program that made the checkpoint"
+    )]
+    NoState { lack: Lack, why: String },
 }
 
 /// A pause in listening that is longer than this sets the watch for silence anew.
@@ -60,16 +71,19 @@ pub(super) fn read_past(
     let no_series = setup.cut == Some(crate::core::Cut::Series);
     let found = series.load_checkpoint().map_err(StartError::Series)?;
     let mut checkpoint = found.as_ref().map_or(LogOffset::default(), |(offset, _)| *offset);
+    let applied = records.applied().map_err(StartError::Records)?;
+    let gone = gone(journal, found.as_ref().map(|(offset, _)| *offset), applied)?;
     // Without its rows a checkpoint is half of the truth: the journal has them all.
-    let has_rows = records.applied().map_err(StartError::Records)? > LogOffset::default();
-    let found = found.filter(|_| has_rows);
-    let (mut core, from) = match found {
-        None => (Core::new(setup), LogOffset::default()),
+    let has_rows = applied > LogOffset::default();
+    let (mut core, from) = match found.filter(|_| has_rows) {
+        None => {
+            (begin(&setup, gone, "there is no checkpoint with its rows")?, LogOffset::default())
+        }
         Some((offset, bytes)) => match Core::restore(setup.clone(), &bytes) {
             Ok(core) => (core, offset),
             Err(error) => {
                 tracing::warn!(%error, "checkpoint_not_taken_up");
-                (Core::new(setup), LogOffset::default())
+                (begin(&setup, gone, &error.to_string())?, LogOffset::default())
             }
         },
     };
@@ -115,6 +129,36 @@ pub(super) fn read_past(
 /// What a journal did not take.
 #[derive(Debug)]
 struct NotRecorded;
+
+// RC-029
+/// What of the journal is gone, if it is only its beginning; more is an error. New entries would
+/// take the places of those that are gone, and be taken for what rows and series know already.
+fn gone(
+    journal: &Journal,
+    checkpoint: Option<LogOffset>,
+    applied: LogOffset,
+) -> Result<Option<Lack>, StartError> {
+    let begins = journal.begins_at().map_err(StartError::Segments)?;
+    let found = Ends { begins, ends: journal.end(), checkpoint, applied };
+    let lacks = found.lacks();
+    if let Some(lack) = lacks.iter().copied().find(Lack::is_fatal) {
+        return Err(StartError::Gone { lack });
+    }
+    let gone = lacks.first().copied();
+    if let Some(lack) = gone {
+        tracing::error!(%lack, "journal_begins_later");
+    }
+    Ok(gone)
+}
+
+/// A state that knows nothing, for a journal that has everything: without its beginning patients
+/// and alarms would be missing, and nobody would be told.
+fn begin(setup: &Setup, gone: Option<Lack>, why: &str) -> Result<Core, StartError> {
+    match gone {
+        None => Ok(Core::new(setup.clone())),
+        Some(lack) => Err(StartError::NoState { lack, why: why.to_owned() }),
+    }
+}
 
 /// Journals what was decided about the undecided end, so that the state may be sealed. What
 /// the journal does not take now the loop hands in again.

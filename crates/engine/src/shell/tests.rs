@@ -1,5 +1,6 @@
 //! The loop on a real journal, whose disk can be full, slow, or gone.
 
+mod past;
 mod unrecorded;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ fn at(second: u64) -> Timestamp {
     Timestamp::from_unix_millis(1_795_262_400_000).after(Duration::from_secs(second))
 }
 
+const SEGMENT_LEN: u64 = 1 << 20;
 const UNIT: u128 = 3;
 const MONITOR: u128 = 0x100;
 const ILSE: u128 = 0x200;
@@ -102,7 +104,7 @@ impl House {
     }
 
     async fn run_with(&self, setup: Setup) -> Run {
-        let limits = JournalLimits { segment_len: 1 << 20, ..JournalLimits::default() };
+        let limits = JournalLimits { segment_len: SEGMENT_LEN, ..JournalLimits::default() };
         let (journal, _) = Journal::open(self.disk.clone(), self.clock.clone(), limits).unwrap();
         let series = self.folder.path().join("series.sqlite");
         let series = Series::open_with(series, self.limits).unwrap();

@@ -454,6 +454,13 @@ impl Replayed {
         Ok(pushed)
     }
 
+    /// Keeps the samples in memory and writes nothing.
+    pub(super) fn keep_only(&mut self, out: &mut Out) -> Pushed {
+        let pushed = self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
+        out.clear();
+        pushed
+    }
+
     /// Seals what is in memory with the state as it is at this place of the journal.
     pub(super) fn seal(&mut self, up_to: LogOffset, state: &[u8]) -> Result<(), store::SealError> {
         self.0.series.seal(up_to, state).map(|_| ())

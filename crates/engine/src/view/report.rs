@@ -20,6 +20,20 @@ pub struct DeviceReport {
     pub state_at: Option<Timestamp>,
     /// The latest events, newest last, at most [`crate::limits::EVENTS_SHOWN_MAX`].
     pub events: Vec<EventSeen>,
+    /// How it reached us last.
+    pub door: Option<DoorUsed>,
+}
+
+/// The door that a device used, as the journal knows it: each connection by MQTT, and by
+/// HTTPS the first message, one from another address, and one an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorUsed {
+    /// Its word, such as `mqtt`.
+    pub door: String,
+    /// Address and port that the device spoke from.
+    pub remote: String,
+    /// When it was noted.
+    pub at: Timestamp,
 }
 
 /// One event of a device.
@@ -35,8 +49,9 @@ pub struct EventSeen {
 
 coded! {
     struct DeviceReport {
-        0 device, 1 online, 2 firmware, 3 battery_percent, 4 config, 5 state_at, 6 events
+        0 device, 1 online, 2 firmware, 3 battery_percent, 4 config, 5 state_at, 6 events, 7 door
     }
+    struct DoorUsed { 0 door, 1 remote, 2 at }
     struct EventSeen { 0 received_at, 1 device_at, 2 name, 3 severity, 4 text }
 }
 
@@ -51,6 +66,12 @@ impl DeviceReport {
             config: None,
             state_at: None,
             events: Vec::new(),
+            door: None,
         }
+    }
+
+    /// Whether the device itself ever said anything of this.
+    pub const fn is_said(&self) -> bool {
+        self.state_at.is_some() || !self.events.is_empty()
     }
 }

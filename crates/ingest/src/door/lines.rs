@@ -229,7 +229,7 @@ impl Door {
         }
         for (device, body, fate) in shown {
             if let Some((_, fate)) = fates.get(fate) {
-                self.watch(device, &lines.message, &body, fate);
+                self.watch(device, None, &lines.message, &body, fate);
             }
         }
         (Some(ticket), fates)

@@ -66,7 +66,7 @@ impl Door {
         };
         let (found, topic) = match child_of(&self.registry, asked.org, &found, &message) {
             Ok(None) => (found, letter.topic.clone()),
-            Ok(Some(child)) => child,
+            Ok(Some(behind)) => (behind.child, behind.topic),
             Err(why) => return self.stays(letter.id, asked, (why.reason, why.explanation)).await,
         };
         let message = Message { topic: &topic, ..message };

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     decimal::Decimal,
     limits,
+    passed_on::instant,
     profile::{ChannelSpec, NumericSpec, Profile, UNMAPPED},
 };
 
@@ -253,7 +254,12 @@ impl<'p> Resolver<'p> {
                 let at = at.map(Timestamp::from_unix_nanos).ok_or(wrong)?;
                 once(&mut self.pack.device_now, at)
             }
-            _ => Err("of the names with `wl:` only wl:boot, wl:seq and wl:now are known"),
+            // Whoever looks at the way of a message reads it; it dates nothing.
+            "gateway_at" if number.and_then(instant).is_some() => Ok(()),
+            "gateway_at" => Err("`wl:gateway_at` is a time in seconds since 1970"),
+            _ => Err(
+                "of the names with `wl:` only wl:boot, wl:seq, wl:now and wl:gateway_at are known",
+            ),
         }
     }
 

@@ -203,9 +203,11 @@ fn a_wrong_count_or_clock_is_kept_and_not_believed() {
         (r#"{"n":"wl:seq","v":9007199254740992}"#, "`wl:seq` is a whole number below 2^53"),
         (r#"{"n":"wl:seq","v":1.5}"#, "`wl:seq` is a whole number below 2^53"),
         (r#"{"n":"wl:now","v":1e30}"#, "`wl:now` is a time in seconds"),
+        (r#"{"n":"wl:gateway_at","vs":"x"}"#, "`wl:gateway_at` is a time in seconds since 1970"),
+        (r#"{"n":"wl:gateway_at","v":1e30}"#, "`wl:gateway_at` is a time in seconds since 1970"),
         (
             r#"{"n":"wl:who","v":1}"#,
-            "of the names with `wl:` only wl:boot, wl:seq and wl:now are known",
+            "of the names with `wl:` only wl:boot, wl:seq, wl:now and wl:gateway_at are known",
         ),
     ] {
         let kept = format!("unnamed -0s no reason given refused {record}");

@@ -7,14 +7,14 @@ use model::{
     Consciousness, Date, Device, EmergencyAccess, EmergencyReason, Encounter, EndReason, Feeling,
     HandOver, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure, MissingReason, NextDose, Org,
     Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Redacted, Role, Room, Sample, Sex,
-    Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
+    Share, Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
 };
 use proptest::{collection::vec, option, prelude::*};
 
 use super::{mqtt_samples, report_samples};
 use crate::{
     Actor, AuditEntry, Body, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
-    Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SegmentHead, Session,
+    Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SegmentHead, Session, Spoke,
     TurnedAway, Upward, WaveBlock, Wish,
 };
 
@@ -173,6 +173,7 @@ fn inputs() -> Vec<(&'static str, Body)> {
             Body::TurnedAway(TurnedAway { subject: Some("CN=bed 7".into()), ..turned_away() }),
         ),
         ("replayed", Body::Replayed(replayed())),
+        ("spoke", Body::Spoke(spoke())),
     ]
 }
 
@@ -190,6 +191,10 @@ fn turned_away() -> TurnedAway {
         last_at: at(0),
         subject: None,
     }
+}
+
+fn spoke() -> Spoke {
+    Spoke { device: id(7), door: "https".into(), remote: "10.0.0.7:50000".into() }
 }
 
 fn replayed() -> Replayed {
@@ -326,6 +331,18 @@ fn acts() -> Vec<(&'static str, Wish)> {
     ]
 }
 
+fn share() -> Share {
+    Share {
+        user: id(17),
+        patient: id(8),
+        login: "anna-77120".into(),
+        name: red("Anna"),
+        token_hash: [7; 32],
+        link_until: at(60),
+        until: at(3_600),
+    }
+}
+
 /// What the screens of the house ask for.
 fn house() -> Vec<(&'static str, Wish)> {
     let own = User {
@@ -375,6 +392,8 @@ fn house() -> Vec<(&'static str, Wish)> {
     };
     let dose = NextDose { patient: id(8), due_at: at(3_600), words: red("1 g paracetamol") };
     vec![
+        ("share", Wish::Share(share())),
+        ("end-share", Wish::EndShare(id(17))),
         ("user-patient-2", Wish::PutUser(own)),
         ("chart-feeling-2", Wish::Chart(felt)),
         ("unit-limits", Wish::SetUnitLimits { care_unit, band, limits }),

@@ -174,10 +174,12 @@ fn each_wish_that_can_be_made_is_among_the_golden_ones() {
         Wish::ReviewEmergency(_) => "review-emergency",
         Wish::PlanDose(_) => "plan-dose",
         Wish::ClearDose(_) => "clear-dose",
+        Wish::Share(_) => "share",
+        Wish::EndShare(_) => "end-share",
     };
     let wish = Wish::Acknowledge { alarm, quiet_for: Duration::from_secs(120) };
     assert_eq!(name(&wish), "acknowledge");
-    let mut wanted = 42;
+    let mut wanted = 44;
     for (line, body) in golden_bodies() {
         if let Body::Command(Command { wish, actor }) = body {
             assert!(line.starts_with(&format!("wish-{}", name(&wish))), "{line}");

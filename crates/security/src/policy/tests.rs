@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_763_000_000_000);
-const ROLES: [Role; 5] = [Role::Nurse, Role::ChargeNurse, Role::Physician, Role::It, Role::Patient];
+const ROLES: [Role; 6] =
+    [Role::Nurse, Role::ChargeNurse, Role::Physician, Role::It, Role::Patient, Role::Family];
 
 fn who(role: Role, unit: u128) -> Who {
     Who {
@@ -18,13 +19,19 @@ fn who(role: Role, unit: u128) -> Who {
         care_units: vec![CareUnitId::v7(NOW, unit)],
         coming_to: Vec::new(),
         opened: Vec::new(),
+        left_lately: Vec::new(),
         is_recorded: true,
     }
 }
 
 fn patient(unit: u128) -> Resource {
     let patient = Some(PatientId::v7(NOW, 7));
-    Resource { org: OrgId::v7(NOW, 1), care_unit: Some(CareUnitId::v7(NOW, unit)), patient }
+    Resource {
+        org: OrgId::v7(NOW, 1),
+        care_unit: Some(CareUnitId::v7(NOW, unit)),
+        patient,
+        has_left: false,
+    }
 }
 
 /// The rule that answers a member of unit 1, with `+` for yes.
@@ -80,6 +87,10 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
     let (coming, elsewhere) = (coming_to(2), coming_to(3));
     let of = |whose| Resource { patient: Some(whose), ..patient(2) };
     let nowhere = Resource { care_unit: None, ..patient(2) };
+    let gone = Resource { has_left: true, ..nowhere };
+    let lately = Who { left_lately: vec![mine], ..stranger.clone() };
+    let gone_other = Resource { patient: Some(other), ..gone };
+    let physician = who(Role::Physician, 1);
     let list = Resource { patient: None, ..patient(2) };
     let everybody = Resource { patient: None, ..nowhere };
     for (who, action, resource, expected) in [
@@ -97,6 +108,17 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
         (&coming, ChartPatient, of(mine), "-own unit"),
         // Somebody who lies in no care unit has nobody who could be asked.
         (&stranger, ReadPatient, nowhere, "+site staff"),
+        // Somebody who left is known to those who cared for them, and for a while.
+        (&lately, ReadPatient, gone, "+left lately"),
+        (&lately, ReadPatient, gone_other, "-emergency"),
+        (&stranger, ReadPatient, gone, "-emergency"),
+        (&coming, ReadPatient, gone, "-emergency"),
+        (&opened, ReadPatient, gone, "+emergency"),
+        (&stranger, OpenInEmergency, gone, "+site staff"),
+        (&physician, ReadPatient, gone, "+site staff"),
+        // Whoever lies in a bed again is that care unit's.
+        (&lately, ReadPatient, of(mine), "-emergency"),
+        (&lately, ChartPatient, gone, "-own unit"),
         // Everybody in the house is not a patient without a care unit.
         (&stranger, ReadPatient, everybody, "-emergency"),
         (&coming, ReadPatient, everybody, "-emergency"),
@@ -169,7 +191,7 @@ fn a_patient_reaches_what_is_their_own_and_nothing_else() {
     let me = who(Role::Patient, 1);
     let nameless = Who { patient: None, ..me.clone() };
     for action in Action::ALL {
-        let is_own = [ReadOwn, ReportFeeling].contains(action);
+        let is_own = [ReadOwn, ShareOwn, ReportFeeling].contains(action);
         assert_eq!(permit(&me, *action, &patient(1)).is_allowed(), is_own, "{action:?}");
         for refused in [
             permit(&me, *action, &other),
@@ -331,4 +353,23 @@ proptest! {
         let (few, many) = (permit(&who(role, 1), action, &patient(unit)), permit(&more, action, &patient(unit)));
         prop_assert!(many.is_allowed() || !few.is_allowed());
     }
+}
+
+#[test]
+fn family_reads_what_is_shared_with_them_and_nothing_else() {
+    let mine = PatientId::v7(NOW, 7);
+    let shared = Who { patient: Some(mine), ..who(Role::Family, 1) };
+    let over = Who { patient: None, ..shared.clone() };
+    let other = Resource { patient: Some(PatientId::v7(NOW, 8)), ..patient(1) };
+    let nobody = Resource::org(shared.org);
+    for action in Action::ALL {
+        let may = permit(&shared, *action, &patient(1)).is_allowed();
+        assert_eq!(may, *action == Action::ReadOwn, "{action:?}");
+        for resource in [patient(1), other, nobody] {
+            assert!(!permit(&over, *action, &resource).is_allowed(), "{action:?}");
+        }
+        assert!(!permit(&shared, *action, &other).is_allowed(), "{action:?}");
+    }
+    assert_eq!(permit(&shared, Action::ReadOwn, &patient(1)).rule(), SHARED);
+    assert_eq!(permit(&over, Action::ReadOwn, &nobody).rule(), SHARED);
 }

@@ -53,7 +53,11 @@ fn recording() -> Recording {
 }
 
 fn open(seed: u64, more: &str) -> Hospital {
-    let script = Script::parse(&format!("{HOUSE}{more}")).unwrap();
+    house(seed, Script::parse(&format!("{HOUSE}{more}")).unwrap())
+}
+
+/// The house of this script, with a recording's heart for everybody.
+fn house(seed: u64, script: Script) -> Hospital {
     let enrol = |(index, (bed_index, kind)): (usize, (usize, crate::Kind))| Enrolled {
         id: Id::v7(START, 300 + index as u128),
         site: Id::v7(START, 2),
@@ -292,6 +296,91 @@ fn a_pulse_follows_its_beat_and_breath_moves_the_chest() {
     let after = &pleth[(spike * 125.0) as usize..][..60];
     let top = after.iter().enumerate().max_by_key(|(_, it)| **it).unwrap().0 as f64 / 125.0;
     assert!((0.2..0.4).contains(&top), "the pulse comes {top} s after its beat");
+}
+
+#[test]
+fn no_beat_breaks_the_pleth_however_fast_the_heart_and_whatever_befalls_it() {
+    // The steepest slope of a wave and of the echo that it may ride on, at the strongest
+    // pulse and the deepest breath, in parts of a wave a second.
+    const STEEPEST: f64 = (9.54 + 2.51) * 1.5 * 1.06;
+    let wave = crate::Kind::BedsideMonitor.waves()[1];
+    assert_eq!(wave.source, crate::device::Source::Pleth);
+    let illnesses = [
+        None,
+        Some(Illness::AtrialFibrillation),
+        Some(Illness::VentricularTachycardia),
+        Some(Illness::HeartBlock),
+        Some(Illness::Asystole),
+        Some(Illness::Bleeding),
+    ];
+    for rate in [38.0, 72.0, 96.0, 120.0, 139.0] {
+        for illness in illnesses {
+            let rest = crate::AtRest { heart_rate_per_min: rate, ..crate::AtRest::ADULT };
+            let mut patient = Patient::new(rest, recording(), 9, 0);
+            (patient.is_traced, patient.block_steps) = (true, 300);
+            for step in 0..300 {
+                if step == 100
+                    && let Some(illness) = illness
+                {
+                    patient.fall_ill(Case::new(illness, 20.0));
+                }
+                patient.live(f64::from(step) * 0.2);
+            }
+            let counts: Vec<f64> = patient.counts(&wave).into_iter().map(f64::from).collect();
+            let (lowest, highest) =
+                counts.iter().fold((f64::MAX, f64::MIN), |(l, h), it| (l.min(*it), h.max(*it)));
+            assert!(highest - lowest > 500.0, "{rate} {illness:?}: there is a pulse");
+            let step = counts.windows(2).map(|two| (two[1] - two[0]).abs()).fold(0.0, f64::max);
+            // A thousand counts are one; rounding adds one on either side.
+            let most = STEEPEST * 1_000.0 / f64::from(wave.rate_hz) + 2.0;
+            assert!(step <= most, "{rate} {illness:?}: a step of {step} counts, {most} at most");
+        }
+    }
+}
+
+#[test]
+fn the_foot_of_a_pulse_joins_the_wave_before_it() {
+    let foot = |interval_s: f64| {
+        let mut finger = crate::patient::Finger::default();
+        finger.next(0.004, true, 1.0);
+        let steps = (interval_s / 0.004).round() as u32 - 1;
+        let before = (0..steps).map(|_| finger.next(0.004, false, 1.0)).last().unwrap();
+        (finger.next(0.004, true, 1.0) - before).abs()
+    };
+    for interval_s in [0.28, 0.33, 0.5, 0.6, 0.833, 1.5] {
+        assert!(foot(interval_s) < 0.04, "after {interval_s} s: {}", foot(interval_s));
+    }
+}
+
+#[test]
+fn a_blow_is_short_of_breath_in_copd_and_is_nobodys_who_does_not_wake() {
+    let homes = HOUSE.replace("glucose-sensor", "spirometer");
+    let script = |more: &str| Script::parse(&format!("{homes}{more}")).unwrap();
+    // The first blow comes some seconds after the start.
+    let blown = |more: &str| live(&mut house(1, script(more)), 5);
+    let of = |deeds: &[Deed], channel: &str| last(deeds, 2, channel).unwrap();
+    let event = |illness: &str| {
+        format!(
+            "[[event]]\nat = \"1s\"\nbed = \"H1\"\nillness = \"{illness}\"\nrises_in = \"1s\"\n"
+        )
+    };
+    let (first, all, peak) = (
+        "MDC_VOL_AWAY_EXP_FORCED_1S",
+        "MDC_VOL_AWAY_EXP_FORCED_CAPACITY",
+        "MDC_FLOW_AWAY_EXP_FORCED_PEAK",
+    );
+    let (calm, copd) = (blown(""), blown(&event("copd-exacerbation")));
+    for (channel, well, ill) in [
+        (first, 2.8..3.21, 1.5..2.0),
+        (all, 3.6..4.01, 2.4..3.3),
+        (peak, 380.0..417.0, 200.0..280.0),
+    ] {
+        let number = |deeds: &[Deed]| of(deeds, channel).parse::<f64>().unwrap();
+        assert!(well.contains(&number(&calm)), "{channel}: {}", number(&calm));
+        assert!(ill.contains(&number(&copd)), "{channel}: {}", number(&copd));
+    }
+    let asleep = blown(&format!("{}severity = 1.3\n", event("opioid-overdose")));
+    assert_eq!(of(&asleep, first), "absent:not-measured", "nobody blew");
 }
 
 /// A shipped script without traces, lived in big steps of numerics.

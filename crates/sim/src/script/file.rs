@@ -76,6 +76,8 @@ struct FileAtRest {
     temperature: Option<f64>,
     glucose: Option<f64>,
     weight: Option<f64>,
+    fev1: Option<f64>,
+    fvc: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -252,6 +254,13 @@ impl FileAtRest {
             Some(value) if (from..=to).contains(&value) => Ok(value),
             Some(value) => Err(format!("`at_rest.{key}` is {value}; {from} to {to} is possible")),
         };
+        let fev1_litres = given("fev1", self.fev1, adult.fev1_litres, 0.4, 6.0)?;
+        let fvc_litres = given("fvc", self.fvc, adult.fvc_litres, 0.8, 8.0)?;
+        if fev1_litres > fvc_litres {
+            return Err(format!(
+                "`at_rest.fev1` is {fev1_litres}, more than the whole blow of {fvc_litres} (`fvc`)"
+            ));
+        }
         Ok(AtRest {
             heart_rate_per_min: given(
                 "heart_rate",
@@ -285,6 +294,8 @@ impl FileAtRest {
                 300.0,
             )?,
             weight_kg: given("weight", self.weight, adult.weight_kg, 30.0, 250.0)?,
+            fev1_litres,
+            fvc_litres,
         })
     }
 }

@@ -238,7 +238,7 @@ pub(super) fn expected(
             Some((&["clock_wrong"], 60.0 + 2.0 * cadence_s))
         }
         Fault::ClockDrift { gains_s_per_hour }
-            if kind.is_synchronised() && kind != Kind::WeightScale =>
+            if kind.is_synchronised() && !matches!(kind, Kind::WeightScale | Kind::Spirometer) =>
         {
             let wrong_after_s = 3.0 / gains_s_per_hour.abs() * 3_600.0;
             (lasts_s > wrong_after_s + 60.0)

@@ -311,6 +311,7 @@ impl Run {
                 970..974 => return Ok(Ending::Stop),
                 974..979 => return Ok(Ending::Kill),
                 979..985 => return Ok(Ending::PowerCut),
+                985..990 => self.lose_a_segment(live)?,
                 _ => self.pass_time(live),
             }
             // Nobody writes now, so this is where the log ends in every run of this seed.

@@ -12,10 +12,11 @@ use model::Timestamp;
 use security::hex;
 
 use super::{
-    BLOCK_LEN, BackupError, BackupFolder, Kept, Listed, Lost, Manifest, clear, cut, io_at,
-    make_folder,
+    BackupError, BackupFolder, Kept, Listed, Lost, Manifest, clear, cut, io_at, make_folder,
 };
-use crate::{DataDir, FileStorage, LogOffset, data_dir::sync_dir, verify};
+use crate::{
+    DataDir, FileStorage, Lack, LogOffset, data_dir::sync_dir, limits::BACKUP_BLOCK_LEN, verify,
+};
 
 /// Where a running server rehearses, below the data directory.
 pub(super) const REHEARSAL: &str = "rehearsal";
@@ -350,6 +351,12 @@ fn compare(manifest: &Manifest, root: &Path) -> Result<Rehearsed, BackupError> {
     let dir = DataDir::open(root).map_err(BackupError::Restored)?;
     let report = verify::verify(&dir).map_err(BackupError::Verify)?;
     problems.extend(report.damage.iter().map(|it| format!("{}: {}", it.place, it.what)));
+    // A beginning that was gone already when the backup was taken is no fault of the backup.
+    problems.extend(report.lacks.iter().filter(|it| it.is_fatal()).map(Lack::to_string));
+    if report.begins != manifest.journal_begins() {
+        let (found, wanted) = (report.begins, manifest.journal_begins());
+        problems.push(format!("the journal begins at {found} and not at {wanted}"));
+    }
     if report.end != manifest.journal_ends() {
         let (found, wanted) = (report.end, manifest.journal_ends());
         problems.push(format!("the journal ends at {found} and not at {wanted}"));
@@ -369,7 +376,7 @@ fn compare(manifest: &Manifest, root: &Path) -> Result<Rehearsed, BackupError> {
 fn hash_of(path: &Path, used: u64) -> io::Result<String> {
     let mut rest = File::open(path)?.take(used);
     let mut hash = security::Sha256::new();
-    let mut block = vec![0; BLOCK_LEN];
+    let mut block = vec![0; BACKUP_BLOCK_LEN];
     loop {
         let read = rest.read(&mut block)?;
         match block.get(..read) {

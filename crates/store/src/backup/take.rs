@@ -10,11 +10,15 @@ use std::{
 };
 
 use model::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _};
 use security::hex;
 
-use super::{BLOCK_LEN, BackupError, BackupFolder, Kept, Manifest, clear, io_at};
-use crate::{FileStorage, Journal, LogOffset, Storage, journal::find_tail, sqlite, sqlite::Sql};
+use super::{BackupError, BackupFolder, Kept, Manifest, clear, io_at};
+use crate::{
+    FileStorage, Journal, LogOffset, Storage,
+    journal::{checkpoint_of, find_tail},
+    limits::BACKUP_BLOCK_LEN,
+    sqlite,
+};
 
 /// Where copies of databases wait to be read, below the data directory.
 pub(super) const COPIES: &str = "backing-up";
@@ -132,7 +136,9 @@ impl Taking<'_> {
         for entry in entries {
             let entry = entry.map_err(io_at(&folder))?;
             if entry.file_type().map_err(io_at(&folder))?.is_file() {
-                names.extend(entry.file_name().into_string().ok());
+                // A manifest has texts only, and a key that is left out is a backup that lies.
+                let unnamed = |_| io_at(&entry.path())(io::ErrorKind::InvalidFilename.into());
+                names.push(entry.file_name().into_string().map_err(unnamed)?);
             }
         }
         names.sort();
@@ -176,10 +182,10 @@ impl Taking<'_> {
         let (used, len) = content.unwrap_or((found, found));
         let mut rest = file.take(used);
         let (mut hash, mut blocks, mut read) = (security::Sha256::new(), Vec::new(), 0_u64);
-        let mut block = Vec::with_capacity(BLOCK_LEN);
+        let mut block = Vec::with_capacity(BACKUP_BLOCK_LEN);
         loop {
             block.clear();
-            let most = u64::try_from(BLOCK_LEN).unwrap_or(u64::MAX);
+            let most = u64::try_from(BACKUP_BLOCK_LEN).unwrap_or(u64::MAX);
             let count = rest.by_ref().take(most).read_to_end(&mut block).map_err(io_at(from))?;
             if count == 0 {
                 break;
@@ -213,15 +219,4 @@ fn len_of_database(live: &Path) -> Result<u64, BackupError> {
     // It is there only while somebody writes.
     let beside = fs::metadata(beside).map_or(0, |it| it.len());
     Ok(file.saturating_add(beside))
-}
-
-fn checkpoint_of(copy: &Path) -> Result<Option<LogOffset>, crate::DatabaseError> {
-    let ask = || {
-        let db = Connection::open(copy)?;
-        let ask = "SELECT offset FROM checkpoint";
-        db.query_row(ask, [], |row| row.get::<_, Sql<LogOffset>>(0)).optional()
-    };
-    let found =
-        ask().map_err(|source| crate::DatabaseError::Sqlite { path: copy.to_owned(), source });
-    Ok(found?.map(|it| it.0))
 }

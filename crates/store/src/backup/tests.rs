@@ -306,6 +306,45 @@ fn a_backup_whose_file_has_another_time_than_it_says_is_none() {
 }
 
 #[test]
+fn a_key_whose_name_no_manifest_can_hold_is_refused_and_not_left_out() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut ward = Ward::new();
+    ward.live(3);
+    let keys = ward.data().join("keys");
+    fs::create_dir_all(&keys).unwrap();
+    let odd = keys.join(std::ffi::OsStr::from_bytes(b"ca\xff.key"));
+    fs::write(&odd, "secret").unwrap();
+    let (folder, data) = (ward.folder(), ward.data());
+    let source = Source { root: &data, journal: ward.journal.as_ref() };
+    let refused = folder.take(&source, second(31), &mut |_| {}).unwrap_err();
+    assert!(matches!(&refused, BackupError::Io { path, .. } if *path == odd), "{refused}");
+    fs::rename(&odd, keys.join("ca.key")).unwrap();
+    let taken = folder.take(&source, second(31), &mut |_| {}).unwrap();
+    assert!(taken.manifest.files.iter().any(|file| file.path == "keys/ca.key"));
+}
+
+#[test]
+fn a_manifest_is_read_up_to_its_longest_and_none_beyond_it() {
+    let mut ward = Ward::new();
+    ward.live(3);
+    ward.back_up();
+    let folder = ward.folder();
+    let listed = folder.list().unwrap().pop().unwrap();
+    let path = ward.place.path().join("backups/backups").join(listed.file());
+    let refused = |len: u64| {
+        fs::File::options().write(true).open(&path).unwrap().set_len(len).unwrap();
+        folder.manifest(&listed).unwrap_err().to_string()
+    };
+    for (len, is_read) in
+        [(MANIFEST_LEN_MAX - 1, true), (MANIFEST_LEN_MAX, true), (MANIFEST_LEN_MAX + 1, false)]
+    {
+        // Zeros at its end break the seal of whatever is read.
+        let why = refused(len);
+        assert_eq!(!why.ends_with(&format!("it has {len} bytes")), is_read, "{len}: {why}");
+    }
+}
+
+#[test]
 fn neither_a_backup_nor_a_rehearsal_fills_the_disk() {
     let mut ward = Ward::new();
     ward.live(30);

@@ -263,7 +263,7 @@ codes! {
     priority Priority { 1 Low, 2 Medium, 3 High }
     class AlarmClass { 1 Physiological, 2 Technical }
     sex Sex { 0 Unknown, 1 Female, 2 Male, 3 Other }
-    role Role { 1 Nurse, 2 ChargeNurse, 3 Physician, 4 It, 5 Patient }
+    role Role { 1 Nurse, 2 ChargeNurse, 3 Physician, 4 It, 5 Patient, 6 Family }
     feeling Feeling { 1 Better, 2 Same, 3 BitWorse, 4 MuchWorse }
     age_band AgeBand { 1 Infant, 2 YoungChild, 3 Child, 4 Adolescent, 5 Adult, 6 Older }
     hand_over_step HandOverStep { 1 Offered, 2 Accepted, 3 Ended }

@@ -23,10 +23,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema/0006_row_sums.sql"),
 ];
 
+/// The version of the tables that this program writes.
+#[expect(clippy::cast_possible_truncation, reason = "there are few")]
+pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
+
 /// Brings the tables to the newest version, and says where the checksums stand in them.
 pub(super) fn migrate(writer: &mut Connection) -> Result<Places, RecordsError> {
     let found: u32 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let known = VERSION;
     if found > known {
         return Err(RecordsError::Newer { found, known });
     }

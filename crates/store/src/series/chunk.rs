@@ -187,6 +187,9 @@ const PCO: u8 = 1;
 const OF_NUMBERS: [DeltaSpec; 2] = [DeltaSpec::Auto, DeltaSpec::TryConsecutive(1)];
 /// A beat is foretold better by some samples before it than by differences, noise is not.
 pub(super) const OF_SAMPLES: [DeltaSpec; 2] = [DeltaSpec::Auto, DeltaSpec::TryConv1(12)];
+/// So many numbers pco foretells at once. It panics if the rest is shorter than it looks back,
+/// so such a column is not foretold.
+const FORETOLD_AT_ONCE: usize = 512;
 
 pub(super) fn put_column<T: Number + PartialEq + Into<i64>>(
     out: &mut Vec<u8>,
@@ -208,7 +211,12 @@ pub(super) fn put_smallest<T: Number + PartialEq + Into<i64>>(
         return Ok(());
     }
     let mut packed: Option<Vec<u8>> = None;
-    for way in ways {
+    let rest = numbers.len() % FORETOLD_AT_ONCE;
+    let is_safe = |way: &&DeltaSpec| match way {
+        DeltaSpec::TryConv1(back) => rest == 0 || rest > *back,
+        _ => true,
+    };
+    for way in ways.iter().filter(is_safe) {
         let config = ChunkConfig::default().with_compression_level(LEVEL);
         let config = config.with_delta_spec(way.clone());
         let one = standalone::simple_compress(numbers, &config).map_err(|_| Malformed)?;

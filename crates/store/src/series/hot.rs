@@ -165,6 +165,14 @@ impl Hot {
         ids.iter().filter_map(find).collect()
     }
 
+    /// Every channel of a device that was ever seen, in the order of their names.
+    pub(super) fn channels_of(&self, org: OrgId, device: DeviceId) -> Vec<Channel> {
+        let first = (org, device, Channel::from(""));
+        let known = self.by_source.range(first..).map(|(source, _)| source);
+        let own = known.take_while(|source| (source.0, source.1) == (org, device));
+        own.map(|source| source.2.clone()).collect()
+    }
+
     /// Hands everything to a sealing.
     pub(super) fn leave(&mut self) -> Vec<Leaving> {
         (self.leaving_points, self.leaving_samples) = (self.points, self.samples);

@@ -25,6 +25,12 @@ pub struct Question {
 }
 
 impl Series {
+    /// Every channel of a device that was ever seen, waveforms and the program's own included,
+    /// in the order of their names.
+    pub fn channels_of(&self, org: OrgId, device: DeviceId) -> Vec<Channel> {
+        hold(&self.0.hot).channels_of(org, device)
+    }
+
     /// The points of a channel, ordered by their times.
     pub fn query(&self, question: &Question) -> Result<Vec<Stretch<Point>>, DatabaseError> {
         let hot = |series: &HotSeries| {

@@ -464,3 +464,23 @@ fn a_question_for_more_than_the_limit_is_refused_and_for_so_much_is_answered() {
     let error = series.query(&ask(7)).unwrap_err().to_string();
     assert_eq!(error, "a question for more than 6 points at once; ask for a shorter span");
 }
+
+#[test]
+fn a_waveform_of_any_number_of_samples_is_sealed() {
+    // Each swings on from the two before it, so that it is worth foretelling.
+    let (mut last, mut before) = (400.0_f64, 380.0);
+    let swinging = (0..1_100).map(|_| {
+        let next = 1.8 * last - 0.9 * before;
+        (before, last) = (last, if next.abs() < 5.0 { 400.0 } else { next });
+        next.round() as i32
+    });
+    let swinging: Vec<i32> = swinging.collect();
+    for len in (1..40).chain(500..540).chain(1_020..1_040) {
+        for wide in [0, 1 << 20] {
+            let samples: Arc<[i32]> = swinging[..len].iter().map(|it| it + wide).collect();
+            let span = WaveSpan { samples, ..span(1, 1) };
+            let bytes = chunk::encode_spans(std::slice::from_ref(&span)).unwrap();
+            assert_eq!(chunk::decode_spans(&bytes).unwrap(), [span], "{len} samples");
+        }
+    }
+}

@@ -45,11 +45,13 @@ pub enum Fault {
     ReorderedWrites,
     /// A crash kept the first part of a sector.
     TornSector,
+    /// A whole segment was gone.
+    LostSegment,
 }
 
 impl Fault {
     /// All of them, in the order of a report.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ShortWrite,
         Self::WriteError,
         Self::SyncError,
@@ -63,6 +65,7 @@ impl Fault {
         Self::LostWrites,
         Self::ReorderedWrites,
         Self::TornSector,
+        Self::LostSegment,
     ];
 
     /// Its name in a report.
@@ -81,6 +84,7 @@ impl Fault {
             Self::LostWrites => "lost writes",
             Self::ReorderedWrites => "reordered writes",
             Self::TornSector => "torn sector",
+            Self::LostSegment => "lost segment",
         }
     }
 }
@@ -264,6 +268,14 @@ impl FaultyDisk {
                 }
             }
             disk.count(Fault::BitFlip);
+        }
+    }
+
+    /// Takes a whole segment away, as a file that somebody deleted or forgot to copy.
+    pub fn lose(&self, start: LogOffset) {
+        let mut disk = hold(&self.0.disk);
+        if disk.segments.remove(&start).is_some() {
+            disk.count(Fault::LostSegment);
         }
     }
 

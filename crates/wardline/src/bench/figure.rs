@@ -34,6 +34,11 @@ impl Sheet {
         self.figures.push(Figure { name: name.to_owned(), value: rounded(value), unit });
     }
 
+    /// A figure that was added, as it is printed.
+    pub(super) fn value(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+    }
+
     /// Says which promise the figures break; they are printed all the same.
     pub(super) fn breaks(&mut self, promise: String) {
         self.broken.push(promise);

@@ -1,14 +1,7 @@
 //! As fast as it goes, or as a rate allows: each device keeps a number of messages on their
 //! way until the time is up.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{num::NonZeroU32, time::Duration};
 
 use anyhow::Context as _;
 use model::Timestamp;
@@ -95,23 +88,11 @@ pub(super) async fn flood(
     until: &Until,
     clock: &Clock,
 ) -> anyhow::Result<Flooded> {
-    flood_counted(devices, push, until, clock, &Arc::default()).await
-}
-
-/// The same, with a counter of acknowledged messages for whoever watches.
-pub(super) async fn flood_counted(
-    devices: Vec<Publisher>,
-    push: Push,
-    until: &Until,
-    clock: &Clock,
-    acked: &Arc<AtomicU64>,
-) -> anyhow::Result<Flooded> {
     let count = devices.len();
     let began_at = clock.now();
     let mut tasks = JoinSet::new();
     for device in devices {
-        let counter = Arc::clone(acked);
-        tasks.spawn(keep_pushing(device, push, until.clone(), clock.clone(), counter));
+        tasks.spawn(keep_pushing(device, push, until.clone(), clock.clone()));
     }
     let mut flooded = Flooded {
         acked_by_device: vec![0; count],
@@ -137,7 +118,6 @@ async fn keep_pushing(
     push: Push,
     until: Until,
     clock: Clock,
-    counter: Arc<AtomicU64>,
 ) -> anyhow::Result<(usize, Vec<Acked>)> {
     let mut acked = Vec::new();
     // The devices do not begin in step.
@@ -156,11 +136,7 @@ async fn keep_pushing(
         match device.waiting() {
             0 if is_over => return Ok((device.number, acked)),
             0 => clock.sleep_until(next_at).await,
-            _ => {
-                let before = acked.len();
-                device.take_answers(&mut acked).await?;
-                counter.fetch_add((acked.len() - before) as u64, Relaxed);
-            }
+            _ => device.take_answers(&mut acked).await?,
         }
     }
 }

@@ -41,7 +41,7 @@ impl FreshServer {
 
     /// The administrator, signed in.
     pub(super) async fn admin(&self) -> anyhow::Result<Rest> {
-        Rest::new(&self.process.ready.people)?.sign_in_by_click("admin").await
+        self.people()?.sign_in_by_click("admin").await
     }
 
     /// Host and port of MQTT over TLS.
@@ -60,6 +60,23 @@ impl FreshServer {
         process.stop().await?;
         let process = ServerProcess::start(&folder.0).await?;
         Ok(Self { process, folder })
+    }
+
+    /// Ends the server in order, does something with its folder, and starts it again.
+    pub(super) async fn start_again_after(
+        self,
+        work: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let Self { process, folder } = self;
+        process.end_in_order().await?;
+        work(&folder.0)?;
+        let process = ServerProcess::start(&folder.0).await?;
+        Ok(Self { process, folder })
+    }
+
+    /// Nobody, at the door for people.
+    pub(super) fn people(&self) -> anyhow::Result<Rest> {
+        Rest::new(&self.process.ready.people)
     }
 
     /// Ends the server, or says that it had ended by itself.

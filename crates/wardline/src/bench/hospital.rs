@@ -18,6 +18,8 @@ pub(super) const PROFILE: &str = "bedside-monitor";
 #[derive(Clone, Debug)]
 pub(super) struct Hospital {
     admin: Rest,
+    /// Tells its people and devices from those of another hospital on the same server.
+    tag: Arc<str>,
     /// The nurse in charge, who admits, looks and sets limits.
     pub(super) charge: Rest,
     /// The site's id.
@@ -36,21 +38,27 @@ pub(super) struct Device {
 }
 
 impl Hospital {
-    /// Builds the house, without beds.
+    /// Builds the house, without beds, on a server that has no other.
     pub(super) async fn build(admin: Rest) -> anyhow::Result<Self> {
-        let site = add(&admin, "/api/v1/sites", &json!({ "name": "Bench Hospital" })).await?;
+        Self::build_beside(admin, "").await
+    }
+
+    /// The same beside others: what must differ has `tag` behind it.
+    pub(super) async fn build_beside(admin: Rest, tag: &str) -> anyhow::Result<Self> {
+        let name = format!("Bench Hospital{tag}");
+        let site = add(&admin, "/api/v1/sites", &json!({ "name": name })).await?;
         let unit = json!({ "site_id": site, "name": "Bench Ward" });
         let care_unit = add(&admin, "/api/v1/care-units", &unit).await?;
         let staff = json!({ "site_id": site, "name": "Charge Nurse" });
         let staff = add(&admin, "/api/v1/staff", &staff).await?;
         let user = json!({
-            "login": "charge", "name": "Charge Nurse", "role": "charge_nurse", "staff_id": staff,
+            "login": format!("charge{tag}"), "name": "Charge Nurse", "role": "charge_nurse", "staff_id": staff,
         });
         admin.post("/api/v1/users", &user).await?;
-        let charge = admin.sign_in_by_click("charge").await?;
+        let charge = admin.sign_in_by_click(&format!("charge{tag}")).await?;
         let post = format!("/api/v1/posts/charge/{care_unit}");
         charge.post(&post, &json!({ "staff": staff })).await?;
-        Ok(Self { admin, charge, site, care_unit })
+        Ok(Self { admin, tag: tag.into(), charge, site, care_unit })
     }
 
     /// Adds beds with a patient in each; answers the patients' ids.
@@ -69,7 +77,7 @@ impl Hospital {
         let bed = json!({ "room_id": room, "name": format!("{number:04}") });
         let bed = add(&self.admin, "/api/v1/beds", &bed).await?;
         let patient = json!({
-            "record_number": format!("BN {number:06}"),
+            "record_number": format!("BN{} {number:06}", self.tag),
             "given_name": "Test",
             "family_name": format!("Patient {number:04}"),
             "birth_date": "1960-01-01",
@@ -100,7 +108,7 @@ impl Hospital {
     async fn enrol_one(&self, number: usize, patient: Option<&String>) -> anyhow::Result<Device> {
         let body = json!({
             "profile": PROFILE,
-            "serial": format!("BENCH-{number:05}"),
+            "serial": format!("BENCH{}-{number:05}", self.tag),
             "label": format!("Monitor {number:04}"),
             "care_unit": self.care_unit,
             "site": self.site,

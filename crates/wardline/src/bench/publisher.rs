@@ -44,11 +44,6 @@ impl Seat {
         let topic = format!("wl/1/{site}/{}/up/num", device.id);
         Ok(Self { tls, server_name: "localhost".to_owned(), client_id: device.id.clone(), topic })
     }
-
-    /// The same at a server of another name.
-    pub(super) fn at(self, server_name: &str) -> Self {
-        Self { server_name: server_name.to_owned(), ..self }
-    }
 }
 
 /// The address behind `host:port`.

@@ -13,12 +13,10 @@ use super::{
     hospital::Hospital,
     progress,
     publisher::{Publisher, Seat, address_of},
+    retry::Retry,
 };
 use crate::percentile::percentile;
 
-/// A device that was turned away tries again after this, and each time later, up to the second.
-const RETRY_FROM: Duration = Duration::from_millis(200);
-const RETRY_UP_TO: Duration = Duration::from_secs(5);
 /// A device that is not served by then fails the run.
 const SERVED_WITHIN: Duration = Duration::from_secs(120);
 /// Calm within every default limit, in thousandths of a beat a minute.
@@ -76,7 +74,7 @@ async fn enter(
     clock: &Clock,
 ) -> anyhow::Result<(Publisher, u32)> {
     let give_up_at = clock.now().after(SERVED_WITHIN);
-    let (mut refusals, mut wait) = (0_u32, RETRY_FROM);
+    let (mut refusals, mut retry) = (0_u32, Retry::new());
     loop {
         let why = match try_once(seat.clone(), number, addr, clock).await {
             Ok(publisher) => return Ok((publisher, refusals)),
@@ -88,9 +86,7 @@ async fn enter(
             SERVED_WITHIN.as_secs()
         );
         refusals += 1;
-        // Spread over half a wait, so that those turned away together do not come back together.
-        tokio::time::sleep(wait.mul_f64(0.75 + (number % 101) as f64 / 202.0)).await;
-        wait = wait.saturating_mul(2).min(RETRY_UP_TO);
+        tokio::time::sleep(retry.next(number)).await;
     }
 }
 

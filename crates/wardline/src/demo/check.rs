@@ -184,6 +184,7 @@ const fn witness(kind: Kind) -> &'static str {
         Kind::Cuff => "systolic_pressure",
         Kind::GlucoseSensor | Kind::GlucoseMeter => "glucose",
         Kind::WeightScale => "weight",
+        Kind::Spirometer => "fev1",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The virtual devices as real clients: a task, a socket and a certificate each.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use model::Timestamp;
@@ -14,11 +14,12 @@ use store::Clock;
 use tokio::{net::lookup_host, sync::mpsc, task::JoinHandle};
 use transport::{
     client_config,
-    mqtt::{Client, ClientError, ClientOptions, Incoming, Qos, Version},
+    mqtt::{Client, ClientOptions, Version},
 };
 
 use super::{
     https_player::{HttpsPlayer, client},
+    line::{Answer, Heard, Line},
     stage::{Stage, StagedDevice},
 };
 
@@ -89,19 +90,11 @@ impl Players {
                 players.tasks.push(tokio::spawn(player.run(acts)));
                 continue;
             }
-            let client = Client::connect(options.clone()).await.with_context(could_not)?;
             let topic_prefix = format!("wl/1/{}/{}/up", device.site, device.id);
-            let player = Player {
-                device_index,
-                options,
-                expired,
-                topic_prefix,
-                clock: clock.clone(),
-                client: Some(client),
-                is_cut: false,
-                pending: BTreeMap::new(),
-                answers: answers.clone(),
-            };
+            let mut line = Line::new(options, topic_prefix);
+            line.connect().await.with_context(could_not)?;
+            let answers = answers.clone();
+            let player = Player { device_index, line, expired, is_cut: false, answers };
             players.tasks.push(tokio::spawn(player.run(acts)));
         }
         Ok(players)
@@ -200,80 +193,74 @@ fn options(
 
 struct Player {
     device_index: usize,
-    options: ClientOptions,
+    line: Line,
     /// Who it is with a certificate that has expired.
     expired: Option<Arc<ClientConfig>>,
-    topic_prefix: String,
-    clock: Clock,
-    client: Option<Client>,
     is_cut: bool,
-    /// What was sent and not answered, by packet id.
-    pending: BTreeMap<u16, (Arc<Sent>, Timestamp)>,
     answers: Option<mpsc::Sender<Answered>>,
 }
 
 /// What a player waits for.
 enum Next {
     Act(Option<Act>),
-    Server(Result<Incoming, ClientError>),
+    Server(Heard),
     TryAgain,
 }
 
 impl Player {
     async fn run(mut self, mut acts: mpsc::Receiver<Act>) -> anyhow::Result<()> {
         loop {
-            let has_room =
-                self.client.as_ref().is_some_and(|it| self.pending.len() < it.receive_max().into());
-            let may_act = has_room || self.is_cut;
-            let next = match &mut self.client {
-                Some(client) => tokio::select! {
+            let may_act = self.line.has_room() || self.is_cut;
+            let next = if self.line.is_up() {
+                tokio::select! {
                     biased;
-                    incoming = client.next() => Next::Server(incoming),
+                    heard = self.line.next() => Next::Server(heard),
                     act = acts.recv(), if may_act => Next::Act(act),
-                },
-                None if self.is_cut => Next::Act(acts.recv().await),
-                None => {
-                    tokio::time::sleep(TRY_AGAIN).await;
-                    Next::TryAgain
                 }
+            } else if self.is_cut {
+                Next::Act(acts.recv().await)
+            } else {
+                tokio::time::sleep(TRY_AGAIN).await;
+                Next::TryAgain
             };
             match next {
                 Next::Act(Some(act)) => self.act(act).await,
                 Next::Act(None) => break,
-                Next::Server(Ok(incoming)) => self.take(incoming).await,
-                Next::Server(Err(_)) => self.client = None,
+                Next::Server(heard) => self.take(heard).await,
                 Next::TryAgain => self.connect().await,
             }
         }
         tokio::time::timeout(LAST_ANSWERS, self.await_answers()).await.map_err(|_| {
             anyhow::anyhow!(
                 "{} messages of {} were never answered",
-                self.pending.len(),
-                self.topic_prefix
+                self.line.waiting(),
+                self.line.topic_prefix()
             )
         })
     }
 
     async fn await_answers(&mut self) {
-        while !self.pending.is_empty() {
-            match &mut self.client {
-                Some(client) => match client.next().await {
-                    Ok(incoming) => self.take(incoming).await,
-                    Err(_) => self.client = None,
-                },
-                None => self.connect().await,
+        while self.line.waiting() > 0 {
+            if self.line.is_up() {
+                let heard = self.line.next().await;
+                self.take(heard).await;
+            } else {
+                self.connect().await;
+                if !self.line.is_up() {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
             }
         }
     }
 
     async fn act(&mut self, act: Act) {
         match act {
-            Act::Cut => (self.client, self.is_cut) = (None, true),
+            Act::Cut => self.cut(),
             Act::Expire => {
-                (self.client, self.is_cut) = (None, true);
+                self.cut();
                 if let Some(tls) = self.expired.clone() {
                     // It is refused, which is the point.
-                    let options = ClientOptions { tls, ..self.options.clone() };
+                    let options = ClientOptions { tls, ..self.line.options().clone() };
                     let _ = Client::connect(options).await;
                 }
             }
@@ -281,54 +268,26 @@ impl Player {
                 self.is_cut = false;
                 self.connect().await;
             }
-            Act::Send(sent) => self.send(Arc::new(sent)).await,
+            Act::Send(sent) => self.line.send(Arc::new(sent)).await,
         }
     }
 
-    async fn send(&mut self, sent: Arc<Sent>) {
-        let Some(client) = &mut self.client else { return };
-        let topic = format!("{}/{}", self.topic_prefix, sent.leaf);
-        let payload = sent.payload.to_vec();
-        let published = client.publish(&topic, Some(sent.content_type), payload, Qos::AtLeastOnce);
-        let flushed = client.flush().await;
-        if let Ok(id) = published {
-            self.pending.insert(id, (sent, self.clock.now()));
-        }
-        if flushed.is_err() {
-            self.client = None;
+    fn cut(&mut self) {
+        self.line.cut();
+        self.is_cut = true;
+    }
+
+    async fn take(&mut self, heard: Heard) {
+        let Heard::Answer(Answer { sent, sent_at, code, .. }) = heard else { return };
+        if let Some(answers) = &self.answers {
+            let (device_index, sent) = (self.device_index, Sent::clone(&sent));
+            // Nobody counts any more once the receiver is gone.
+            let _ = answers.send(Answered { device_index, sent, sent_at, code }).await;
         }
     }
 
-    async fn take(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Acknowledged { id, code, .. } => {
-                let Some((sent, sent_at)) = self.pending.remove(&id) else { return };
-                if let Some(answers) = &self.answers {
-                    let device_index = self.device_index;
-                    let sent = Sent::clone(&sent);
-                    // Nobody counts any more once the receiver is gone.
-                    let _ = answers.send(Answered { device_index, sent, sent_at, code }).await;
-                }
-            }
-            Incoming::PutOut { .. } => self.client = None,
-            Incoming::Message { .. }
-            | Incoming::Subscribed { .. }
-            | Incoming::Unsubscribed { .. }
-            | Incoming::Pong => {}
-        }
-    }
-
-    /// Connects again and repeats what was not answered, under the messages' own numbers.
+    /// One attempt; what is still down is tried again.
     async fn connect(&mut self) {
-        let Ok(client) = Client::connect(self.options.clone()).await else { return };
-        self.client = Some(client);
-        for (_, (sent, sent_at)) in std::mem::take(&mut self.pending) {
-            self.send(Arc::clone(&sent)).await;
-            // The first attempt is the one that counts.
-            if let Some((_, at)) = self.pending.values_mut().find(|(it, _)| Arc::ptr_eq(it, &sent))
-            {
-                *at = sent_at;
-            }
-        }
+        let _ = self.line.connect().await;
     }
 }

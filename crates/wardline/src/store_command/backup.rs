@@ -89,7 +89,8 @@ pub(super) struct Rehearse {
     json: bool,
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+/// A moment as people write it.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let at: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let nanos = i64::try_from(at.as_nanosecond()).map_err(|error| error.to_string())?;
     Ok(Timestamp::from_unix_nanos(nanos))

@@ -64,6 +64,7 @@ pub(super) fn name_of(kind: u16) -> String {
         Kinds::DEAD_LETTER => "dead_letter",
         Kinds::DUPLICATE => "duplicate",
         Kinds::PRESENCE => "presence",
+        Kinds::SPOKE => "spoke",
         Kinds::UPWARD => "upward",
         Kinds::COMMAND => "command",
         Kinds::AUDIT => "audit",
@@ -139,6 +140,9 @@ fn shown(body: &Body, privacy: Privacy) -> Value {
         Body::Replayed(replayed) => json!({
             "letter": replayed.letter.to_string(), "by": replayed.by.to_string(),
             "mended": replayed.mended, "outcome": replayed.outcome, "words": replayed.words,
+        }),
+        Body::Spoke(spoke) => json!({
+            "device": spoke.device.to_string(), "door": spoke.door, "remote": spoke.remote,
         }),
         Body::Part(part) => {
             json!({ "of_kind": part.kind, "number": part.number, "of": part.of })
@@ -278,6 +282,8 @@ fn patient_data(wish: &Wish) -> Value {
         | Wish::Claim { .. }
         | Wish::ReviewEmergency(_)
         | Wish::ClearDose(_)
+        | Wish::Share(_)
+        | Wish::EndShare(_)
         | Wish::CloseSession(_) => Value::Null,
     }
 }

@@ -33,9 +33,9 @@ pub(super) fn run(asked: &Rebuild) -> anyhow::Result<()> {
     let storage: Arc<dyn Storage> =
         Arc::new(FileStorage::open(&dir).context("the journal cannot be opened")?);
     let segments = storage.segments().context("the journal's segments cannot be listed")?;
-    let is_trimmed = segments.first().is_some_and(|first| first.start > LogOffset::default());
-    let scratch = if is_trimmed {
-        eprintln!("the journal's beginning was trimmed; rebuilding from the newest checkpoint on");
+    let begins = segments.first().map_or(LogOffset::default(), |oldest| oldest.start);
+    let scratch = if begins > LogOffset::default() {
+        eprintln!("the journal's beginning is gone; rebuilding from the newest checkpoint on");
         Scratch::begin_with_copy(&dir)?
     } else {
         Scratch::begin(&dir).context("there is no place for the rebuild")?

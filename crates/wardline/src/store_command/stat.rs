@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use clap::Args;
 use model::Timestamp;
 use serde_json::{Map, Value, json};
-use store::{Chunks, Stat};
+use store::{Chunks, LogOffset, Stat};
 
 use super::{dump::name_of, open};
 
@@ -134,6 +134,9 @@ fn journal_text(stat: &Stat, text: &mut String) -> std::fmt::Result {
         text,
         "journal: {segments} segments, offsets {begins_at} to {ends_at}, {commits} commits"
     )?;
+    if *begins_at > LogOffset::default() {
+        writeln!(text, "  GONE: what stood before offset {begins_at}")?;
+    }
     if let Some((oldest, newest)) = stat.received {
         writeln!(text, "  received {} to {}", time(oldest), time(newest))?;
     }
@@ -197,7 +200,7 @@ fn rest_text(stat: &Stat, text: &mut String) -> std::fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use store::{DiskUse, Frames, LogOffset};
+    use store::{DiskUse, Frames};
 
     use super::*;
 

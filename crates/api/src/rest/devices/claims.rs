@@ -141,10 +141,10 @@ impl Api {
     async fn permit_unit(&self, caller: &Caller, unit: CareUnitId) -> Result<(), Problem> {
         let org = self.engine.directory().org_of_care_unit(unit);
         let org = org.ok_or_else(|| Problem::not_found("there is no such care unit"))?;
-        let resource = Resource { org, care_unit: Some(unit), patient: None };
+        let resource = Resource { care_unit: Some(unit), ..Resource::org(org) };
         let action = match caller.who.role {
             Role::It => Action::ClaimDevice,
-            Role::Nurse | Role::ChargeNurse | Role::Physician | Role::Patient => {
+            Role::Nurse | Role::ChargeNurse | Role::Physician | Role::Patient | Role::Family => {
                 Action::AssociateDevice
             }
         };

@@ -47,7 +47,8 @@ async fn look(
     Asked(since): Asked<Since>,
 ) -> Result<Json<RawMessages>, Problem> {
     let id: DeviceId = parse(&id)?;
-    let patient = match api.engine.directory().subject_of(id) {
+    let directory = api.engine.directory();
+    let patient = match directory.subject_of(id) {
         Subject::Patient(patient) => Some(patient),
         Subject::Place(_) | Subject::Nobody => None,
     };
@@ -63,6 +64,6 @@ async fn look(
     }
     Ok(Json(RawMessages {
         begins: found.begins,
-        messages: found.messages.iter().map(RawMessage::of).collect(),
+        messages: found.messages.iter().map(|it| RawMessage::of(it, &directory)).collect(),
     }))
 }

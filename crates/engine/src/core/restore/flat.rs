@@ -28,7 +28,7 @@ use super::{
     RestoreError,
 };
 use crate::{
-    directory::{Dose, EmergencyState, HandOverState, Setting},
+    directory::{Dose, EmergencyState, HandOverState, Setting, ShareState},
     record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
@@ -190,6 +190,7 @@ coded! {
         0 access, 1 by, 2 care_unit, 3 opened_at, 4 until, 5 reviewed
     }
     struct Dose { 0 next, 1 by, 2 at }
+    struct ShareState { 0 share, 1 since, 2 ended_at }
     enum Grade { 0 Wellness, 1 Medical }
     enum Trend { 0 Up, 1 Down, 2 Same }
 }

@@ -7,6 +7,7 @@ use model::{EmergencyAccess, EmergencyId, EmergencyReason, NextDose};
 use super::*;
 use crate::limits::{
     DOSE_AGE_MAX, DOSE_AHEAD_MAX, EMERGENCIES_KEPT_MAX, EMERGENCIES_OF_A_USER_MAX, EMERGENCY_LASTS,
+    OPEN_AFTER_LEAVING,
 };
 
 fn access(number: u128, patient: u128, reason: EmergencyReason, words: &str) -> EmergencyAccess {
@@ -149,4 +150,102 @@ fn a_dose_is_planned_replaced_and_ended_and_goes_with_the_patient() {
     ward.occupy(BED, None);
     assert_eq!(dose(&ward), None, "nobody gives a dose to somebody who has left");
     ward.rebuilds();
+}
+
+/// A second care unit with one bed.
+const NEXT_UNIT: u128 = 0x13;
+const NEXT_BED: u128 = 0x333;
+
+impl Ward {
+    fn lies(&mut self, bed: u128, patient: Option<u128>, from: Timestamp) {
+        let value = patient.map(id);
+        self.grant(Wish::Occupy(Encounter { key: id(bed), value, from, known_at: self.now }));
+    }
+
+    fn next_unit(&mut self) {
+        let unit = CareUnit { id: id(NEXT_UNIT), site: id(2), name: "5A".into() };
+        self.grant(Wish::PutCareUnit(unit));
+        self.grant(Wish::PutRoom(Room { id: id(14), care_unit: id(NEXT_UNIT), name: "1".into() }));
+        self.grant(Wish::PutBed(Bed { id: id(NEXT_BED), room: id(14), name: "01".into() }));
+    }
+
+    /// Who left each of the two care units lately, and who answers for Ilse.
+    fn left(&self, now: Timestamp) -> (bool, bool, Option<model::CareUnitId>) {
+        let directory = self.core.directory();
+        let lately = |unit| directory.left_lately(id(unit), now).contains(&id(ILSE));
+        (lately(UNIT), lately(NEXT_UNIT), directory.unit_answering_for(id(ILSE), now))
+    }
+}
+
+#[test]
+fn a_page_stays_open_for_a_day_to_the_units_that_were_left() {
+    let (unit, next) = (Some(id(UNIT)), Some(id(NEXT_UNIT)));
+    let (moved, gone) = (at(100.0), at(200.0));
+    let tick = Duration::from_nanos(1);
+    let (shut, shut_next) = (moved.after(OPEN_AFTER_LEAVING), gone.after(OPEN_AFTER_LEAVING));
+    let mut ward = Ward::new();
+    ward.next_unit();
+    ward.wait_until(moved);
+    assert!(!ward.core.directory().has_left(id(ILSE)));
+    assert!(!ward.core.directory().has_left(id(0x7777)), "never in a bed");
+    assert_eq!(ward.left(moved), (false, false, unit));
+    ward.lies(NEXT_BED, Some(ILSE), moved);
+    // Whoever lies in another care unit is that one's alone.
+    assert_eq!(ward.left(moved), (false, false, next));
+    ward.wait_until(gone);
+    ward.lies(NEXT_BED, None, gone);
+    assert!(ward.core.directory().has_left(id(ILSE)));
+    for (now, want) in [
+        (gone, (true, true, next)),
+        (shut.before(tick), (true, true, next)),
+        (shut, (false, true, next)),
+        (shut.after(tick), (false, true, next)),
+        (shut_next.before(tick), (false, true, next)),
+        (shut_next, (false, false, next)),
+        (shut_next.after(tick), (false, false, next)),
+    ] {
+        assert_eq!(ward.left(now), want, "{now:?}");
+    }
+    ward.rebuilds();
+    // Who comes back is in a bed, and the day begins anew when they leave it.
+    ward.lies(BED, Some(ILSE), ward.now);
+    assert_eq!(ward.left(ward.now), (false, false, unit));
+    assert!(!ward.core.directory().has_left(id(ILSE)));
+    ward.rebuilds();
+}
+
+#[test]
+fn a_departure_counts_from_when_it_was_and_not_from_when_it_was_written_down() {
+    let mut ward = Ward::new();
+    ward.wait_until(at(5.0).after(OPEN_AFTER_LEAVING));
+    ward.lies(BED, None, at(5.0));
+    assert_eq!(ward.left(ward.now), (false, false, Some(id(UNIT))));
+    ward.lies(BED, Some(ILSE), at(6.0));
+    ward.lies(BED, None, at(7.0));
+    assert_eq!(ward.left(ward.now), (true, false, Some(id(UNIT))));
+}
+
+#[test]
+fn an_opening_concerns_the_unit_where_it_was_and_the_one_where_the_patient_is() {
+    let mut ward = Ward::new();
+    ward.next_unit();
+    ward.wait_until(at(100.0));
+    let opens = access(0x900, ILSE, EmergencyReason::Transfer, "");
+    assert_eq!(ward.opens(JONAS, opens), Ok(()));
+    let waiting = |ward: &Ward| {
+        let directory = ward.core.directory();
+        (directory.to_review(id(UNIT)), directory.to_review(id(NEXT_UNIT)))
+    };
+    assert_eq!(waiting(&ward), (1, 0));
+    ward.lies(NEXT_BED, Some(ILSE), at(100.0));
+    assert_eq!(waiting(&ward), (1, 1));
+    ward.wait_until(at(200.0));
+    ward.lies(NEXT_BED, None, at(200.0));
+    assert_eq!(waiting(&ward), (1, 0));
+    // Of somebody who left, the care unit that they left last is told.
+    let opens = access(0x901, ILSE, EmergencyReason::CalledToHelp, "");
+    assert_eq!(ward.opens(TOM, opens), Ok(()));
+    assert_eq!(waiting(&ward), (1, 1));
+    assert_eq!(ward.tries(PRIYA, Wish::ReviewEmergency(id(0x900))), Ok(()));
+    assert_eq!(waiting(&ward), (0, 1));
 }

@@ -1,6 +1,6 @@
 //! What devices say about themselves: shown, told once, bounded, and equal after a restart.
 
-use ::record::{DeviceConfig, DeviceEvent, DeviceState, Severity};
+use ::record::{DeviceConfig, DeviceEvent, DeviceState, Severity, Spoke};
 use model::Redacted;
 
 use super::*;
@@ -62,6 +62,52 @@ fn what_a_state_leaves_out_is_as_it_was_and_screens_are_told_of_the_change() {
     };
     ward.happens(&Body::Config(config));
     assert_eq!(ward.report().config.as_deref(), Some("12"));
+}
+
+#[test]
+fn the_door_that_a_device_used_last_is_known_and_no_screen_is_told() {
+    let mut ward = Ward::new();
+    ward.deltas.clear();
+    let (device, far) = (id(MONITOR), "10.0.0.7:50000");
+    let presence = |change| Body::Presence(Presence { device, change, remote: far.to_owned() });
+    let door = |ward: &Ward| {
+        let report = ward.report();
+        assert!(!report.is_said(), "it is no word of the device");
+        let used = report.door.unwrap();
+        (used.door, used.remote, used.at)
+    };
+    ward.happens(&presence(PresenceChange::Connected));
+    assert_eq!(door(&ward), ("mqtt".to_owned(), far.to_owned(), ward.now));
+    ward.wait_until(at(5.0));
+    let near = "[::1]:6000".to_owned();
+    ward.happens(&Body::Spoke(Spoke { device, door: "https".to_owned(), remote: near.clone() }));
+    assert_eq!(door(&ward), ("https".to_owned(), near, ward.now));
+    ward.wait_until(at(7.0));
+    ward.happens(&presence(PresenceChange::Lost));
+    assert_eq!(door(&ward), ("mqtt".to_owned(), far.to_owned(), ward.now));
+    assert!(ward.deltas.iter().all(|delta| delta.reports.is_empty()));
+}
+
+#[test]
+fn a_report_of_before_the_door_was_kept_is_still_read() {
+    let report = crate::view::DeviceReport::new(id(MONITOR));
+    let written = |report: &crate::view::DeviceReport| {
+        let mut bytes = Vec::new();
+        ::record::Coded::write(report, &mut ::record::Encoder::new(&mut bytes));
+        bytes
+    };
+    let read = |bytes: &[u8]| {
+        <crate::view::DeviceReport as ::record::Coded>::read(&mut ::record::Decoder::new(bytes))
+    };
+    assert_eq!(read(&written(&report)), Ok(report.clone()));
+    assert_eq!(written(&report)[0], 0xa2, "a map of two keys, as it always was");
+    let used = crate::view::DoorUsed {
+        door: "https".to_owned(),
+        remote: "[::1]:6000".to_owned(),
+        at: at(5.0),
+    };
+    let report = crate::view::DeviceReport { door: Some(used), ..report };
+    assert_eq!(read(&written(&report)), Ok(report));
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Run {
         Body::Command(Command { actor: Actor::User(id(PRIYA)), wish })
     }
 
-    fn audit() -> Body {
+    pub(super) fn audit() -> Body {
         Body::Audit(AuditEntry {
             actor: Actor::User(id(PRIYA)),
             action: "read_patient".into(),
@@ -58,16 +58,12 @@ impl Run {
         })
     }
 
-    fn hands_in(&self, body: &Body) -> store::Ticket {
-        let (kind, body_version, body) = body.encode();
-        let (org, partition, key_id) = (id(1), partition(), 0);
-        let received_at = self.clock.now();
-        let entry = Entry { kind, body_version, org, partition, received_at, key_id, body };
-        self.journal.append(vec![entry])
+    pub(super) fn hands_in(&self, body: &Body) -> store::Ticket {
+        self.journal.append(vec![entry(body, &self.clock)])
     }
 
     /// Returns once everything that was decided so far is written.
-    async fn written(&self) {
+    pub(super) async fn written(&self) {
         let name = Redacted("Priya".to_owned());
         let (org, site) = (id(1), id(2));
         self.grant(Wish::PutStaff(Staff { id: id(PRIYA), org, site, name })).await;
@@ -80,7 +76,7 @@ impl Run {
     }
 
     /// Kills this run as a power cut would.
-    async fn killed(self) {
+    pub(super) async fn killed(self) {
         self.task.abort();
         let _ = self.task.await;
         // Its threads are gone before another opens the same disk.

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use store::{Draw, Fault, LogOffset, OpenError, ReadError, Record, Storage as _, verify_journal};
+use store::{
+    Draw, Ends, Fault, Lack, LogOffset, OpenError, ReadError, Record, Storage as _, verify_journal,
+};
 
 use super::{Live, Run, SEGMENT_LEN, all_of};
 use crate::{
@@ -131,6 +133,43 @@ impl Run {
             // In the last commit it looks like a torn tail (decision 0005).
             None => ensure!(at >= before, "a flipped bit at {at} was not named"),
         }
+        Ok(())
+    }
+
+    /// Takes a segment off a copy of the disk: whichever it is, somebody is told.
+    pub(super) fn lose_a_segment(&mut self, live: &Live) -> Result<(), Broken> {
+        let all = all_of(&live.journal)?;
+        self.model.check_live(&all, 0)?;
+        let segments = self.disk.segments().map_err(|error| Broken(format!("{error}")))?;
+        let lost = self.draw.below(segments.len());
+        let Some(segment) = segments.get(lost) else { return Ok(()) };
+        let copy = self.disk.copy();
+        copy.lose(segment.start);
+        self.fire(Fault::LostSegment.name());
+        let report = verify_journal(&copy).map_err(|error| Broken(format!("{error}")))?;
+        let is_newest = lost.saturating_add(1) == segments.len();
+        let checkpoint = self.asked.sealed.last().map(|(offset, _)| *offset);
+        let applied = self.asked.applied.last().copied().unwrap_or_default();
+        let (begins, ends) = (report.begins, report.end);
+        let lacks = Ends { begins, ends, checkpoint, applied }.lacks();
+        if lost == 0 && !is_newest {
+            ensure!(begins > LogOffset::default(), "nobody misses the oldest segment");
+            ensure!(!report.is_sound(), "a journal without its beginning is called sound");
+        } else if !is_newest {
+            ensure!(!report.damage.is_empty(), "nobody misses the segment at {}", segment.start);
+        } else if report.damage.is_empty() {
+            // What nothing rests on cannot be missed; whatever rests on it is told.
+            let rests = checkpoint.unwrap_or_default().max(applied);
+            let is_told = lacks.iter().any(Lack::is_fatal);
+            ensure!(is_told == (rests > ends), "rows of {rests} on a log that ends at {ends}");
+        }
+        // What is left is read from its own beginning, whole or with a name for the hole.
+        let skip = self.model.up_to(begins).count();
+        if let Ok(replay) = store::replay(Arc::new(copy), begins) {
+            let left: Vec<_> = replay.take_while(Result::is_ok).flatten().collect();
+            self.model.check_same(&left, skip)?;
+        }
+        self.check("lost segments missed");
         Ok(())
     }
 

@@ -192,6 +192,23 @@ proptest! {
     }
 }
 
+#[test]
+fn a_value_counts_for_a_day_at_most_however_rarely_its_device_promises_one() {
+    let check = |reach_ns: i64, want: i64| {
+        let rule = RollRule { reach_ns, range_micros: None };
+        let samples = [roll::Sample { at_ns: MIDNIGHT, micros: Ok(1) }];
+        let grid = roll::Grid { origin_ns: MIDNIGHT, step_ns: 3 * DAY };
+        let rolls = roll::by_step(&samples, (MIDNIGHT, MIDNIGHT + 3 * DAY), &rule, grid);
+        assert_eq!(rolls[&0].covered_ns, want, "{reach_ns}");
+    };
+    assert_eq!(u128::try_from(DAY).unwrap(), crate::limits::ROLL_REACH_MAX.as_nanos());
+    check(-1, 0);
+    check(DAY - 1, DAY - 1);
+    check(DAY, DAY);
+    check(DAY + 1, DAY);
+    check(i64::MAX, DAY);
+}
+
 fn minutes_of(series: &Series) -> i64 {
     let ask = "SELECT count(*) FROM roll";
     series.0.database.read(|db| db.query_row(ask, [], |row| row.get(0))).unwrap()

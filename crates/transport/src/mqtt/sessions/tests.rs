@@ -566,6 +566,26 @@ fn lost_records_are_said_again_soon_and_only_so_many_at_once() {
 }
 
 #[test]
+fn so_many_lost_records_are_remembered_and_further_ones_wait_for_the_next_of_their_session() {
+    for (count, remembered) in [(1, 1), (2, 2), (3, 2)] {
+        let mut sessions = empty(Limits { said_again_max: 2, ..Limits::default() });
+        let mut lost = Route::default();
+        for number in 1..=count {
+            let key = key(number, "c");
+            come(&mut sessions, &key, false, 60, 1);
+            sessions.record(&key, &mut lost);
+        }
+        sessions.take_back(lost);
+        let chores = sessions.due(at(1)).chores.len();
+        assert_eq!(chores, remembered, "of {count}");
+        // Remembered or not, its next record says what was lost.
+        for number in 1..=count {
+            assert_eq!(record(&mut sessions, &key(number, "c")).len(), 2, "{number} of {count}");
+        }
+    }
+}
+
+#[test]
 fn when_all_queues_together_are_full_the_session_that_holds_most_is_lost() {
     // Bytes that may wait, each message has 8; sessions lost, and what each has at the end.
     let rows =

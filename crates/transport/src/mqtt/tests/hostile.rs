@@ -122,9 +122,60 @@ async fn handshakes_that_never_end_do_not_keep_others_out() {
     // The oldest has had its two seconds.
     ward.advance(Limits::default().handshake_gives_way_after);
     let told = ward.tell(2).await;
-    let words = "refused: the handshake gave way to a newcomer, as all places were taken";
+    let words = "refused: all places for handshakes were taken: it gave way to a newcomer, or waited too long";
     assert_eq!(told, [words, "opened"]);
     assert!(within(connecting).await.unwrap().is_ok());
+}
+
+/// A door with one place, which somebody has who never finishes and never gives way.
+async fn with_its_only_place_taken() -> (Ward, TcpStream) {
+    let hour = Duration::from_secs(3_600);
+    let limits = Limits {
+        handshakes_max: 1,
+        handshake_max: hour,
+        handshake_gives_way_after: hour,
+        ..Limits::default()
+    };
+    let ward = Ward::open(limits).await;
+    let mut first = TcpStream::connect(ward.listener.address()).await.unwrap();
+    within(first.write_all(&[0x16, 3, 1])).await.unwrap();
+    accepted(&ward, 1).await;
+    (ward, first)
+}
+
+#[tokio::test]
+async fn a_place_that_comes_free_just_before_the_wait_is_over_is_given() {
+    let (mut ward, first) = with_its_only_place_taken().await;
+    let bearer = ward.bearer(1);
+    let connecting = tokio::spawn(Client::connect(ward.options(&bearer, Version::V5)));
+    accepted(&ward, 2).await;
+    ward.advance(Limits::default().handshake_waits_max - Duration::from_nanos(1));
+    drop(first);
+    let told = ward.tell(2).await;
+    assert!(told.contains(&"opened".to_owned()), "{told:?}");
+    assert!(within(connecting).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_place_for_too_long_is_told_that_the_door_is_crowded() {
+    let (mut ward, _first) = with_its_only_place_taken().await;
+    let began = ward.clock.now();
+    let bearer = ward.bearer(1);
+    let connecting = tokio::spawn(Client::connect(ward.options(&bearer, Version::V5)));
+    accepted(&ward, 2).await;
+    // The wait begins with the first byte; until then the time that passes is not of it.
+    let step = Limits::default().handshake_waits_max;
+    let told = loop {
+        ward.advance(step);
+        let soon = tokio::time::timeout(Duration::from_millis(50), ward.tell(1)).await;
+        if let Ok(told) = soon {
+            break told;
+        }
+    };
+    let words = "refused: all places for handshakes were taken: it gave way to a newcomer, or waited too long";
+    assert_eq!(told, [words]);
+    assert!(ward.clock.now().since(began) >= step);
+    assert!(within(connecting).await.unwrap().is_err());
 }
 
 #[tokio::test]

@@ -406,8 +406,9 @@ async fn a_suback_waits_until_the_subscription_is_kept() {
     assert!(matches!(within(client.next()).await.unwrap(), Incoming::Subscribed { .. }));
 }
 
-#[tokio::test]
-async fn what_was_withdrawn_does_not_come_after_a_restart() {
+/// A device that subscribed to commands and its configuration, and is away now; the
+/// topics that go down to it begin with the text.
+async fn away_from_what_is_sent_down() -> (Ward, model::DeviceId, String) {
     let mut ward = Ward::open(Limits::default()).await;
     let (device, down) = (ward.bearer(1).device, ward.bearer(1).down);
     let mut client = ward.come(kept(&ward, 1)).await;
@@ -417,6 +418,12 @@ async fn what_was_withdrawn_does_not_come_after_a_restart() {
     }
     drop(client);
     ward.take_in(2).await;
+    (ward, device, down)
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_does_not_come_after_a_restart() {
+    let (mut ward, device, down) = away_from_what_is_sent_down().await;
     for (topic, text) in [("cmd/1", "a"), ("cmd/2", "b"), ("cfg", "old")] {
         say(&mut ward, &format!("{down}/{topic}"), text, Qos::AtLeastOnce, false).await;
     }
@@ -451,15 +458,7 @@ async fn what_was_withdrawn_does_not_come_after_a_restart() {
 
 #[tokio::test]
 async fn a_withdrawal_that_storage_could_not_take_is_said_again() {
-    let mut ward = Ward::open(Limits::default()).await;
-    let (device, down) = (ward.bearer(1).device, ward.bearer(1).down);
-    let mut client = ward.come(kept(&ward, 1)).await;
-    ward.take_in(1).await;
-    for filter in ["cmd/#", "cfg"] {
-        subscribe(&mut ward, &mut client, &format!("{down}/{filter}"), Qos::AtLeastOnce).await;
-    }
-    drop(client);
-    ward.take_in(2).await;
+    let (mut ward, device, down) = away_from_what_is_sent_down().await;
     say(&mut ward, &format!("{down}/cmd/1"), "a", Qos::AtLeastOnce, false).await;
     ward.handle.withdraw(device, &format!("{down}/cmd/1"));
     let Arrival::Note(mut note) = ward.draw().await else { unreachable!("no note") };

@@ -1,0 +1,132 @@
+/** A patient shares their own page with somebody they name, sees who reads it, and takes it back. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { accessible, calm, look, noBrowser, open, picture, settled, SIZES } from "./browser.mjs";
+import { DESKS, HANDS, madeUp, says } from "./made-up.mjs";
+import { house as made } from "./stand-in/house.mjs";
+import { noServer, realWard, signedIn } from "./ward-server.mjs";
+
+const named = async (page, name, days) => {
+  await page.fill("[name=share-name]", name);
+  await page.selectOption("[name=share-days]", String(days));
+  await page.click("[data-sharing] form [type=submit]");
+};
+
+describe("sharing the own page", { skip: noBrowser, concurrency: false }, () => {
+  const { at } = madeUp();
+
+  for (const locale of ["en-GB", "de-DE", "es-ES"]) {
+    for (const role of ["patient", "family"]) {
+      test(`what the ${role} sees is accessible and fits at every size and in every look, in ${locale}`, async () => {
+        for (const looks of locale === "en-GB" ? [HANDS, DESKS] : [[["phone", "light"], ["desk", "dark"]]]) {
+          const page = await at("/own", role, { size: looks[0][0], theme: looks[0][1], locale });
+          await page.waitForSelector(role === "patient" ? "[data-sharing]" : "[data-shared-until]");
+          if (role === "patient") {
+            made.shares = [];
+            await named(page, "Anna", 7);
+            await page.waitForSelector("[data-one-time-link] [data-link]");
+          }
+          for (const [size, theme] of looks) {
+            await look(page, { size, theme });
+            await settled(page);
+            if (role === "patient") await page.locator("[data-sharing]").scrollIntoViewIfNeeded();
+            await picture(page, `made-up-sharing-${role}-${SIZES[size][0]}-${theme}${locale === "en-GB" ? "" : `-${locale.slice(0, 2)}`}`);
+            const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+            assert.ok(wide <= 1, `${size} is ${wide} px too wide`);
+            const raw = await page.evaluate(() => document.body.innerText.match(/\b(?:own|staff|role)\.[a-z_]+|\{\w+\}/g));
+            assert.equal(raw, null, `words are missing: ${raw}`);
+            if (size !== "wall") await accessible(page);
+          }
+          calm(page);
+          assert.deepEqual(page.refused, []);
+        }
+      });
+    }
+  }
+
+  test("a link is shown once, a refusal is said at once, and what is taken back is gone", async () => {
+    const page = await at("/own", "patient", { size: "phone" });
+    await page.click("[data-sharing] form [type=submit]");
+    await says(page, "[data-sharing] [role=alert]", /who it is for/);
+    await named(page, "Anna", 30);
+    await says(page, "[data-one-time-link] [data-link]", /\/invite\/5f2c/);
+    await says(page, '[data-share="Anna"]', /Until .*Has not used the link yet/);
+    await named(page, "Bert", 1);
+    await says(page, '[data-share="Bert"]', /Has signed in as bert-a1b2c3/);
+    await named(page, "Carla", 1);
+    await says(page, "[data-sharing] [role=alert]", /so many people/);
+    await page.click('[data-share="Bert"] [data-end-share]');
+    await page.waitForSelector('[data-share="Bert"]', { state: "detached" });
+    await page.waitForSelector("[data-one-time-link]", { state: "detached" });
+    assert.equal(await page.locator("[data-share]").count(), 1);
+    calm(page);
+  });
+
+  test("whoever reads what is shared finds nothing to say, nobody who looked, and no other screen", async () => {
+    const page = await at("/ward/", "family");
+    await page.waitForURL(/\/own/);
+    await page.waitForSelector(".own-number");
+    await says(page, "[data-shared-until]", /Ilse shares this page with you/);
+    assert.equal(await page.locator("[data-feeling], [data-look], [data-sharing], .rail, .topbar").count(), 0);
+    calm(page);
+  });
+
+  test("what is not shared any more is gone from the screen as well", async () => {
+    const page = await at("/own", "family");
+    await page.waitForSelector(".own-number");
+    made.taken = true;
+    await page.reload();
+    await page.waitForSelector('.state[data-state="forbidden"]');
+    assert.equal(await page.locator(".own-number").count(), 0);
+    await accessible(page);
+  });
+});
+
+describe("sharing on a real ward", { skip: noBrowser || noServer, concurrency: false }, () => {
+  const ward = realWard();
+
+  test("somebody with the link reads the page, the patient sees it, and taking it back signs them out", async () => {
+    const visitor = await open();
+    const people = (await (await visitor.request.get(`${ward.url}/api/v1/demo-sign-ins`)).json()).items;
+    const login = people.find((p) => p.role === "patient").login;
+    const patient = await signedIn(ward, login, { size: "phone" });
+    await patient.goto(`${ward.url}/own`);
+    await patient.waitForSelector("[data-sharing]");
+    await named(patient, "Anna", 7);
+    const link = await patient.locator("[data-one-time-link] [data-link]").textContent();
+    await accessible(patient);
+    await patient.locator("[data-sharing]").scrollIntoViewIfNeeded();
+    await picture(patient, "sharing-phone");
+    const { user } = await patient.ask("GET", "/session");
+
+    const family = await open({ size: "phone" });
+    await family.goto(link);
+    await family.fill("[name=password]", "ten letters or more");
+    await family.fill("[name=again]", "ten letters or more");
+    await family.click("form [type=submit]");
+    await family.waitForURL(/\/own/);
+    await family.waitForSelector("[data-shared-until]");
+    await family.waitForSelector(".own-number .own-value", { timeout: 30_000 });
+    assert.equal(await family.locator("[data-feeling], [data-sharing]").count(), 0);
+    await accessible(family);
+    await picture(family, "shared-phone");
+    calm(family);
+
+    await patient.waitForSelector('[data-look="Anna"]', { state: "attached", timeout: 30_000 });
+    await says(patient, '[data-share="Anna"]', /Has signed in/);
+    const nurse = await signedIn(ward, people.find((p) => p.role === "physician").login);
+    const { items } = await nurse.ask("GET", "/patients?limit=200");
+    const mine = items.find((p) => user.name === `${p.given_name} ${p.family_name}`);
+    await nurse.goto(`${ward.url}/patients/${mine.id}`);
+    await says(nurse, "[data-shared-with]", /Anna/);
+    await picture(nurse, "shared-with-desk-dark");
+    calm(nurse);
+
+    await patient.click('[data-share="Anna"] [data-end-share]');
+    await patient.waitForSelector('[data-share="Anna"]', { state: "detached" });
+    assert.equal((await family.request.get(`${ward.url}/api/v1/own`)).status(), 401);
+    await family.goto(`${ward.url}/own`);
+    await family.waitForURL(/\/sign-in/);
+    calm(patient);
+  });
+});
