@@ -80,6 +80,30 @@ describe("sharing the own page", { skip: noBrowser, concurrency: false }, () => 
     assert.equal(await page.locator(".own-number").count(), 0);
     await accessible(page);
   });
+
+  test("whoever comes back to the page sees at once that it is not shared any more", async () => {
+    const page = await at("/own", "family");
+    await page.waitForSelector(".own-number");
+    made.taken = true;
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await page.waitForSelector('.state[data-state="forbidden"]', { timeout: 5000 });
+    assert.equal(await page.locator(".own-number").count(), 0);
+  });
+
+  test("a page whose time is over closes by itself, without a network", async () => {
+    made.shared_s = 6;
+    const page = await at("/own", "family");
+    await page.waitForSelector(".own-number");
+    await page.context().setOffline(true);
+    await says(page, '.state[data-state="forbidden"]', /Nothing is shared with you any more/);
+    assert.equal(await page.locator(".own-number").count(), 0);
+  });
+
+  test("a look of family is not taken for one of the nurse of the same name", async () => {
+    made.lookers = [{ user: "family-1", name: "Priya Nair", role: "family", count: 9, first_at: new Date().toISOString(), last_at: new Date().toISOString(), link_made_at: null, emergency: null }];
+    const page = await at("/own", "patient");
+    await says(page, ".own-lines li", /Priya Nair, your nurse.*Looked 4 times/);
+  });
 });
 
 describe("sharing on a real ward", { skip: noBrowser || noServer, concurrency: false }, () => {
@@ -107,7 +131,7 @@ describe("sharing on a real ward", { skip: noBrowser || noServer, concurrency: f
     await family.waitForURL(/\/own/);
     await family.waitForSelector("[data-shared-until]");
     await family.waitForSelector(".own-number .own-value", { timeout: 30_000 });
-    assert.equal(await family.locator("[data-feeling], [data-sharing]").count(), 0);
+    assert.equal(await family.locator("[data-feeling], [data-sharing], .own-day .dim").count(), 0);
     await accessible(family);
     await picture(family, "shared-phone");
     calm(family);

@@ -108,6 +108,8 @@ pub(crate) struct Wave {
     pub(crate) samples: Vec<i16>,
     /// The device's time at sending.
     pub(crate) now_ns: i64,
+    /// The electrodes were off for so many samples from the first on.
+    pub(crate) off: Option<i64>,
 }
 
 /// The channel of [`Wave`].
@@ -120,19 +122,24 @@ impl Wave {
         let uuid = u128::from_str_radix(&hex, 16).unwrap();
         let samples: Vec<i16> = (0..125).map(|at| at * 3 - 180).collect();
         let now_ns = now_ns();
-        Self { device: uuid.to_be_bytes(), seq, boot, t0_ns: now_ns, count: 125, samples, now_ns }
+        let device = uuid.to_be_bytes();
+        Self { device, seq, boot, t0_ns: now_ns, count: 125, samples, now_ns, off: None }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let samples: Vec<u8> = self.samples.iter().flat_map(|it| it.to_le_bytes()).collect();
         let crc = i64::from(crc32c::crc32c(&samples));
-        let cbor = Cbor::default().map(18);
+        let cbor = Cbor::default().map(18 + u64::from(self.off.is_some()));
         let cbor = cbor.int(0).int(1).int(1).bytes(&self.device).int(2).text(ECG);
         let cbor = cbor.int(3).text("II").int(4).int(self.seq);
         let cbor = cbor.int(5).bytes(&self.boot.to_be_bytes()).int(6).int(self.t0_ns);
         let cbor = cbor.int(7).int(0).int(8).array(2).int(250).int(1).int(9).int(self.count);
         let cbor = cbor.int(10).array(2).int(5).int(-3).int(11).int(0).int(12).text("mV");
         let cbor = cbor.int(13).int(16).int(14).int(0).int(15).bytes(&samples);
+        let cbor = match self.off {
+            Some(len) => cbor.int(16).array(1).array(3).int(0).int(len).int(1),
+            None => cbor,
+        };
         cbor.int(19).int(crc).int(20).int(self.now_ns).0
     }
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../html.js";
 import { signOut } from "../api/act.js";
 import { get } from "../api/http.js";
 import { Failed, Loading } from "../components/state-panel.js";
-import { heard } from "../feed/clock.js";
+import { heard, now } from "../feed/clock.js";
 import { session } from "../feed/state.js";
 import { t } from "../i18n/words.js";
 import { go } from "../router.js";
@@ -18,6 +18,8 @@ import { Sight } from "./sight.js";
 const REFRESH_MS = 5000;
 /** Each look of somebody else is written down, and a list of every five seconds tells the patient nothing. */
 const REFRESH_SHARED_MS = 30_000;
+/** How often a page that is shared looks whether its time is over; it needs no network for that. */
+const OVER_MS = 1000;
 const LARGER = "wardline.larger";
 
 const remembered = () => {
@@ -39,8 +41,28 @@ export function Own() {
     document.title = t("title", { screen: t("screen.own") });
     load();
     const timer = setInterval(() => document.hidden || load(), isRole("family") ? REFRESH_SHARED_MS : REFRESH_MS);
-    return () => clearInterval(timer);
+    // Who comes back to a page that is shared sees first whether it still is.
+    const turned = () => {
+      if (!isRole("family")) return;
+      setOwn(null);
+      setProblem(null);
+      if (!document.hidden) load();
+    };
+    document.addEventListener("visibilitychange", turned);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", turned);
+    };
   }, []);
+  useEffect(() => {
+    if (!own?.shared_until) return undefined;
+    const timer = setInterval(() => {
+      if (now() < Date.parse(own.shared_until)) return;
+      setOwn(null);
+      setProblem({ status: 403, detail: t("own.shared_over") });
+    }, OVER_MS);
+    return () => clearInterval(timer);
+  }, [own?.shared_until]);
   const leave = async () => {
     await signOut().catch(() => null);
     session.value = null;

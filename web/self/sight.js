@@ -5,7 +5,8 @@ import { when } from "../format/time.js";
 import { t, word } from "../i18n/words.js";
 
 export function Sight({ own }) {
-  const looked = (staff) => own.looks.find((look) => look.name === staff.name);
+  // A patient may call somebody they share with as one of the staff is called.
+  const looked = (staff) => own.looks.find((look) => look.role !== "family" && look.name === staff.name);
   const once = (look) => (look ? t("own.looked_last", { n: t("own.looks_times", { n: look.count }), at: when(look.last_at, now()) }) : "");
   const named = [own.nurse && [t("own.nurse", { name: own.nurse.name }), t("own.nurse_text"), looked(own.nurse)],
     own.charge && own.charge.id !== own.nurse?.id && [t("own.charge", { name: own.charge.name }), t("own.nurse_text"), looked(own.charge)]].filter(Boolean);

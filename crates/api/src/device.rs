@@ -23,6 +23,7 @@ use axum::{
 };
 
 use model::{DeviceId, Timestamp};
+use store::Condition;
 
 use self::answer::Refused;
 use crate::{
@@ -62,19 +63,19 @@ pub(crate) struct Doors {
 pub(crate) struct Heard {
     pub(crate) at: Timestamp,
     pub(crate) remote: SocketAddr,
-    /// When and from where the journal knows it.
-    noted: (Timestamp, IpAddr),
+    /// When and from where the journal knows it; `None` if it took no note yet.
+    pub(crate) noted: Option<(Timestamp, IpAddr)>,
 }
 
 impl Heard {
     /// The last words of a device after those `before`, and whether the journal is to know.
     fn after(before: Option<&Self>, remote: SocketAddr, at: Timestamp) -> (Self, bool) {
-        let is_due = before.is_none_or(|before| {
-            let (noted_at, ip) = before.noted;
+        let before = before.and_then(|before| before.noted);
+        let is_due = before.is_none_or(|(noted_at, ip)| {
             let every = if ip == remote.ip() { NOTED_EVERY } else { MOVE_NOTED_EVERY };
             at.since(noted_at) >= every
         });
-        let noted = before.filter(|_| !is_due).map_or((at, remote.ip()), |before| before.noted);
+        let noted = before.filter(|_| !is_due).or(Some((at, remote.ip())));
         (Self { at, remote, noted }, is_due)
     }
 }
@@ -84,24 +85,54 @@ impl Doors {
     pub(crate) fn heard(&self) -> BTreeMap<DeviceId, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Remembers a device's words; whether the journal is to know, which it `records` or not.
+    fn spoke(
+        &self,
+        device: DeviceId,
+        remote: SocketAddr,
+        at: Timestamp,
+        records: bool,
+    ) -> Option<Heard> {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = heard.get(&device);
+        let (mut found, is_due) = Heard::after(before, remote, at);
+        if is_due && !records {
+            found.noted = before.and_then(|before| before.noted);
+        }
+        heard.insert(device, found);
+        (is_due && records).then_some(found)
+    }
+
+    /// The journal refused this note: the next message is noted in its place.
+    fn unnoted(&self, device: DeviceId, tried: &Heard) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = heard.get_mut(&device).filter(|known| known.noted == tried.noted) {
+            known.noted = None;
+        }
+    }
 }
 
 impl Api {
     /// Room for one message of this device, which speaks now.
-    fn hear(&self, device: DeviceId, remote: SocketAddr) -> Result<places::Place, Refused> {
+    fn hear(
+        self: &Arc<Self>,
+        device: DeviceId,
+        remote: SocketAddr,
+    ) -> Result<places::Place, Refused> {
         let place = self.doors.places.take(device).map_err(Refused::Busy)?;
         let now = self.clock.now();
-        let is_due = {
-            let mut heard = self.doors.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            let (found, is_due) = Heard::after(heard.get(&device), remote, now);
-            heard.insert(device, found);
-            is_due
-        };
-        if is_due {
+        let records = *self.journal.condition().borrow() == Condition::Recording;
+        if let Some(tried) = self.doors.spoke(device, remote, now, records) {
             let (door, remote) = ("https".to_owned(), remote.to_string());
             let body = record::Body::Spoke(record::Spoke { device, door, remote });
-            // Nobody waits for it: what is lost with a crash is noted again.
-            drop(self.door.note(device, now, &body));
+            let (ticket, api) = (self.door.note(device, now, &body), Arc::clone(self));
+            // No message waits for it: what is lost with a crash is noted again.
+            tokio::spawn(async move {
+                if ticket.await.is_err() {
+                    api.doors.unnoted(device, &tried);
+                }
+            });
         }
         Ok(place)
     }
@@ -155,7 +186,32 @@ fn the_journal_knows_a_device_at_first_each_hour_and_soon_after_it_moved() {
         let (next, is_due) = Heard::after(Some(&first), remote, at(after));
         assert_eq!(is_due, want, "from {remote} after {after:?}");
         assert_eq!((next.at, next.remote), (at(after), remote));
-        let noted = if want { (at(after), remote.ip()) } else { first.noted };
+        let noted = if want { Some((at(after), remote.ip())) } else { first.noted };
         assert_eq!(next.noted, noted);
     }
+}
+
+#[test]
+fn what_the_journal_did_not_take_is_noted_with_the_next_message() {
+    let at = |second: i64| Timestamp::from_unix_millis(1_700_000_000_000 + second * 1_000);
+    let (doors, remote) = (Doors::default(), SocketAddr::from(([10, 0, 0, 7], 1)));
+    let device = DeviceId::v7(at(0), 1);
+    let heard_at = || doors.heard().get(&device).map(|it| it.at);
+    // While nothing is recorded nothing is noted, and the device was heard all the same.
+    assert_eq!(doors.spoke(device, remote, at(0), false), None);
+    assert_eq!(heard_at(), Some(at(0)));
+    let tried = doors.spoke(device, remote, at(1), true).unwrap();
+    assert_eq!(doors.spoke(device, remote, at(2), true), None, "it is on its way");
+    doors.unnoted(device, &tried);
+    assert_eq!(heard_at(), Some(at(2)), "only the note is forgotten");
+    let again = doors.spoke(device, remote, at(3), true).unwrap();
+    // An answer that comes late says nothing of the newer note.
+    doors.unnoted(device, &tried);
+    assert_eq!(doors.spoke(device, remote, at(4), true), None);
+    assert_eq!(again.noted, Some((at(3), remote.ip())));
+    // What was noted before the journal failed stays so for its hour.
+    let later = at(4).after(NOTED_EVERY);
+    assert_eq!(doors.spoke(device, remote, later, false), None);
+    assert_eq!(doors.heard()[&device].noted, again.noted);
+    assert!(doors.spoke(device, remote, later, true).is_some());
 }

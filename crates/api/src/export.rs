@@ -19,8 +19,9 @@ mod wfdb;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, BufWriter, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -138,6 +139,11 @@ pub enum ExportError {
     Range,
     #[error("{} is there and not empty; name a folder that is new", .0.display())]
     NotEmpty(PathBuf),
+    #[error(
+        "{} is what an export left that did not finish; remove it, or name another folder",
+        .0.display()
+    )]
+    Unfinished(PathBuf),
     #[error("the series cannot be read")]
     Series(#[from] DatabaseError),
     #[error("the records cannot be read")]
@@ -149,8 +155,8 @@ pub enum ExportError {
 }
 
 impl Stored {
-    /// Writes the files of an export into a folder that is new or empty; `tell` is told how
-    /// far it is. Blocks for as long as that takes.
+    /// Writes the files of an export into a folder that is new or empty, and that is there only
+    /// once they are whole; `tell` is told how far it is. Blocks for as long as that takes.
     pub fn export(
         &self,
         wish: &Wish,
@@ -165,7 +171,7 @@ impl Stored {
         let mut reading = Reading { wish, org, parts: &parts, tell, done_s: 0, of_s: 0 };
         reading.of_s = self.seconds(&reading);
         let values = values::export(self, &mut reading, &mut out)?;
-        let tracks = tracks::read(self, &mut reading, folder)?;
+        let tracks = tracks::read(self, &mut reading, &out.path)?;
         let samples = tracks.iter().map(tracks::Track::len).sum();
         let mut writing = Writing { done: 0, of: samples, tell: &mut *reading.tell };
         let about = About { stored: self, wish };
@@ -189,7 +195,8 @@ impl Stored {
             csv::waves(&groups.wide, &mut out, &mut writing)?;
         }
         let covered_permille = statement::write(self, wish, (org, &parts), &groups, &mut out)?;
-        Ok(Exported { values, samples, covered_permille, files: out.files })
+        let files = out.finish()?;
+        Ok(Exported { values, samples, covered_permille, files })
     }
 
     fn parts(&self, wish: &Wish) -> Result<(OrgId, Vec<Part>), ExportError> {
@@ -264,20 +271,56 @@ struct About<'a> {
     wish: &'a Wish,
 }
 
-/// The folder that files are written into.
+/// The folder that files are written into: `.unfinished` beside the one that was asked for,
+/// whose name it gets at the end. Only its owner may read what patients are in.
 struct Folder {
     path: PathBuf,
+    wanted: PathBuf,
     files: Vec<Written>,
+    is_finished: bool,
 }
 
 impl Folder {
     fn open(path: &Path) -> Result<Self, ExportError> {
         let fault = |source| ExportError::Write { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(fault)?;
-        if fs::read_dir(path).map_err(fault)?.next().is_some() {
+        let private = |recursive| {
+            let mut builder = DirBuilder::new();
+            builder.recursive(recursive).mode(0o700);
+            builder
+        };
+        // Also says what `.` is called, and makes what the folder is to stand in.
+        private(true).create(path).map_err(fault)?;
+        let wanted = path.canonicalize().map_err(fault)?;
+        if fs::read_dir(&wanted).map_err(fault)?.next().is_some() {
             return Err(ExportError::NotEmpty(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), files: Vec::new() })
+        let mut unfinished = wanted.clone().into_os_string();
+        unfinished.push(".unfinished");
+        let unfinished = PathBuf::from(unfinished);
+        fs::remove_dir(&wanted).map_err(fault)?;
+        match private(false).create(&unfinished) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(ExportError::Unfinished(unfinished));
+            }
+            Err(source) => return Err(ExportError::Write { path: unfinished, source }),
+        }
+        Ok(Self { path: unfinished, wanted, files: Vec::new(), is_finished: false })
+    }
+
+    /// Gives the folder its name, once everything in it survives a crash.
+    fn finish(mut self) -> Result<Vec<Written>, ExportError> {
+        let all = || -> io::Result<()> {
+            for entry in fs::read_dir(&self.path)? {
+                File::open(entry?.path())?.sync_all()?;
+            }
+            File::open(&self.path)?.sync_all()?;
+            fs::rename(&self.path, &self.wanted)?;
+            self.wanted.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+        };
+        all().map_err(|source| ExportError::Write { path: self.wanted.clone(), source })?;
+        self.is_finished = true;
+        Ok(std::mem::take(&mut self.files))
     }
 
     fn fault(&self, name: &str) -> impl Fn(io::Error) -> ExportError + use<> {
@@ -286,7 +329,9 @@ impl Folder {
     }
 
     fn create(&self, name: &str) -> Result<BufWriter<File>, ExportError> {
-        File::create_new(self.path.join(name)).map(BufWriter::new).map_err(self.fault(name))
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        options.open(self.path.join(name)).map(BufWriter::new).map_err(self.fault(name))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
@@ -296,6 +341,16 @@ impl Folder {
 
     fn wrote(&mut self, name: &str, holds: &str, count: u64) {
         self.files.push(Written { name: name.to_owned(), holds: holds.to_owned(), count });
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // Whoever asked hears why there is none; what cannot be removed says by its name
+            // that it is not whole.
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
@@ -321,4 +376,53 @@ fn windows(span: Span, seconds: u64) -> impl Iterator<Item = Span> {
     };
     let first = Span { from: span.from, to: span.from.after(length).min(span.to) };
     std::iter::successors((span.from < span.to).then_some(first), next)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn only_their_owner_may_read_what_was_exported() {
+        let place = tempfile::tempdir().unwrap();
+        let wanted = place.path().join("all/of/it");
+        let mut out = Folder::open(&wanted).unwrap();
+        out.write("values.csv", b"a").unwrap();
+        out.wrote("values.csv", "values", 1);
+        assert_eq!(mode(&out.path), 0o700);
+        assert!(!wanted.exists(), "it is not whole yet");
+        assert_eq!(out.finish().unwrap().len(), 1);
+        assert_eq!((mode(&wanted), mode(&wanted.join("values.csv"))), (0o700, 0o600));
+        assert_eq!(fs::read_dir(place.path().join("all/of")).unwrap().count(), 1);
+        // A folder that was there and empty is not left open to others either.
+        let there = place.path().join("there");
+        fs::create_dir(&there).unwrap();
+        fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).unwrap();
+        Folder::open(&there).unwrap().finish().unwrap();
+        assert_eq!(mode(&there), 0o700);
+    }
+
+    #[test]
+    fn an_export_that_fails_in_the_middle_leaves_no_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let wanted = place.path().join("out");
+        let out = Folder::open(&wanted).unwrap();
+        out.write("values.csv", b"a").unwrap();
+        assert!(out.write("values.csv", b"b").is_err(), "it is there already");
+        let second = Folder::open(&wanted).err().unwrap();
+        assert!(matches!(second, ExportError::Unfinished(_)), "{second}");
+        drop(out);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        fs::create_dir(&wanted).unwrap();
+        fs::write(wanted.join("a"), "b").unwrap();
+        let refused = Folder::open(&wanted).err().unwrap();
+        assert!(matches!(refused, ExportError::NotEmpty(_)), "{refused}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
 }

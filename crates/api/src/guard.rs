@@ -426,7 +426,9 @@ pub(crate) fn patient_resource(
     patient: PatientId,
 ) -> Result<Resource, Problem> {
     let org = directory.patients.get(&patient).ok_or_else(|| nothing("patient"))?.org;
-    let (care_unit, has_left) = (directory.care_unit_of(patient), directory.has_left(patient));
+    // Whoever is told of a patient's alarms reads the page.
+    let care_unit = directory.care_unit_caring_for(patient);
+    let has_left = directory.has_left(patient);
     Ok(Resource { org, care_unit, patient: Some(patient), has_left })
 }
 

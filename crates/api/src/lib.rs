@@ -20,7 +20,6 @@ mod first_start;
 mod guard;
 mod heard;
 mod history;
-pub mod import;
 pub mod limits;
 mod listener;
 mod metrics;

@@ -127,7 +127,7 @@ pub(crate) struct Current {
     session_by_token: BTreeMap<[u8; 32], SessionId>,
     rooms_of: BTreeMap<CareUnitId, BTreeSet<RoomId>>,
     beds_of: BTreeMap<RoomId, BTreeSet<BedId>>,
-    /// Every bed that each patient ever lay in.
+    /// Every bed that each patient was ever said to lie in, corrected or not.
     lain_in: BTreeMap<PatientId, BTreeSet<BedId>>,
     gateway_of: BTreeMap<DeviceId, DeviceId>,
 }

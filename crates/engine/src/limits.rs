@@ -60,6 +60,8 @@ pub const OPEN_AFTER_LEAVING: Duration = Duration::from_secs(24 * 3_600);
 pub const SHARE_LASTS_MAX: Duration = Duration::from_secs(90 * 86_400);
 /// People with whom a patient shares at a time.
 pub const SHARES_OF_A_PATIENT_MAX: usize = 8;
+/// Shares that a patient ever makes: those that are over stay, as their names do.
+pub const SHARES_EVER_OF_A_PATIENT_MAX: usize = 64;
 /// Pages that one user may have open in an emergency at a time.
 pub const EMERGENCIES_OF_A_USER_MAX: usize = 20;
 /// Pages opened in an emergency that screens still show; the audit has all of them.

@@ -393,6 +393,10 @@ impl Engine {
         }
         self.core.flush(now, &mut self.out);
         self.appends.append(std::mem::take(&mut self.out.decided));
+        // Whoever hears of a change and looks into the directory finds it there.
+        if self.out.directory_changed {
+            self.show_directory();
+        }
         if self.cut != Some(Cut::LiveFeed) {
             for mut delta in self.out.deltas.drain(..) {
                 self.cursor.0 += 1;
@@ -405,9 +409,6 @@ impl Engine {
                 }
             }
             beats.into_iter().for_each(|beat| self.publisher.beat(beat));
-        }
-        if self.out.directory_changed {
-            self.show_directory();
         }
         self.gauges.told(self.clock.now());
         // What follows from a record that may yet be lost waits with it.

@@ -40,11 +40,12 @@ pub struct Who {
 pub struct Resource {
     /// Whose data it is.
     pub org: OrgId,
-    /// The care unit that it belongs to, if one does.
+    /// The care unit that it belongs to, if one does; a patient's is that of their bed, else
+    /// that of a device on them.
     pub care_unit: Option<CareUnitId>,
     /// The patient whom it is about, if about one.
     pub patient: Option<PatientId>,
-    /// Whether the patient lay in a care unit before, and lies in none now.
+    /// Whether the patient lay in a bed before, and lies in none now.
     pub has_left: bool,
 }
 
@@ -212,6 +213,15 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
     let at_home = resource.care_unit.is_some_and(|unit| actor.care_units.contains(&unit));
     match action.reach(actor.role) {
         Reach::Organization => Decision::Allowed { rule: "role" },
+        // A look of theirs that leaves no trace is none that the patient agreed to.
+        Reach::Own
+            if actor.role == Role::Family && actor.patient.is_some() && !actor.is_recorded =>
+        {
+            let explanation = "nothing can be recorded now, and what is shared with you is not \
+                               shown without a record"
+                .to_owned();
+            Decision::Denied { rule: SHARED_UNRECORDED, explanation }
+        }
         Reach::Own if actor.patient.is_some() && actor.patient == resource.patient => {
             let is_shared = actor.role == Role::Family;
             Decision::Allowed { rule: if is_shared { SHARED } else { "own data" } }
@@ -250,7 +260,8 @@ pub fn permit(actor: &Who, action: Action, resource: &Resource) -> Decision {
 fn in_emergency(actor: &Who, action: Action, resource: &Resource) -> Decision {
     match (resource.care_unit, resource.patient) {
         (None, Some(_)) if !resource.has_left => return Decision::Allowed { rule: "site staff" },
-        (None, Some(patient)) if actor.left_lately.contains(&patient) => {
+        // A device that another care unit has on them takes nothing from those who were left.
+        (_, Some(patient)) if resource.has_left && actor.left_lately.contains(&patient) => {
             return Decision::Allowed { rule: "left lately" };
         }
         (Some(unit), _) if actor.coming_to.contains(&unit) => {
@@ -281,7 +292,10 @@ pub const EMERGENCY: &str = "emergency";
 /// it is over.
 pub const SHARED: &str = "shared";
 
-/// The rule by which such a page is open while nothing can be recorded.
+/// The rule by which such a page is closed to them while their look cannot be recorded.
+pub const SHARED_UNRECORDED: &str = "shared, not recording";
+
+/// The rule by which a closed page is open while nothing can be recorded.
 pub const EMERGENCY_UNRECORDED: &str = "emergency, not recording";
 
 const fn plural(role: Role) -> &'static str {

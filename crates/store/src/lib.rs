@@ -53,5 +53,7 @@ pub use series::{
 pub use sqlite::DatabaseError;
 pub use stat::{Chunks, Frames, Stat, StatError, stat};
 pub use storage::{Draw, Fault, FaultyDisk, FileStorage, Happened, Mark, Segment, Storage};
-pub use upgrade::{UpgradeError, check_upgrade};
-pub use verify::{Bodies, Damage, DumpError, Report, VerifyError, dump, verify, verify_journal};
+pub use upgrade::{UpgradeError, check_current, check_upgrade};
+pub use verify::{
+    Bodies, Damage, DumpError, Report, VerifyError, dump, lacks, verify, verify_journal,
+};

@@ -28,9 +28,16 @@ pub enum UpgradeError {
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error(
-        "there is no room to bring the databases to this program's version: {need_mib} MiB have to be free, and {free_mib} are; nothing was changed, and the program before still reads them"
+        "there is no room to bring the databases to this program's version: {need_mib} MiB have to be free, twice the length of the larger one that has to change, and {free_mib} are; nothing was changed, and the program before still reads them"
     )]
     NoRoom { need_mib: u64, free_mib: u64 },
+    #[error(
+        "the database {} is of version {found}, and this program's is {known}; start the server once, which brings it there, or use the program that wrote it",
+        path.display()
+    )]
+    Older { path: PathBuf, found: u32, known: u32 },
+    #[error("there is no database {}; start the server once, which makes it", path.display())]
+    Missing { path: PathBuf },
     #[error("the version of the database {} could not be read", path.display())]
     Sqlite { path: PathBuf, source: rusqlite::Error },
     #[error("it could not be found out how much room the disk has")]
@@ -45,18 +52,35 @@ struct Found {
 }
 
 /// Refuses a directory whose databases this program could not bring both to its version.
+///
+/// They are brought there one after the other, so the larger one says how much room is needed.
 pub fn check_upgrade(dir: &DataDir) -> Result<(), UpgradeError> {
-    let mut need = 0_u64;
-    for (path, known) in [(dir.series(), series::VERSION), (dir.records(), records::VERSION)] {
-        if let Some(found) = look(&path)? {
-            need = need.saturating_add(room_for(&path, found, known)?);
-        }
+    let (series, records) = (dir.series(), dir.records());
+    let found = [(&series, series::VERSION), (&records, records::VERSION)];
+    let mut there = Vec::new();
+    for (path, known) in found {
+        there.extend(look(path)?.map(|found| (path.as_path(), found, known)));
     }
+    let need = need_of(there)?;
     if need == 0 {
         return Ok(());
     }
     let free = DiskUse::of(dir.path()).map_err(UpgradeError::Disk)?.free_bytes;
     fits(need, free)
+}
+
+/// Refuses a directory whose databases are not both of this program's version, for whoever reads
+/// them and may change nothing.
+pub fn check_current(dir: &DataDir) -> Result<(), UpgradeError> {
+    for (path, known) in [(dir.series(), series::VERSION), (dir.records(), records::VERSION)] {
+        match look(&path)?.map(|it| it.version) {
+            None => return Err(UpgradeError::Missing { path }),
+            Some(found) if found > known => return Err(UpgradeError::Newer { path, found, known }),
+            Some(found) if found < known => return Err(UpgradeError::Older { path, found, known }),
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// What stands in a database that is there; one that was never written has nothing to lose.
@@ -84,6 +108,15 @@ fn room_for(path: &Path, found: Found, known: u32) -> Result<u64, UpgradeError> 
     }
     let grows = found.version < known;
     Ok(if grows { found.len.saturating_mul(UPGRADE_ROOM_TIMES) } else { 0 })
+}
+
+/// The most that one of them needs.
+fn need_of<'a>(
+    there: impl IntoIterator<Item = (&'a Path, Found, u32)>,
+) -> Result<u64, UpgradeError> {
+    there
+        .into_iter()
+        .try_fold(0, |need, (path, found, known)| Ok(need.max(room_for(path, found, known)?)))
 }
 
 fn fits(need: u64, free: u64) -> Result<(), UpgradeError> {
@@ -138,6 +171,26 @@ mod tests {
     }
 
     #[test]
+    fn who_may_change_nothing_is_refused_any_other_version() {
+        let (series, records) = (series::VERSION, records::VERSION);
+        for (found, is_current) in [
+            ([series, records], true),
+            ([series - 1, records], false),
+            ([series, records - 1], false),
+            ([series + 1, records], false),
+            ([series, records + 1], false),
+        ] {
+            let (_place, dir) = directory(found[0], found[1]);
+            assert_eq!(check_current(&dir).is_ok(), is_current, "{found:?}");
+            assert_eq!(versions(&dir), found, "nothing was changed");
+        }
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        assert!(matches!(check_current(&dir), Err(UpgradeError::Missing { .. })));
+        assert!(!dir.records().exists() && !dir.series().exists());
+    }
+
+    #[test]
     fn a_directory_without_databases_needs_nothing() {
         let place = tempfile::tempdir().unwrap();
         let dir = DataDir::open(place.path()).unwrap();
@@ -146,10 +199,19 @@ mod tests {
     }
 
     #[test]
-    fn the_room_for_both_is_asked_for_at_once() {
+    fn the_larger_of_both_says_how_much_room_is_asked_for() {
         let path = Path::new("x");
         let of = |version, len| room_for(path, Found { version, len }, 3).unwrap();
         assert_eq!([of(3, 100), of(2, 100), of(0, 100)], [0, 200, 200]);
+        assert_eq!(
+            need_of([(3, 100), (2, 70), (0, 60)].map(|(version, len)| (
+                path,
+                Found { version, len },
+                3
+            )))
+            .unwrap(),
+            140
+        );
         let need = (3 << 20) + 1;
         fits(need, need).unwrap();
         fits(need, need + 1).unwrap();

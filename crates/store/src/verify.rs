@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     DataDir, DatabaseError, Ends, FileStorage, Lack, LogOffset, OpenError, ReadError, Segment,
-    Series, Storage, Torn,
+    Series, Storage, Torn, begins_at,
     journal::{COMMIT, applied_of, checkpoint_of, find_tail, read_whole, replay, walk},
     row_sum,
 };
@@ -97,6 +97,18 @@ pub fn verify(dir: &DataDir) -> Result<Report, VerifyError> {
         }
     }
     Ok(report)
+}
+
+/// What of a journal that nobody has open is gone, by the ends of it and of what rests on it.
+pub fn lacks(dir: &DataDir) -> Result<Vec<Lack>, VerifyError> {
+    let storage = FileStorage::open(dir).map_err(VerifyError::Journal)?;
+    let begins = begins_at(&storage).map_err(VerifyError::Journal)?;
+    let (end, _) = find_tail(&storage).map_err(|error| match error {
+        OpenError::Io(error) => VerifyError::Journal(error),
+        error => VerifyError::Journal(io::Error::other(error)),
+    })?;
+    let report = Report { begins, end, ..Report::default() };
+    Ok(ends(dir, &report).map_err(VerifyError::Databases)?.lacks())
 }
 
 /// The ends of the journal and of what rests on it, in databases that are sound.
@@ -352,11 +364,13 @@ mod tests {
             Lack::EndOfRows { applied: end, ends },
         ];
         assert_eq!(verify(&dir).unwrap().lacks, told);
+        assert_eq!(lacks(&dir).unwrap(), told, "without reading all of it");
         std::fs::remove_file(dir.series()).unwrap();
         assert_eq!(verify(&dir).unwrap().lacks, told[1..]);
         std::fs::remove_file(file(before.start)).unwrap();
-        let lacks = verify(&dir).unwrap().lacks;
-        assert_eq!(lacks, [Lack::EndOfRows { applied: end, ends: before.start }]);
+        let rows = [Lack::EndOfRows { applied: end, ends: before.start }];
+        assert_eq!(verify(&dir).unwrap().lacks, rows);
+        assert_eq!(lacks(&dir).unwrap(), rows);
     }
 
     #[test]

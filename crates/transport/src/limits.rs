@@ -69,6 +69,8 @@ pub struct Limits {
     pub arrivals_max: usize,
     /// How long a closing connection may take to hear the reason.
     pub farewell_max: Duration,
+    /// Bytes that a peer may send behind its fault before the line is cut.
+    pub heard_out_max: usize,
 }
 
 impl Default for Limits {
@@ -105,6 +107,7 @@ impl Default for Limits {
             out_bytes_max: 64 * 1024,
             arrivals_max: 4_096,
             farewell_max: Duration::from_secs(5),
+            heard_out_max: 1 << 20,
         }
     }
 }

@@ -79,7 +79,7 @@ fn main() -> ExitCode {
             Command::Ctl(arguments) => ctl::run(arguments).await,
             Command::Eval(arguments) => eval::run(arguments),
             Command::Sim(arguments) => sim_command::run(arguments).await,
-            Command::Store(arguments) => store_command::run(arguments).await,
+            Command::Store(arguments) => store_command::run(arguments),
             Command::Completions { shell } => completions(shell),
         }
     });

@@ -245,14 +245,14 @@ impl Program {
 }
 
 /// What is on disk, open.
-pub(crate) struct Kept {
-    pub(crate) journal: Journal,
-    pub(crate) series: Series,
-    pub(crate) records: Records,
+struct Kept {
+    journal: Journal,
+    series: Series,
+    records: Records,
 }
 
 impl Kept {
-    pub(crate) fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
+    fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
         // Before anything is opened: what they take may be the room that the journal needs.
         clear_leftovers(dir);
         let storage = FileStorage::open(dir).context("the journal's folder cannot be opened")?;
@@ -283,7 +283,7 @@ fn tell_of_a_lost_beginning(journal: &Journal) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn start_engine(
+async fn start_engine(
     kept: &Kept,
     clock: &Clock,
     profiles: &BTreeMap<String, Profile>,
@@ -367,7 +367,7 @@ fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// The door, which looks devices up in the engine's directory.
-pub(crate) fn door(
+fn door(
     journal: &Journal,
     engine: &EngineHandle,
     profiles: &BTreeMap<String, Profile>,
@@ -400,7 +400,7 @@ pub(crate) fn door(
 /// Reads the journal's end again: repeats of what is there stay repeats, sessions go on.
 ///
 /// What the MQTT door keeps may lie further back; then more is read, up to the beginning.
-pub(crate) fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Recalled> {
+fn recall(journal: &Journal, door: &Door) -> anyhow::Result<Recalled> {
     let mut span = RECALLED_BYTES;
     let mut recalled = read_end(journal, span, |body| door.recall(body))?;
     while !recalled.is_whole() {

@@ -17,7 +17,6 @@ mod backup;
 mod base64;
 mod dump;
 mod export;
-mod import;
 mod rebuild;
 mod stat;
 
@@ -56,8 +55,6 @@ enum Verb {
     Rehearse(backup::Rehearse),
     /// Writes what was measured as CSV, WFDB, EDF+ or Parquet, with what is missing and why.
     Export(export::Export),
-    /// Takes in what files of CSV, WFDB or EDF hold, as if its device had sent it late.
-    Import(import::Import),
     /// Makes rows, series, scores and open alarms anew from the journal.
     Rebuild(rebuild::Rebuild),
     /// Says what there is, how it grows, and when the disk will be full.
@@ -88,7 +85,7 @@ struct Dump {
 }
 
 /// Does it; an error is a damage with its place, or a directory that cannot be read.
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.verb {
         Verb::Verify(asked) => verify(&asked),
         Verb::Dump(asked) => dump(&asked),
@@ -96,7 +93,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Verb::Restore(asked) => backup::restore(&asked),
         Verb::Rehearse(asked) => backup::rehearse(&asked),
         Verb::Export(asked) => export::run(&asked),
-        Verb::Import(asked) => import::run(&asked).await,
         Verb::Rebuild(asked) => rebuild::run(&asked),
         Verb::Stat(asked) => stat::run(&asked),
     }

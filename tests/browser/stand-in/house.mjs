@@ -10,12 +10,12 @@ const person = (n) => ({ id: uuid(7, n), name: NURSES.find(([, number]) => numbe
 const named = (p) => ({ id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` });
 
 /** What the stand-in remembers from one request to the next; made anew with `fresh`. */
-export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false };
+export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, shared_s: 5 * 86_400, lookers: [] };
 
 export function fresh() {
   house.names.clear();
   house.nurses.clear();
-  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
+  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, shared_s: 5 * 86_400, lookers: [], hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
   house.users = NURSES.map(([name, n, role]) => ({ id: uuid(10, n), login: name.split(" ").at(-1).toLowerCase(), role, staff_id: uuid(7, n), name, disabled: false, has_password: n !== 2, invited_until: n === 2 ? ago(-86400 * 5) : null }));
 }
 
@@ -97,7 +97,7 @@ function own(state) {
   const numbers = state.empty ? [] : [number("saturation", 93, "93", "%", 90, null, "in", { grade: "wellness" }), number("heart_rate", 118, "118", "/min", 50, 120, "in", { usual: [70, 90] }), number("systolic_pressure", 88, "88", "mmHg", 90, 160, "below", { with: { text: "58", value: 58 }, taken_at: ago(900), age_s: 900 })];
   const family = state.role === "family";
   if (family && house.taken) return problem(403, "Not permitted", "nothing is shared with you any more");
-  return ok({ given_name: "Ilse", bed: { id: uuid(4, 4), name: "04" }, care_unit: UNIT, nurse: person(1), charge: person(4), numbers, next_dose: house.dose, felt: family ? [] : house.felt, shares: family ? [] : house.shares, shared_until: family ? ago(-5 * 86_400) : null, looks: state.empty || family ? [] : NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null })), recording: state.recording, now: ago(0) });
+  return ok({ given_name: "Ilse", bed: family ? null : { id: uuid(4, 4), name: "04" }, care_unit: family ? null : UNIT, nurse: family ? null : person(1), charge: family ? null : person(4), numbers, next_dose: house.dose, felt: family ? [] : house.felt, shares: family ? [] : house.shares, shared_until: family ? ago(-house.shared_s) : null, looks: state.empty || family ? [] : [...house.lookers, ...NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null }))], recording: state.recording, now: ago(0) });
 }
 
 export const HOUSE_ROUTES = [

@@ -1,5 +1,6 @@
-//! Waveforms as EDF+: EDF+C where a recording has no gap, else EDF+D, whose records each say
-//! when they begin.
+//! Waveforms as EDF+: EDF+C where a recording has no gap and its rate tells every time, else
+//! EDF+D, whose records each say when they begin. Where a run of its own time begins within a
+//! record, a note says when.
 //!
 //! Counts are exact, and so are the physical ends of a signal wherever eight characters can
 //! say them; the source's own gain, offset and unit stand beside them. The least count of a
@@ -14,7 +15,7 @@ use signal::edf::{DataRecord, Header, Note, Signal};
 
 use super::{
     About, ExportError, Folder, Writing, civil, csv,
-    tracks::{Run, Source, Track, doubts_in},
+    tracks::{Source, Stretch, Track, doubts_in},
     wfdb::narrow,
 };
 use crate::past::at_sample;
@@ -37,15 +38,18 @@ pub(super) fn write(
     writing: &mut Writing<'_>,
 ) -> Result<(), ExportError> {
     let Some(first) = group.first() else { return Ok(()) };
-    if let Some(samples) = record_len(first) {
+    let rate_hz = first.source.rate_hz;
+    let laid: Vec<_> = group.iter().map(|it| (it, it.stretches())).collect();
+    let Some(count) = laid.first().map(|it| it.1.len()) else { return Ok(()) };
+    if let Some(samples) = record_len(&first.stretches(), rate_hz) {
         let name = format!("waves{number:03}.edf");
-        return File { about, group, samples }.write(&name, 0..first.runs.len(), out, writing);
+        return File { about, group: &laid, samples }.write(&name, 0..count, out, writing);
     }
-    let samples = whole_second(first.source.rate_hz);
-    for run in 0..first.runs.len() {
-        let name = format!("waves{number:03}_{:04}.edf", run.saturating_add(1));
-        let file = File { about, group, samples };
-        file.write(&name, run..run.saturating_add(1), out, writing)?;
+    let samples = whole_second(rate_hz);
+    for stretch in 0..count {
+        let name = format!("waves{number:03}_{:04}.edf", stretch.saturating_add(1));
+        let file = File { about, group: &laid, samples };
+        file.write(&name, stretch..stretch.saturating_add(1), out, writing)?;
     }
     Ok(())
 }
@@ -55,21 +59,22 @@ fn whole_second((hz, per): (u32, u32)) -> u64 {
 }
 
 /// The most samples of a record that lasts at most a second, whose length eight characters
-/// say exactly, and that fills every stretch; else one whose filling-up reaches into no later
-/// stretch.
-fn record_len(track: &Track) -> Option<u64> {
-    let rate_hz = track.source.rate_hz;
+/// say exactly if they can for any, and that fills every stretch; else one whose filling-up
+/// reaches into no later stretch.
+fn record_len(stretches: &[Stretch], rate_hz: (u32, u32)) -> Option<u64> {
     let longest = whole_second(rate_hz);
     let shortest = longest.div_ceil(RECORDS_OF_A_SECOND_MAX.into());
     let fits = |samples: &u64| {
-        duration(*samples, rate_hz).is_some()
-            && track.runs.iter().zip(track.runs.iter().skip(1)).all(|(run, next)| {
-                let filled = run.len.div_ceil(*samples).saturating_mul(*samples);
-                at_sample(run.at, filled, rate_hz) <= next.at
-            })
+        stretches.iter().zip(stretches.iter().skip(1)).all(|(it, next)| {
+            let filled = it.all.len.div_ceil(*samples).saturating_mul(*samples);
+            it.time_of(filled) <= next.all.at
+        })
     };
-    let is_whole = |samples: &&u64| track.runs.iter().all(|run| run.len % **samples == 0);
+    let is_whole = |samples: &&u64| stretches.iter().all(|it| it.all.len % **samples == 0);
     let usable: Vec<u64> = (shortest..=longest).rev().filter(fits).collect();
+    let exact: Vec<u64> =
+        usable.iter().copied().filter(|it| duration(*it, rate_hz).is_some()).collect();
+    let usable = if exact.is_empty() { usable } else { exact };
     usable.iter().find(is_whole).or(usable.first()).copied()
 }
 
@@ -79,6 +84,14 @@ fn duration(samples: u64, (hz, per): (u32, u32)) -> Option<String> {
     let exact = micros.checked_rem(hz.into())? == 0;
     let micros = i64::try_from(micros.checked_div(hz.into())?).ok().filter(|_| exact)?;
     short(i128::from(micros), -6)
+}
+
+/// The length of a record as closely as eight characters say it.
+fn nearly(samples: u64, (hz, per): (u32, u32)) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "eight characters have fewer digits")]
+    let seconds = samples as f64 * f64::from(per) / f64::from(hz.max(1));
+    let texts = (0..7_usize).rev().map(|places| format!("{seconds:.places$}"));
+    texts.into_iter().find(|text| text.len() <= 8).unwrap_or_else(|| "99999999".to_owned())
 }
 
 /// A decimal number in at most eight characters, if it needs no more.
@@ -97,7 +110,7 @@ fn short(mut digits: i128, mut exp10: i32) -> Option<String> {
 /// A file under work: some stretches of tracks that go together, in records of so many samples.
 struct File<'a> {
     about: &'a About<'a>,
-    group: &'a [Track],
+    group: &'a [(&'a Track, Vec<Stretch>)],
     samples: u64,
 }
 
@@ -109,26 +122,30 @@ impl File<'_> {
         out: &mut Folder,
         writing: &mut Writing<'_>,
     ) -> Result<(), ExportError> {
-        let Some(first) = self.group.first() else { return Ok(()) };
-        let runs = first.runs.get(stretches.clone()).unwrap_or_default();
-        let Some(begins_at) = runs.first().map(|run| run.at) else { return Ok(()) };
+        let Some((track, first)) = self.group.first() else { return Ok(()) };
+        let own = first.get(stretches.clone()).unwrap_or_default();
+        let Some(begins_at) = own.first().map(|it| it.all.at) else { return Ok(()) };
         let second = begins_at.unix_nanos().div_euclid(1_000_000_000).saturating_mul(1_000_000_000);
         let mut notes = self.notes(&stretches, second);
-        let records: usize = runs.iter().map(|run| self.records_of(run)).sum();
+        let records: usize = own.iter().map(|it| self.records_of(it)).sum();
         let all: usize = notes.iter().map(Note::len_bytes).sum();
         let longest = notes.iter().map(Note::len_bytes).max().unwrap_or(0);
         // In each record as much as it takes if all take the same, and one more note.
         let room = all.div_ceil(records.max(1)).saturating_add(longest).saturating_add(32);
         let notes_len_bytes = room.max(NOTES_LEN).next_multiple_of(2);
-        let header = self.header(begins_at, runs.len() > 1, notes_len_bytes)?;
+        // Records follow each other by the length that the header says, or each by its own time.
+        let has_gaps = own.len() > 1
+            || own.iter().any(|it| it.marks.len() > 1)
+            || duration(self.samples, track.source.rate_hz).is_none();
+        let header = self.header(begins_at, has_gaps, notes_len_bytes)?;
         let (mut file, fault) = (out.create(name)?, out.fault(name));
         file.write_all(&header.encode(records)).map_err(&fault)?;
         notes.reverse();
         let mut written = 0_u64;
-        for run in stretches {
-            let records = first.runs.get(run).map_or(0, |run| self.records_of(run));
+        for nth in stretches {
+            let records = first.get(nth).map_or(0, |it| self.records_of(it));
             for number in 0..records {
-                let (mut record, len) = self.record(&header, (run, number), second)?;
+                let (mut record, len) = self.record(&header, (nth, number), second)?;
                 while let Some(note) = notes.pop() {
                     if !header.has_room(&record, &note) {
                         notes.push(note);
@@ -142,59 +159,68 @@ impl File<'_> {
             }
         }
         file.flush().map_err(&fault)?;
-        let channels: Vec<&str> = self.group.iter().map(|it| &*it.source.channel.0).collect();
+        let channels: Vec<&str> = self.group.iter().map(|it| &*it.0.source.channel.0).collect();
         out.wrote(name, &channels.join(" "), written);
         Ok(())
     }
 
-    fn records_of(&self, run: &Run) -> usize {
-        usize::try_from(run.len.div_ceil(self.samples.max(1))).unwrap_or(usize::MAX)
+    fn records_of(&self, it: &Stretch) -> usize {
+        usize::try_from(it.all.len.div_ceil(self.samples.max(1))).unwrap_or(usize::MAX)
     }
 
     /// A record of a stretch, and how many samples of all signals it has of it.
     fn record(
         &self,
         header: &Header,
-        (run, number): (usize, usize),
+        (nth, number): (usize, usize),
         second: i64,
     ) -> Result<(DataRecord, u64), ExportError> {
         let mut record = DataRecord::default();
         let mut taken = 0_u64;
-        for (track, signal) in self.group.iter().zip(&header.signals) {
-            let Some(run) = track.runs.get(run) else { continue };
+        for ((track, stretches), signal) in self.group.iter().zip(&header.signals) {
+            let Some(stretch) = stretches.get(nth) else { continue };
+            let run = &stretch.all;
             let from = u64::try_from(number).unwrap_or(u64::MAX).saturating_mul(self.samples);
             let len = run.len.saturating_sub(from).min(self.samples);
             let doubts = doubts_in(run, from, len);
             let mut counts = narrow(track, run, (from, len), &doubts)?;
             counts.iter_mut().for_each(|it| *it = (*it).max(signal.digital_min));
             record.samples.push(counts);
-            let at = at_sample(run.at, from, track.source.rate_hz);
-            record.onset_ns = at.unix_nanos().saturating_sub(second);
+            record.onset_ns = stretch.time_of(from).unix_nanos().saturating_sub(second);
             taken = taken.saturating_add(len);
         }
         Ok((record, taken))
     }
 
-    /// Doubtful samples of each signal, and where a record is filled up, in order of time.
+    /// Doubtful samples of each signal, the times of runs that begin within a record, and where
+    /// a record is filled up, in order of time.
     fn notes(&self, stretches: &std::ops::Range<usize>, second: i64) -> Vec<Note> {
         let mut notes = Vec::new();
-        for (signal, track) in self.group.iter().enumerate() {
-            let rate_hz = track.source.rate_hz;
-            let onset = |at: Timestamp| at.unix_nanos().saturating_sub(second);
-            for run in track.runs.get(stretches.clone()).unwrap_or_default() {
-                for (start, len, why) in &run.doubts {
-                    let begin = at_sample(run.at, *start, rate_hz);
-                    let end = at_sample(run.at, start.saturating_add(*len), rate_hz);
+        let onset = |at: Timestamp| at.unix_nanos().saturating_sub(second);
+        let samples = self.samples.max(1);
+        for (signal, (track, all)) in self.group.iter().enumerate() {
+            for stretch in all.get(stretches.clone()).unwrap_or_default() {
+                for (start, len, why) in &stretch.all.doubts {
+                    let begin = stretch.time_of(*start);
+                    let end = at_sample(begin, *len, track.source.rate_hz);
                     notes.push(Note {
                         onset_ns: onset(begin),
                         duration_ns: Some(end.nanos_after(begin)),
                         text: format!("signal {signal} {} {len} samples", word_of(*why)),
                     });
                 }
-                let filling = run.len.next_multiple_of(self.samples.max(1)).saturating_sub(run.len);
-                if signal == 0 && filling > 0 {
+                if signal > 0 {
+                    continue;
+                }
+                for (place, at) in stretch.marks.iter().filter(|it| it.0 % samples > 0) {
+                    let text = format!("time of sample {} of its record", place % samples);
+                    notes.push(Note { onset_ns: onset(*at), duration_ns: None, text });
+                }
+                let len = stretch.all.len;
+                let filling = len.next_multiple_of(samples).saturating_sub(len);
+                if filling > 0 {
                     let text = format!("end, {filling} samples of filling follow");
-                    let onset_ns = onset(run.end(rate_hz));
+                    let onset_ns = onset(stretch.end());
                     notes.push(Note { onset_ns, duration_ns: None, text });
                 }
             }
@@ -212,11 +238,11 @@ impl File<'_> {
         let it = civil(begins_at);
         let month = usize::try_from(it.month()).ok().and_then(|at| MONTHS.get(at.checked_sub(1)?));
         let (day, month, year) = (it.day(), month.copied().unwrap_or("JAN"), it.year());
-        let source = self.group.first().map(|it| &it.source);
+        let source = self.group.first().map(|it| &it.0.source);
         let device = source.map(|it| it.device.to_string()).unwrap_or_default();
         let rate_hz = source.map_or((1, 1), |it| it.rate_hz);
         let mut signals = Vec::new();
-        for track in self.group {
+        for (track, _) in self.group {
             signals.push(self.signal(track)?);
         }
         Ok(Header {
@@ -225,7 +251,8 @@ impl File<'_> {
             date: format!("{day:02}.{:02}.{:02}", it.month(), year.rem_euclid(100)),
             time: format!("{:02}.{:02}.{:02}", it.hour(), it.minute(), it.second()),
             has_gaps,
-            record_s: duration(self.samples, rate_hz).unwrap_or_else(|| RECORD_S.to_string()),
+            record_s: duration(self.samples, rate_hz)
+                .unwrap_or_else(|| nearly(self.samples, rate_hz)),
             notes_len_bytes,
             signals,
         })

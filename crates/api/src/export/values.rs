@@ -1,11 +1,13 @@
 //! Single values of an export: each with whose it is, or why there is none.
 
 use model::{Channel, ClockUsed, Code, DeviceId, PatientId, Ucum};
-use store::{Point, Question};
+use store::{DatabaseError, Point, Question, Stretch};
 
 use super::{ExportError, Folder, Form, Reading, Stored, csv, parquet, windows};
+use crate::past::Span;
 
-/// Of a channel that gives a value a second; one that gives a hundred still fits a question.
+/// Of a channel that gives a value a second; one that gives ninety still fits a question, and a
+/// faster one is asked in shorter windows.
 const WINDOW_S: u64 = 6 * 3_600;
 
 /// One point with what it is of.
@@ -33,6 +35,31 @@ pub(super) const fn clock_word(clock: ClockUsed) -> &'static str {
     }
 }
 
+/// Asks for a window, and where that is more than a question answers, for its halves, in the
+/// order of time; each stretch is taken with the window that was asked for.
+pub(super) fn asked<T>(
+    window: Span,
+    ask: impl Fn(Span) -> Result<Vec<Stretch<T>>, DatabaseError>,
+    mut take: impl FnMut(Span, Stretch<T>) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let mut windows = vec![window];
+    while let Some(window) = windows.pop() {
+        let half = window.from.after(window.to.since(window.from) / 2);
+        match ask(window) {
+            Ok(stretches) => {
+                stretches.into_iter().try_for_each(|stretch| take(window, stretch))?;
+            }
+            // An instant has no halves.
+            Err(DatabaseError::TooMuch { .. }) if window.from < half => {
+                windows.push(Span { from: half, to: window.to });
+                windows.push(Span { from: window.from, to: half });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Writes the table of all values, channel by channel, each in the order of time.
 pub(super) fn export(
     stored: &Stored,
@@ -46,15 +73,17 @@ pub(super) fn export(
     let mut count = 0_u64;
     for part in reading.parts {
         for channel in stored.channels(reading.org, part.device) {
+            let org = reading.org;
+            let question = |window: Span| Question {
+                org,
+                device: part.device,
+                channel: channel.clone(),
+                from: window.from,
+                to: window.to,
+            };
+            let ask = |window| stored.series.query(&question(window));
             for window in part.spans.iter().flat_map(|span| windows(*span, WINDOW_S)) {
-                let question = Question {
-                    org: reading.org,
-                    device: part.device,
-                    channel: channel.clone(),
-                    from: window.from,
-                    to: window.to,
-                };
-                for stretch in stored.series.query(&question)? {
+                asked(window, ask, |_, stretch| {
                     for point in &stretch.items {
                         count = count.saturating_add(1);
                         table.put(&Value {
@@ -66,7 +95,8 @@ pub(super) fn export(
                             point,
                         })?;
                     }
-                }
+                    Ok(())
+                })?;
                 reading.has_read(window);
             }
         }

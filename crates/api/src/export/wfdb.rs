@@ -2,8 +2,9 @@
 //!
 //! Counts, gains and baselines are exact. A header counts time in samples, so what it cannot
 //! say stands in comments of each segment: the nanosecond of the first sample, the rate as a
-//! fraction, the unit as sent, whose it is, and which samples are doubtful and why. Where no
-//! value was taken the format's own mark for a missing sample stands.
+//! fraction, the unit as sent, whose it is, and which samples are doubtful and why; and where
+//! the device's clock was off against its rate, the time of the sample there. Where no value was
+//! taken the format's own mark for a missing sample stands.
 
 use model::{MissingReason, Timestamp};
 use protocols::senml::word_of;
@@ -11,7 +12,7 @@ use signal::wfdb::{Described, Recording, Segment};
 
 use super::{
     ExportError, Folder, Writing, civil, csv, rfc3339,
-    tracks::{Run, Source, Track, doubts_in},
+    tracks::{Run, Source, Stretch, Track, doubts_in, parted},
 };
 use crate::past::samples_between;
 
@@ -32,32 +33,38 @@ pub(super) fn write(
     let rate_hz = first.source.rate_hz;
     let (mut segments, mut place) = (Vec::new(), 0_u64);
     let begins_at = first.runs.first().map_or_else(Timestamp::default, |run| run.at);
-    for (run, at, from, len) in first.pieces(SEGMENT_S, SEGMENT_SAMPLES_MAX) {
-        let should_be = samples_between(begins_at, at, rate_hz);
-        if should_be > place {
-            segments.push(Segment::Gap(should_be.saturating_sub(place)));
-            place = should_be;
+    let laid: Vec<(&Track, Vec<Stretch>)> = group.iter().map(|it| (it, it.stretches())).collect();
+    for (nth, stretch) in first.stretches().iter().enumerate() {
+        if nth > 0 {
+            // However fast the converter was: where there is a gap, one is seen.
+            let should_be = samples_between(begins_at, stretch.all.at, rate_hz);
+            let gap = should_be.saturating_sub(place).max(1);
+            segments.push(Segment::Gap(gap));
+            place = place.saturating_add(gap);
         }
-        let name = format!("{}_{:04}", recording.name, segments.len().saturating_add(1));
-        let (mut counts, mut comments) = (Vec::new(), vec![about_all(at, rate_hz)]);
-        for (signal, track) in group.iter().enumerate() {
-            let own = track.runs.iter().find(|it| it.start == run.start).unwrap_or(run);
-            let doubts = doubts_in(own, from, len);
-            counts.push(narrow(track, own, (from, len), &doubts)?);
-            comments.push(about_signal(signal, &track.source));
-            comments.extend(
-                doubts
-                    .iter()
-                    .map(|(at, len, why)| format!("doubt {signal} {at} {len} {}", word_of(*why))),
-            );
-        }
-        let (header, samples) = recording.segment(&name, &begins(at), &counts, &comments);
-        out.write(&format!("{name}.dat"), &samples)?;
-        out.write(&format!("{name}.hea"), header.as_bytes())?;
-        segments.push(Segment::There(name, len));
-        place = place.saturating_add(len);
-        for _ in group {
-            writing.has_written(len);
+        for (from, len) in parted(stretch.all.len, rate_hz, (SEGMENT_S, SEGMENT_SAMPLES_MAX)) {
+            let at = stretch.time_of(from);
+            let name = format!("{}_{:04}", recording.name, segments.len().saturating_add(1));
+            let (mut counts, mut comments) = (Vec::new(), vec![about_all(at, rate_hz)]);
+            comments.extend(about_times(stretch, from, len));
+            for (signal, (track, stretches)) in laid.iter().enumerate() {
+                let own = stretches.get(nth).map_or(&stretch.all, |it| &it.all);
+                let doubts = doubts_in(own, from, len);
+                counts.push(narrow(track, own, (from, len), &doubts)?);
+                comments.push(about_signal(signal, &track.source));
+                let about = |(at, len, why): &(u64, u64, _)| {
+                    format!("doubt {signal} {at} {len} {}", word_of(*why))
+                };
+                comments.extend(doubts.iter().map(about));
+            }
+            let (header, samples) = recording.segment(&name, &begins(at), &counts, &comments);
+            out.write(&format!("{name}.dat"), &samples)?;
+            out.write(&format!("{name}.hea"), header.as_bytes())?;
+            segments.push(Segment::There(name, len));
+            place = place.saturating_add(len);
+            for _ in group {
+                writing.has_written(len);
+            }
         }
     }
     let master = recording.master(&begins(begins_at), &segments);
@@ -97,6 +104,13 @@ fn begins(at: Timestamp) -> String {
 
 fn about_all(at: Timestamp, (hz, per): (u32, u32)) -> String {
     format!("at {} rate {hz}/{per}", rfc3339(at))
+}
+
+/// The times of the samples at which a run of the piece begins, by their place in it.
+fn about_times(stretch: &Stretch, from: u64, len: u64) -> impl Iterator<Item = String> {
+    let marks =
+        stretch.marks.iter().filter(move |it| it.0 > from && it.0.saturating_sub(from) < len);
+    marks.map(move |(place, at)| format!("time {} {}", place.saturating_sub(from), rfc3339(*at)))
 }
 
 fn about_signal(signal: usize, source: &Source) -> String {

@@ -40,7 +40,8 @@ use crate::{
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Own {
     given_name: String,
-    /// Null when the patient lies in no bed here.
+    /// Null when the patient lies in no bed here. Only the patient is told the bed, the care
+    /// unit and whoever looks after them: the name of a unit can say why somebody is here.
     bed: Option<Named>,
     care_unit: Option<Named>,
     nurse: Option<Person>,
@@ -144,9 +145,13 @@ pub(super) async fn show(api: &Api, caller: &Caller) -> Result<Own, Problem> {
     let of_vital = |vital: Vital| trends.iter().find(|trend| trend.vital == vital.word());
     let numbers =
         chosen.iter().map(|it| own_number(api, &directory, &page, it, of_vital(it.vital)));
-    let person = |staff: Option<model::StaffId>| staff.map(|staff| Person::of(&directory, staff));
-    let bed = page.bed.and_then(|bed| directory.beds.get(&bed));
-    let unit = page.care_unit.and_then(|unit| directory.care_units.get(&unit));
+    // With family the patient shares their numbers, and not where they lie or with whom.
+    let person = |staff: Option<model::StaffId>| {
+        staff.filter(|_| is_patient).map(|staff| Person::of(&directory, staff))
+    };
+    let bed = page.bed.filter(|_| is_patient).and_then(|bed| directory.beds.get(&bed));
+    let unit = page.care_unit.filter(|_| is_patient);
+    let unit = unit.and_then(|unit| directory.care_units.get(&unit));
     // What a patient tells the team they may not want to tell at home.
     let felt = page.charting.iter().filter(|it| is_patient && it.charting.feeling.is_some());
     Ok(Own {

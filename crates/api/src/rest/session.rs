@@ -130,8 +130,13 @@ async fn accept(
     remote: Remote,
     Given(given): Given<NewPassword>,
 ) -> Entered {
-    let used =
-        || Problem::not_found("this link was used or is too old; ask hospital IT for a new one");
+    let used = || {
+        // Nothing is kept of a spent link that would tell whose it was; each is told who helps.
+        Problem::not_found(
+            "this link was used or is too old; ask hospital IT for a new one, or the patient \
+             who shares their page with you",
+        )
+    };
     let token_hash = sha256(token.as_bytes());
     let _in_use = api.auth.take_link(token_hash).ok_or_else(used)?;
     let directory = api.engine.directory();

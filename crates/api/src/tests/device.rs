@@ -12,6 +12,7 @@ use axum::{
 };
 use model::DeviceId;
 use serde_json::{Value, json};
+use store::FaultyDisk;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -75,6 +76,21 @@ impl<'h> Door<'h> {
     async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
         self.ask(Method::POST, path, "application/json", body.into()).await
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_note_was_refused_is_not_taken_for_noted() {
+    let disk = FaultyDisk::new();
+    let house = House::open_on(&disk).await;
+    let ward = house.ward().await;
+    let device = house.monitor(&ward).await;
+    let door = Door::open(&house, &device).await;
+    disk.fail_sync_in(0);
+    let pack = br#"[{"n":"MDC_ECG_HEART_RATE","u":"/min","v":72}]"#;
+    let told = door.ask(Method::POST, "/v1/num", "application/senml+json", pack.to_vec()).await;
+    assert_eq!(told.status.as_u16(), 503);
+    let id = device.parse().unwrap();
+    house.until(async || house.api.doors.heard()[&id].noted.is_none().then_some(())).await;
 }
 
 async fn ward() -> (House, Ward, String) {

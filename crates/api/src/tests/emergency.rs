@@ -192,6 +192,26 @@ async fn who_left_every_bed_is_known_to_their_ward_for_a_day_and_then_opens_for_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_left_with_a_device_of_a_care_unit_on_is_known_to_that_unit_while_it_is_on() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let uma = stranger(&house, &ward).await;
+    let long_gone = gone(&house, &ward, "L 25", 25).await;
+    let page = format!("/patients/{long_gone}");
+    assert_eq!(ward.nurse.get(&page).await.problem().0, 403);
+    let device = house.monitor(&ward).await;
+    let on = json!({ "patient": long_gone });
+    ward.charge.post(&format!("/devices/{device}/association"), on).await.good();
+    let traces = format!("care_unit={}&waves=patient&patient={long_gone}", ward.unit);
+    for path in [page.clone(), format!("{page}/trends?from=0&to=1000")] {
+        ward.nurse.get(&path).await.good();
+        assert_eq!(uma.get(&path).await.problem().0, 403);
+    }
+    ward.nurse.feed(&traces, None).await.unwrap();
+    assert_eq!(uma.feed(&traces, None).await.err(), Some(403));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_patient_has_moved_both_care_units_are_told_and_one_look_is_enough() {
     let house = House::open().await;
     let ward = house.ward().await;

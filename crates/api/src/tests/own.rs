@@ -246,6 +246,21 @@ async fn a_share_has_a_name_and_a_day_and_is_the_patients_to_make() {
     }
 }
 
+/// What a patient reads of themselves and does not share.
+fn keeps_to_themselves(own: &Value, shared: &Value) {
+    // What they tell the team, who looked and who else may.
+    for private in ["felt", "looks", "shares"] {
+        assert_eq!(shared[private], json!([]), "{private}");
+    }
+    // Where they lie, and who looks after them.
+    for private in ["bed", "care_unit", "nurse"] {
+        assert!(own[private].is_object(), "{private}: {own}");
+    }
+    for private in ["bed", "care_unit", "nurse", "charge"] {
+        assert_eq!(shared[private], Value::Null, "{private}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_back() {
     let house = House::open().await;
@@ -260,6 +275,10 @@ async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_b
     let link = made["invitation"].as_str().unwrap().replace("/invite/", "/invitations/");
     let stranger = house.stranger();
     stranger.post(&link, json!({ "password": "ten letters" })).await.good();
+    let (status, _, detail) =
+        stranger.post(&link, json!({ "password": "ten letters" })).await.problem();
+    assert_eq!(status, 404);
+    assert!(detail.ends_with("or the patient who shares their page with you"), "{detail}");
     let enter = json!({ "login": made["login"], "password": "ten letters" });
     let anna = stranger.signed_in_by(&stranger.post("/session", enter.clone()).await);
     let read = house
@@ -269,10 +288,7 @@ async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_b
         })
         .await;
     assert_eq!((&read["given_name"], &read["shared_until"]), (&json!("Ilse"), &shown["until"]));
-    // What the patient tells the team, who looked and who else may is not theirs.
-    for private in ["felt", "looks", "shares"] {
-        assert_eq!(read[private], json!([]), "{private}");
-    }
+    keeps_to_themselves(&ilse.get("/own").await.good(), &read);
     let me = anna.get("/session").await.good();
     assert_eq!((&me["user"]["name"], &me["user"]["role"]), (&json!("Anna"), &json!("family")));
     // To read is all.

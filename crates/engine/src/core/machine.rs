@@ -159,10 +159,8 @@ impl Core {
         match about {
             About::CareUnit(care_unit) => Some(care_unit),
             About::Device(device) => self.directory.care_unit_of_device(device),
-            About::Patient(patient) => self.directory.care_unit_of(patient).or_else(|| {
-                let mut devices = self.directory.devices_on(patient);
-                devices.find_map(|device| self.directory.devices.get(&device)?.care_unit)
-            }),
+            // Who left with nothing of a care unit's on is on the board of the one left last.
+            About::Patient(patient) => self.directory.unit_answering_for(patient, self.now),
         }
     }
 

@@ -199,8 +199,10 @@ impl Coded for Directory {
         ) -> Result<BTreeMap<K, V>, BodyError> {
             Ok(Vec::<(K, V)>::read(d)?.into_iter().collect())
         }
-        if ::record::array_len(d)? != 26 {
-            return Err(BodyError::malformed("a directory has twenty-six lists"));
+        let lists = ::record::array_len(d)?;
+        // Before pages were shared the last list was not there.
+        if !(25..=26).contains(&lists) {
+            return Err(BodyError::malformed("a directory has twenty-five or twenty-six lists"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -231,7 +233,7 @@ impl Coded for Directory {
             claims: plain(d)?,
             emergencies: plain(d)?,
             doses: plain(d)?,
-            shares: plain(d)?,
+            shares: if lists == 26 { plain(d)? } else { BTreeMap::new() },
             ..Self::default()
         })
     }

@@ -2,7 +2,9 @@
 
 use ::record::{Actor, AuditEntry, DeadLetter, Replayed, Wish};
 use care::alarm::{Change, End, EndedBy};
-use model::{Assignment, Encounter, EndReason, HandOver, HandOverId, Line, StaffId, Timestamp};
+use model::{
+    Assignment, Encounter, EndReason, HandOver, HandOverId, Line, StaffId, Timestamp, User,
+};
 use store::{AlarmRow, HandOverStep, LifeRow, Noun, Row, ScoreRow};
 
 use super::{Core, Turn};
@@ -42,7 +44,7 @@ impl Core {
             Wish::PutBed(bed) => Some(Noun::Bed(bed.clone())),
             Wish::PutPatient(patient) => Some(Noun::Patient(patient.clone())),
             Wish::PutStaff(staff) => Some(Noun::Staff(staff.clone())),
-            Wish::PutUser(user) => Some(Noun::User(user.clone())),
+            Wish::PutUser(user) => self.user_noun(turn, decided, user, at),
             Wish::Share(share) => user(&share.user),
             Wish::PutDevice(device) => Some(Noun::Device(device.clone())),
             Wish::SetLifecycle { device: id, .. } => device(id),
@@ -123,6 +125,23 @@ impl Core {
             let noun = Noun::HandOverNote { hand_over: it.id, note: note.clone() };
             self.row(turn, index.saturating_add(place), at, noun);
         }
+    }
+
+    /// A user, and behind it the logins of family that were shut with a patient's own.
+    fn user_noun(
+        &self,
+        turn: &mut Turn<'_>,
+        decided: &Decided,
+        user: &User,
+        at: Timestamp,
+    ) -> Option<Noun> {
+        let index = decided.effect.index.saturating_mul(ROOM);
+        let ended = self.directory.shares.values().filter(|it| it.ended_at == Some(at));
+        let shut = ended.filter_map(|it| self.directory.users.get(&it.share.user));
+        for (place, user) in (1..ROOM).zip(shut) {
+            self.row(turn, index.saturating_add(place), at, Noun::User(user.clone()));
+        }
+        Some(Noun::User(user.clone()))
     }
 
     /// The posts that changed hands with a hand-over.

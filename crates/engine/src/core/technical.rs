@@ -120,7 +120,10 @@ impl Core {
         if let Some(link) = link_of(presence.change) {
             self.note_link(device, link, turn);
         }
-        self.note_door(device, MQTT, &presence.remote, now);
+        // The end of a connection is no word of the device, and may come long after it spoke elsewhere.
+        if presence.change == PresenceChange::Connected {
+            self.note_door(device, MQTT, &presence.remote, now);
+        }
         let run = self.devices.entry(device).or_default();
         match presence.change {
             PresenceChange::Connected => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::record::{Actor, Session, Wish};
 use model::{
     AgeBand, Assignment, Association, BedId, Date, DeviceId, Encounter, Lifecycle, Line, PatientId,
-    Post, Redacted, StaffId, Subject, Timestamp, User, UserId, as_of,
+    Post, Redacted, Role, StaffId, Subject, Timestamp, User, UserId, as_of,
 };
 
 use super::{Current, Directory, Invitation, Setting};
@@ -37,7 +37,7 @@ impl Directory {
                 self.age(patient.id, at);
             }
             Wish::PutStaff(staff) => drop(self.staff.insert(staff.id, staff.clone())),
-            Wish::PutUser(user) => self.put_user(user),
+            Wish::PutUser(user) => self.put_user(user, at),
             Wish::PutDevice(device) => drop(self.devices.insert(device.id, device.clone())),
             Wish::SetLifecycle { device, lifecycle, .. } => {
                 self.set_lifecycle(*device, *lifecycle, at);
@@ -165,11 +165,18 @@ impl Directory {
         }
     }
 
-    pub(super) fn put_user(&mut self, user: &User) {
+    // RC-045
+    pub(super) fn put_user(&mut self, user: &User, at: Timestamp) {
         if user.disabled {
             self.close_sessions(|session| session.user == user.id);
         }
-        self.users.insert(user.id, user.clone());
+        let patient_of =
+            |user: &User| user.patient.filter(|_| user.role == Role::Patient && !user.disabled);
+        let before = self.users.insert(user.id, user.clone()).as_ref().and_then(patient_of);
+        // Whoever may not read their own page any more lets nobody else read it.
+        if let Some(patient) = before.filter(|before| patient_of(user) != Some(*before)) {
+            self.end_shares_of(patient, at);
+        }
     }
 
     fn set_password(&mut self, user: UserId, password_hash: &Redacted<String>) {

@@ -29,7 +29,7 @@ use crate::{
 pub struct EmergencyState {
     pub access: EmergencyAccess,
     pub by: UserId,
-    /// Where the patient lay then, or had lain last; who runs it answers for the review.
+    /// Who cared for the patient then, or had last; who runs it answers for the review.
     pub care_unit: Option<CareUnitId>,
     pub opened_at: Timestamp,
     /// From here on the page is closed again.
@@ -93,10 +93,10 @@ impl Check<'_> {
 }
 
 impl EmergencyState {
-    /// Whether a care unit is told of it: where it was opened, and where the patient is now.
+    /// Whether a care unit is told of it: where it was opened, and which cares for them now.
     pub fn concerns(&self, care_unit: CareUnitId, directory: &Directory) -> bool {
         self.care_unit == Some(care_unit)
-            || directory.care_unit_of(self.access.patient) == Some(care_unit)
+            || directory.care_unit_caring_for(self.access.patient) == Some(care_unit)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! shared ──▶ over    when its time is up, by itself
-//!    └─────▶ ended   taken back by the patient; the login is shut
+//!    └─────▶ ended   taken back by the patient, or the patient's own login was shut;
+//!                    the login is shut
 //! ```
 
 use ::record::Actor;
@@ -13,7 +14,7 @@ use super::{
     check::{Check, Checked, need, printable, text},
 };
 use crate::{
-    limits::{SHARE_LASTS_MAX, SHARES_OF_A_PATIENT_MAX},
+    limits::{SHARE_LASTS_MAX, SHARES_EVER_OF_A_PATIENT_MAX, SHARES_OF_A_PATIENT_MAX},
     record::Reason,
 };
 
@@ -23,7 +24,7 @@ use crate::{
 pub struct ShareState {
     pub share: Share,
     pub since: Timestamp,
-    /// When the patient took it back.
+    /// When the patient took it back, or lost the login that it came from.
     pub ended_at: Option<Timestamp>,
 }
 
@@ -42,7 +43,7 @@ impl Check<'_> {
             Actor::User(user) => self.directory.users.get(&user),
             Actor::Device(_) | Actor::System => None,
         };
-        let own = user.filter(|user| user.role == Role::Patient);
+        let own = user.filter(|user| user.role == Role::Patient && !user.disabled);
         let is_own = own.is_some_and(|user| user.patient == Some(patient));
         need(is_own, Reason::NotAllowed, "only the patient shares their own page")
     }
@@ -65,7 +66,10 @@ impl Check<'_> {
         need(link, Reason::WrongTime, "the link ends before what it opens")?;
         let count = self.directory.shares_of(it.patient, self.at).count();
         let words = "the page is shared with so many people that somebody has to go first";
-        need(count < SHARES_OF_A_PATIENT_MAX, Reason::NotAllowed, words)
+        need(count < SHARES_OF_A_PATIENT_MAX, Reason::NotAllowed, words)?;
+        let ever = self.directory.shares.values().filter(|of| of.share.patient == it.patient);
+        let words = "the page was shared as often as it can be; ask the ward to show it";
+        need(ever.count() < SHARES_EVER_OF_A_PATIENT_MAX, Reason::NotAllowed, words)
     }
 
     pub(super) fn end_share(&self, actor: Actor, user: UserId) -> Checked {
@@ -105,7 +109,7 @@ impl Directory {
             password_hash: None,
             disabled: false,
         };
-        self.put_user(&user);
+        self.put_user(&user, at);
         let invitation = Invitation { user: it.user, expires_at: it.link_until };
         self.invitations.insert(it.token_hash, invitation);
         let state = ShareState { share: it.clone(), since: at, ended_at: None };
@@ -118,7 +122,15 @@ impl Directory {
         }
         self.invitations.retain(|_, invitation| invitation.user != user);
         if let Some(shut) = self.users.get(&user).map(|it| User { disabled: true, ..it.clone() }) {
-            self.put_user(&shut);
+            self.put_user(&shut, at);
         }
+    }
+
+    /// Takes back everything that a patient shares.
+    pub(super) fn end_shares_of(&mut self, patient: PatientId, at: Timestamp) {
+        let open = self.shares.values().filter(|it| it.ended_at.is_none());
+        let open = open.filter(|it| it.share.patient == patient);
+        let users: Vec<UserId> = open.map(|it| it.share.user).collect();
+        users.into_iter().for_each(|user| self.end_share(user, at));
     }
 }

@@ -89,6 +89,8 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
     let nowhere = Resource { care_unit: None, ..patient(2) };
     let gone = Resource { has_left: true, ..nowhere };
     let lately = Who { left_lately: vec![mine], ..stranger.clone() };
+    // They left, and wear a device of another care unit, or of the own one.
+    let worn = |unit| Resource { has_left: true, ..patient(unit) };
     let gone_other = Resource { patient: Some(other), ..gone };
     let physician = who(Role::Physician, 1);
     let list = Resource { patient: None, ..patient(2) };
@@ -116,6 +118,14 @@ fn a_page_opens_in_an_emergency_and_no_other_page_does() {
         (&opened, ReadPatient, gone, "+emergency"),
         (&stranger, OpenInEmergency, gone, "+site staff"),
         (&physician, ReadPatient, gone, "+site staff"),
+        // A device of a care unit on them makes them that one's as well.
+        (&stranger, ReadPatient, worn(1), "+own unit"),
+        (&stranger, ChartPatient, worn(1), "+own unit"),
+        (&stranger, ReadPatient, worn(2), "-emergency"),
+        (&opened, ReadPatient, worn(2), "+emergency"),
+        (&coming, ReadPatient, worn(2), "+hand-over"),
+        (&lately, ReadPatient, worn(2), "+left lately"),
+        (&lately, ChartPatient, worn(2), "-own unit"),
         // Whoever lies in a bed again is that care unit's.
         (&lately, ReadPatient, of(mine), "-emergency"),
         (&lately, ChartPatient, gone, "-own unit"),
@@ -372,4 +382,22 @@ fn family_reads_what_is_shared_with_them_and_nothing_else() {
     }
     assert_eq!(permit(&shared, Action::ReadOwn, &patient(1)).rule(), SHARED);
     assert_eq!(permit(&over, Action::ReadOwn, &nobody).rule(), SHARED);
+}
+
+#[test]
+fn family_reads_nothing_while_their_look_leaves_no_trace() {
+    let mine = Some(PatientId::v7(NOW, 7));
+    for (role, patient_of, is_recorded, expected) in [
+        (Role::Family, mine, true, "+shared"),
+        (Role::Family, mine, false, "-shared, not recording"),
+        // What is over is over, recorded or not.
+        (Role::Family, None, false, "-shared"),
+        // A look at oneself needs no trace.
+        (Role::Patient, mine, false, "+own data"),
+    ] {
+        let who = Who { patient: patient_of, is_recorded, ..who(role, 1) };
+        let decision = permit(&who, Action::ReadOwn, &patient(1));
+        let sign = if decision.is_allowed() { '+' } else { '-' };
+        assert_eq!(format!("{sign}{}", decision.rule()), expected, "{role:?} {is_recorded}");
+    }
 }

@@ -19,7 +19,7 @@ use model::{SiteId, Timestamp};
 use record::PresenceChange;
 use security::{DeviceAct, DeviceIdentity, DeviceTopics, permit_device};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     sync::mpsc,
 };
 

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use api::export::{Exported, Form, Step, Stored, Whom, Wish};
 use clap::{Args, ValueEnum};
 use engine::{Setup, read_back};
@@ -40,7 +40,7 @@ pub(super) struct Export {
     /// Whose a value is, is answered by what was known then; by all that is known if left out.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     known_at: Option<Timestamp>,
-    /// The folder to write into; it must be new or empty.
+    /// The folder to write into; it must be new or empty, and is there once all is written.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// In which files.
@@ -82,7 +82,7 @@ pub(super) fn run(asked: &Export) -> anyhow::Result<()> {
     let whom = match (asked.of.patient, asked.of.device) {
         (Some(patient), _) => Whom::Patient(patient),
         (None, Some(device)) => Whom::Device(device),
-        (None, None) => anyhow::bail!("name a patient or a device"),
+        (None, None) => bail!("name a patient or a device"),
     };
     let dir = open(&asked.dir)?;
     let stored = read_stored(&dir)?;
@@ -123,11 +123,21 @@ pub(super) fn run(asked: &Export) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens what is stored as it would be asked of a server.
-pub(super) fn read_stored(dir: &DataDir) -> anyhow::Result<Stored> {
+/// Opens what is stored as it would be asked of a server, and changes nothing: what a server
+/// would bring up first, or not start from, is refused.
+fn read_stored(dir: &DataDir) -> anyhow::Result<Stored> {
+    store::check_current(dir)?;
+    let lacks = store::lacks(dir)?;
+    if let Some(lack) = lacks.iter().find(|it| it.is_fatal()) {
+        bail!("{lack}; nothing was exported: restore a backup, or run `wardline store rebuild`");
+    }
     let storage: Arc<dyn Storage> =
         Arc::new(FileStorage::open(dir).context("the journal cannot be opened")?);
     let (series, records) = (Series::open(dir.series())?, Records::open(&dir.records())?);
+    ensure!(
+        lacks.is_empty() || series.load_checkpoint()?.is_some(),
+        "the journal's beginning is gone, and there is no checkpoint; restore a backup"
+    );
     let setup = Setup { profiles: profiles()?, cut: None };
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{msg} {spinner} {binary_bytes}")?);

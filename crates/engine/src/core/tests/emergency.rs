@@ -185,6 +185,7 @@ fn a_page_stays_open_for_a_day_to_the_units_that_were_left() {
     let (shut, shut_next) = (moved.after(OPEN_AFTER_LEAVING), gone.after(OPEN_AFTER_LEAVING));
     let mut ward = Ward::new();
     ward.next_unit();
+    ward.put_on(MONITOR, None);
     ward.wait_until(moved);
     assert!(!ward.core.directory().has_left(id(ILSE)));
     assert!(!ward.core.directory().has_left(id(0x7777)), "never in a bed");
@@ -229,6 +230,7 @@ fn a_departure_counts_from_when_it_was_and_not_from_when_it_was_written_down() {
 fn an_opening_concerns_the_unit_where_it_was_and_the_one_where_the_patient_is() {
     let mut ward = Ward::new();
     ward.next_unit();
+    ward.put_on(MONITOR, None);
     ward.wait_until(at(100.0));
     let opens = access(0x900, ILSE, EmergencyReason::Transfer, "");
     assert_eq!(ward.opens(JONAS, opens), Ok(()));
@@ -248,4 +250,54 @@ fn an_opening_concerns_the_unit_where_it_was_and_the_one_where_the_patient_is() 
     assert_eq!(waiting(&ward), (1, 1));
     assert_eq!(ward.tries(PRIYA, Wish::ReviewEmergency(id(0x900))), Ok(()));
     assert_eq!(waiting(&ward), (0, 1));
+}
+
+/// The care units on whose boards a low saturation stands.
+fn boards(ward: &Ward) -> Vec<u128> {
+    let is_low = |unit: u128| {
+        let alarms = ward.core.alarms_of(AlarmScope::CareUnit(id(unit)));
+        alarms.iter().any(|alarm| alarm.title.starts_with("SpO₂ low"))
+    };
+    [UNIT, NEXT_UNIT].into_iter().filter(|unit| is_low(*unit)).collect()
+}
+
+#[test]
+fn who_left_with_a_device_on_is_the_devices_care_units_and_else_on_the_board_left_last() {
+    for (owner, caring, board) in
+        [(Some(NEXT_UNIT), Some(id(NEXT_UNIT)), NEXT_UNIT), (None, None, UNIT)]
+    {
+        let mut ward = Ward::new();
+        ward.next_unit();
+        ward.wait_until(at(5.0));
+        let worn = Device { care_unit: owner.map(id), ..device(0, "bedside-monitor") };
+        ward.grant(Wish::PutDevice(worn));
+        ward.occupy(BED, None);
+        ward.monitor(90_000, 90_016, 86.0, 80.0);
+        let directory = ward.core.directory();
+        assert!(directory.has_left(id(ILSE)));
+        assert_eq!(directory.care_unit_caring_for(id(ILSE)), caring);
+        assert_eq!(directory.unit_answering_for(id(ILSE), ward.now), Some(id(board)));
+        assert_eq!(boards(&ward), [board]);
+        // Whoever cares for them is told of an emergency.
+        assert_eq!(ward.opens(JONAS, access(0x900, ILSE, EmergencyReason::LifeAtRisk, "")), Ok(()));
+        assert_eq!(ward.core.directory().to_review(id(board)), 1);
+        ward.rebuilds();
+    }
+}
+
+#[test]
+fn whoever_was_put_into_a_bed_by_mistake_was_never_taken_in() {
+    let mut ward = Ward::new();
+    ward.wait_until(at(100.0));
+    ward.grant(Wish::PutPatient(patient(7)));
+    ward.occupy(BED, None);
+    ward.wait_until(at(200.0));
+    ward.lies(BED, Some(ILSE + 7), at(150.0));
+    ward.wait_until(at(300.0));
+    ward.lies(BED, None, at(150.0));
+    let directory = ward.core.directory();
+    assert!(!directory.has_left(id(ILSE + 7)));
+    assert_eq!(directory.unit_answering_for(id(ILSE + 7), ward.now), None);
+    assert!(directory.has_left(id(ILSE)));
+    ward.rebuilds();
 }

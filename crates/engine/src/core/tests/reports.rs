@@ -81,9 +81,20 @@ fn the_door_that_a_device_used_last_is_known_and_no_screen_is_told() {
     ward.wait_until(at(5.0));
     let near = "[::1]:6000".to_owned();
     ward.happens(&Body::Spoke(Spoke { device, door: "https".to_owned(), remote: near.clone() }));
-    assert_eq!(door(&ward), ("https".to_owned(), near, ward.now));
+    let spoke = ("https".to_owned(), near, ward.now);
+    assert_eq!(door(&ward), spoke);
     ward.wait_until(at(7.0));
-    ward.happens(&presence(PresenceChange::Lost));
+    // The old connection ends: that is no word of the device, and no newer door.
+    for change in [
+        PresenceChange::Lost,
+        PresenceChange::Disconnected,
+        PresenceChange::TakenOver,
+        PresenceChange::Refused,
+    ] {
+        ward.happens(&presence(change));
+        assert_eq!(door(&ward), spoke, "{change:?}");
+    }
+    ward.happens(&presence(PresenceChange::Connected));
     assert_eq!(door(&ward), ("mqtt".to_owned(), far.to_owned(), ward.now));
     assert!(ward.deltas.iter().all(|delta| delta.reports.is_empty()));
 }

@@ -336,6 +336,35 @@ fn a_day_with_ten_restarts_ends_in_the_same_state_as_one_without() {
     assert_eq!(without.core.directory, with.core.directory);
 }
 
+/// A directory as it was written before pages were shared: a list fewer, all empty.
+const NO_SHARES: [u8; 27] = {
+    let mut bytes = [0x80; 27];
+    (bytes[0], bytes[1]) = (0x98, 0x19);
+    bytes
+};
+
+#[test]
+fn a_checkpoint_of_before_pages_were_shared_is_taken_up() {
+    let read =
+        |bytes: &[u8]| <Directory as ::record::Coded>::read(&mut ::record::Decoder::new(bytes));
+    assert_eq!(read(&NO_SHARES), Ok(Directory::default()));
+    for lists in [0x18, 0x1b] {
+        let bytes: Vec<u8> = [0x98, lists].into_iter().chain([0x80; 27]).collect();
+        assert!(read(&bytes).is_err(), "{lists} lists");
+    }
+    let ward = Ward::new();
+    let checkpoint = ward.core.checkpoint();
+    let mut now = Vec::new();
+    let mut encoder = ::record::Encoder::new(&mut now);
+    ::record::Coded::write(&*ward.core.directory(), &mut encoder);
+    let begins = checkpoint.windows(now.len()).position(|it| it == now).unwrap();
+    assert_eq!((&now[..2], now.last()), (&[0x98, 0x1a][..], Some(&0x80)));
+    let lists = &now[2..now.len() - 1];
+    let rest = &checkpoint[begins + now.len()..];
+    let earlier = [&checkpoint[..begins], &[0x98, 0x19], lists, rest].concat();
+    assert!(Core::restore(setup(), &earlier).is_ok_and(|core| core == ward.core));
+}
+
 #[test]
 fn a_checkpoint_of_another_version_or_damaged_is_refused() {
     let ward = Ward::new();

@@ -2,29 +2,34 @@
 
 use std::time::Duration;
 
+use ::record::Session;
 use model::{Role, Share};
+use store::Noun;
 
 use super::*;
-use crate::limits::{SHARE_LASTS_MAX, SHARES_OF_A_PATIENT_MAX};
+use crate::limits::{SHARE_LASTS_MAX, SHARES_EVER_OF_A_PATIENT_MAX, SHARES_OF_A_PATIENT_MAX};
 
 /// The login of the ward's patient.
 const OWN: u128 = 0x800;
+
+fn own_login() -> User {
+    User {
+        id: id(OWN),
+        org: id(1),
+        login: "ilse".to_owned(),
+        role: Role::Patient,
+        staff: None,
+        password_hash: None,
+        patient: Some(id(ILSE)),
+        disabled: false,
+    }
+}
 
 impl Ward {
     fn with_own_login() -> Self {
         let mut ward = Self::new();
         ward.wait_until(at(100.0));
-        let own = User {
-            id: id(OWN),
-            org: id(1),
-            login: "ilse".to_owned(),
-            role: Role::Patient,
-            staff: None,
-            password_hash: None,
-            patient: Some(id(ILSE)),
-            disabled: false,
-        };
-        ward.grant(Wish::PutUser(own));
+        ward.grant(Wish::PutUser(own_login()));
         ward
     }
 
@@ -109,6 +114,67 @@ fn a_patient_shares_with_so_many_and_no_more_at_a_time() {
     assert_eq!(ward.tries(OWN, Wish::EndShare(id(0x900))), Ok(()));
     let share = ward.shared(0x900 + most, Duration::from_secs(3_600));
     assert_eq!(ward.tries(OWN, Wish::Share(share)), Ok(()));
+}
+
+#[test]
+fn a_patient_makes_so_many_shares_and_no_more_however_soon_they_end() {
+    let mut ward = Ward::with_own_login();
+    let most = u128::try_from(SHARES_EVER_OF_A_PATIENT_MAX).unwrap();
+    for n in 0..most {
+        let share = ward.shared(0x900 + n, Duration::from_secs(3_600));
+        assert_eq!(ward.tries(OWN, Wish::Share(share)), Ok(()), "{n}");
+        assert_eq!(ward.tries(OWN, Wish::EndShare(id(0x900 + n))), Ok(()), "{n}");
+    }
+    let share = ward.shared(0x900 + most, Duration::from_secs(3_600));
+    let (reason, words) = ward.asks(Actor::User(id(OWN)), Wish::Share(share)).unwrap_err();
+    assert_eq!(reason, Reason::NotAllowed);
+    assert!(words.contains("ask the ward"), "{words}");
+    assert_eq!(ward.core.directory().shares.len(), SHARES_EVER_OF_A_PATIENT_MAX);
+}
+
+#[test]
+fn whoever_loses_the_own_login_lets_nobody_else_read_the_page() {
+    let other = User { patient: Some(id(ILSE + 1)), ..own_login() };
+    let nobody = User { role: Role::Nurse, patient: None, ..own_login() };
+    for changed in [User { disabled: true, ..own_login() }, other, nobody] {
+        let mut ward = Ward::with_own_login();
+        ward.grant(Wish::PutPatient(patient(1)));
+        for n in [0x900, 0x901] {
+            let share = ward.shared(n, Duration::from_secs(3_600));
+            assert_eq!(ward.tries(OWN, Wish::Share(share)), Ok(()));
+        }
+        let expires_at = ward.now.after(Duration::from_secs(3_600));
+        let (user, token_hash) = (id(0x900), [9; 32]);
+        let opened_at = ward.now;
+        let session = Session { id: id(0xa00), user, token_hash, opened_at, expires_at };
+        ward.grant(Wish::OpenSession(session));
+        // Other words about the login change nothing.
+        ward.grant(Wish::PutUser(User { login: "ilse-b".to_owned(), ..own_login() }));
+        let now = ward.now;
+        assert_eq!(ward.core.directory().shares_of(id(ILSE), now).count(), 2);
+        ward.grant(Wish::PutUser(changed.clone()));
+        let directory = ward.core.directory();
+        assert_eq!(directory.shares_of(id(ILSE), now).count(), 0, "{changed:?}");
+        for n in [0x900, 0x901] {
+            assert_eq!(directory.shares_with(id(n), now), None);
+            assert!(directory.users.get(&id(n)).is_some_and(|user| user.disabled));
+        }
+        assert!(directory.sessions.values().all(|it| it.user != user), "signed out");
+        assert!(directory.invitation(&[7; 32], now).is_none(), "the link is worth nothing");
+        // A wish that was on its way is too late.
+        let late = ward.shared(0x902, Duration::from_secs(3_600));
+        assert_eq!(ward.tries(OWN, Wish::Share(late)), Err(Reason::NotAllowed));
+        // Opening the login again shares nothing.
+        ward.grant(Wish::PutUser(own_login()));
+        assert_eq!(ward.core.directory().shares_of(id(ILSE), now).count(), 0);
+        ward.rebuilds();
+        let (_, out) = ward.restarted(None, &ward.log);
+        for n in [0x900, 0x901] {
+            let shut =
+                |noun: &Noun| matches!(noun, Noun::User(it) if it.id == id(n) && it.disabled);
+            assert!(out.rows.iter().any(|row| shut(&row.noun)), "the records know it");
+        }
+    }
 }
 
 #[test]

@@ -240,6 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if let Some(open) = open {
             self.depart(&open, how, leave).await;
         }
+        let is_fault = matches!(end, End::Fault(_));
         match end {
             End::Silent => self.peer.leave(Reason::KeepAliveTimeout, None, &mut self.out),
             End::TakenOver => self.peer.leave(Reason::SessionTakenOver, None, &mut self.out),
@@ -249,6 +250,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             End::Goodbye { .. } | End::Lost | End::NotAccepted(_) => {}
         }
         self.farewell().await;
+        if is_fault {
+            let _ = timeout(self.shared.limits.farewell_max, self.hear_out()).await;
+        }
     }
 
     /// Ends the session's connection and says so, unless a newer connection did.
@@ -287,5 +291,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         let _ = timeout(bound, writing).await;
+    }
+
+    /// Reads what the peer still sends and throws it away: unread, it would make the system
+    /// cut the line, and the reason for the end could be lost with it.
+    async fn hear_out(&mut self) {
+        let mut scrap = [0_u8; 4_096];
+        let mut room = self.shared.limits.heard_out_max;
+        while room > 0 {
+            match self.stream.read(&mut scrap).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => room = room.saturating_sub(count),
+            }
+        }
     }
 }

@@ -59,6 +59,27 @@ async fn a_packet_over_the_limit_puts_its_client_out() {
 }
 
 #[tokio::test]
+async fn a_fault_is_told_to_whoever_still_speaks_and_nobody_speaks_for_ever() {
+    for (heard_out_max, sent) in [(1 << 20, 512 << 10), (4_096, 4_096)] {
+        let limits = Limits { packet_len_max: 1_000, heard_out_max, ..Limits::default() };
+        let mut ward = Ward::open(limits).await;
+        let bearer = ward.bearer(1);
+        let mut raw = ward.raw(&bearer).await;
+        raw.write(&connect_bytes(5, &bearer.device.to_string(), 30)).await;
+        assert_eq!(ward.tell(1).await, ["opened"]);
+        raw.write(&[0x30, 0xe6, 0x07]).await;
+        raw.write(&vec![b'x'; sent]).await;
+        if sent == heard_out_max {
+            // It was heard out for so long; the peer, which never ends, is left.
+            until(|| ward.handle.counters().connections == 0).await;
+        }
+        let all = raw.read_to_end().await;
+        let farewell = all.windows(3).position(|it| it[0] == 0xe0 && it[2] == 0x95);
+        assert!(farewell.is_some(), "{all:?}");
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_come_one_by_one_are_as_good_as_any() {
     let mut ward = Ward::open(Limits::default()).await;
     let bearer = ward.bearer(1);
