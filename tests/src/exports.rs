@@ -165,13 +165,13 @@ fn exports_are_read_by_the_readers_of_others_sample_by_sample() {
         Err(why) => return not_run(test, &why),
     };
     let past = Past::make(&python, "EXPORT-1");
-    belongs_to_whom_it_was_on(&past);
+    let late_ns = belongs_to_whom_it_was_on(&past);
     let wave = (FIRST + GAP + SECOND) as i64 / RATE_HZ + 1;
     let whole = (55, 65 + wave);
     let wfdb = past.export("wfdb", "wfdb", past.of_device(), whole);
     let parquet = past.export("parquet", "parquet", past.of_device(), (-20, 65 + wave));
     // Up to the gap; what has gaps is EDF+D, which this reader does not know.
-    let edf = past.export("edf", "edf", past.of_device(), (55, 70));
+    let edf = past.export("edf", "edf", past.of_device(), (55, 72));
     let said = ask(
         &python,
         "read_exports.py",
@@ -202,23 +202,27 @@ fn exports_are_read_by_the_readers_of_others_sample_by_sample() {
         (at - 4.0).abs() < 0.13 && note[2].as_str().unwrap().contains("sensor-detached")
     });
     assert!(off, "{}", file["notes"]);
-    pandas_sees_the_same(&past, &said["parquet"]);
+    pandas_sees_the_same(&past, &said["parquet"], late_ns);
 }
 
-/// Whose a value is, the associations say for the time at which it was measured.
-fn belongs_to_whom_it_was_on(past: &Past) {
+/// Whose a value is, the associations say for the time at which it was measured. Answers with
+/// how far the server took the device's clock to be behind, as the message was on its way.
+fn belongs_to_whom_it_was_on(past: &Past) -> i64 {
     let [first, second] = [0, 1].map(|bed| past.ward.patients[bed].as_str());
     let names = ["at", "patient", "value", "unit", "missing"];
     let of_first = past.export("first", "csv", ["--patient", first], (-20, 20));
     let of_second = past.export("second", "csv", ["--patient", second], (-20, 20));
     let rows = |folder: &Path| columns(&folder.join("values.csv"), &names);
+    let first_at: jiff::Timestamp = rows(&of_first)[0][0].parse().unwrap();
+    let late_ns = i64::try_from(first_at.as_nanosecond()).unwrap() - past.turn_ns + 10_000_000_000;
+    assert!((0..1_000_000_000).contains(&late_ns), "{first_at}");
     let row = |at: i64, patient: &str| -> Vec<String> {
         let (value, missing) = if at == 3 {
             (String::new(), "sensor-detached")
         } else {
             (format!("{}.50", 80 + at), "")
         };
-        let when = rfc3339(past.turn_ns + at * 1_000_000_000);
+        let when = rfc3339(past.turn_ns + late_ns + at * 1_000_000_000);
         [&when, patient, &value, "/min", missing].map(str::to_owned).to_vec()
     };
     assert_eq!(rows(&of_first), (-10..0).map(|at| row(at, first)).collect::<Vec<_>>());
@@ -240,9 +244,10 @@ fn belongs_to_whom_it_was_on(past: &Past) {
     let last = past.export("last", "csv", past.of_device(), (1_700, 3_600));
     let last = columns(&last.join("values.csv"), &["channel", "value"]);
     assert_eq!(last, [[HEART_RATE, "64.25"]]);
+    late_ns
 }
 
-fn pandas_sees_the_same(past: &Past, said: &Value) {
+fn pandas_sees_the_same(past: &Past, said: &Value, late_ns: i64) {
     let rows = said[0]["rows"].as_array().unwrap();
     let mut found: Vec<(i64, Option<f64>, Option<&str>)> = rows
         .iter()
@@ -250,7 +255,7 @@ fn pandas_sees_the_same(past: &Past, said: &Value) {
         .collect();
     found.sort_by_key(|row| row.0);
     let want = (-10..10_i64).map(|at| {
-        let when = past.turn_ns + at * 1_000_000_000;
+        let when = past.turn_ns + late_ns + at * 1_000_000_000;
         let value = (at != 3).then_some((80 + at) as f64 + 0.5);
         (when, value, value.is_none().then_some("sensor-detached"))
     });

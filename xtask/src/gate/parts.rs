@@ -35,9 +35,6 @@ const PURE_CRATES: &[&str] = &["model", "record", "protocols", "signal", "care",
 const FUZZ_S: u64 = 240;
 const FUZZ_LONG_S: u64 = 4 * 3_600;
 
-/// Tests at once on each core that wait for sockets and clocks nearly all of their time.
-const WAITING_PER_CORE: usize = 2;
-
 /// The test in the browser whose figures are of the machine, and not only of the page.
 const MEASURED_BROWSER_TEST: &str = "load.test.mjs";
 
@@ -185,9 +182,8 @@ fn e2e(context: &mut Context) -> Outcome {
         command
     };
     let mut built = test(&["--lib", "--test", "day"], &["--no-run"]);
-    let threads = format!("--test-threads={}", WAITING_PER_CORE * cores());
     let (sockets, day) = (
-        test(&["--lib"], &["--", "--show-output", &threads]),
+        test(&["--lib"], &["--", "--show-output"]),
         yielding(&test(&["--test", "day"], &["--", "--show-output"])),
     );
     if let Err(reason) = context.run(&mut built) {
