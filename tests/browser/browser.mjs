@@ -11,6 +11,8 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 
 export const SIZES = { phone: [390, 844], tablet: [768, 1024], desk: [1280, 800], large: [1920, 1080], wall: [3840, 2160] };
+/** What is looked at from some steps away shows what a desk shows, in its colours; axe has seen it there. */
+export const FAR = new Set(["large", "wall"]);
 
 /** Whether there is a browser at all; without one the tests say so and are skipped. */
 export const noBrowser = CHROMIUM ? false : "no Chromium: apt-get install chromium, or name one in CHROMIUM";

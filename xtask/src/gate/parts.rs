@@ -57,7 +57,7 @@ pub const PARTS: &[Part] = &[
     part("unit", 20, unit),
     part("build", 30, build),
     Part { needs: &["set-up", "build"], ..part("e2e", 20, e2e) },
-    Part { needs: &["set-up", "build"], ..part("browser", 10, browser) },
+    Part { needs: &["set-up", "build"], ..part("browser", 20, browser) },
     part("fuzz", 20, run_fuzz),
     Part { quick: true, ..part("vopr", 20, run_vopr) },
     Part { needs: &["build"], ..part("demo", 4, demo) },
