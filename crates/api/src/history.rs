@@ -474,9 +474,17 @@ fn fine(asked: Span) -> Pace {
 
 /// Adds columns by their number; what two series have of one column counts together.
 fn add(columns: &mut BTreeMap<i64, Roll>, items: &[Column], pace: &Pace) {
-    for column in items {
+    let number = |column: &Column| {
         let apart = column.from.unix_nanos().saturating_sub(pace.origin_ns);
-        let roll = columns.entry(apart.div_euclid(pace.step_ns.max(1))).or_default();
+        apart.div_euclid(pace.step_ns.max(1))
+    };
+    if columns.is_empty() {
+        // Most lines are one series, whose columns are in order and each there once.
+        *columns = items.iter().map(|column| (number(column), column.roll)).collect();
+        return;
+    }
+    for column in items {
+        let roll = columns.entry(number(column)).or_default();
         *roll = roll.then(column.roll);
     }
 }

@@ -69,6 +69,11 @@ impl Conversion {
     /// Thousandths of our unit, rounded half up; `None` if it leaves all bounds.
     fn thousandths(self, measure: &Measure) -> Option<i64> {
         let power = i32::from(measure.exp10);
+        if self == Self::SAME
+            && let Some(thousandths) = shortened(measure.mantissa, power.saturating_add(3))
+        {
+            return Some(thousandths);
+        }
         // The offset is brought to the scale of the digits, so that nothing is rounded twice.
         let offset = if self.offset == 0 {
             0
@@ -110,6 +115,22 @@ fn scaled(digits: i128, denominator: i128, power: i32) -> Option<i128> {
         (digits.checked_mul(factor)?, denominator)
     };
     Some(numerator.checked_add(denominator / 2)?.div_euclid(denominator))
+}
+
+/// Digits times a small power of ten, rounded half up, in 64 bits: the way of nearly every value,
+/// ten times a message. `None` where that is not enough.
+fn shortened(digits: i64, power: i32) -> Option<i64> {
+    let factor = match power.unsigned_abs() {
+        0 => 1,
+        1 => 10,
+        2 => 100,
+        3 => 1_000,
+        _ => return None,
+    };
+    if power < 0 {
+        return Some(digits.checked_add(factor / 2)?.div_euclid(factor));
+    }
+    digits.checked_mul(factor)
 }
 
 macro_rules! quantities {
@@ -209,6 +230,20 @@ quantities! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_short_way_is_the_long_one() {
+        for power in -4..=4 {
+            for digits in [i64::MIN, -15_500, -1_501, -500, -1, 0, 1, 499, 500, 1_500, i64::MAX] {
+                let long = scaled(digits.into(), 1, power).and_then(|it| i64::try_from(it).ok());
+                let short = shortened(digits, power);
+                assert!(short.is_none() || short == long, "{digits}e{power}: {short:?}, {long:?}");
+                assert!(
+                    power.abs() > 3 || !(-15_500..=15_500).contains(&digits) || short.is_some()
+                );
+            }
+        }
+    }
 
     fn check<Q: Quantity>(
         kind: Code,

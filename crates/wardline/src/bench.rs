@@ -19,6 +19,7 @@ mod hospital;
 mod idle;
 mod ingest;
 mod latency;
+mod lines;
 pub(crate) mod load;
 mod machine;
 mod mosquitto;
@@ -32,6 +33,7 @@ mod retry;
 mod sizes;
 mod storm;
 mod template;
+mod ward_day;
 
 use figure::Sheet;
 
@@ -41,6 +43,8 @@ Examples:
   wardline bench ingest --devices 400 --in-flight 16 --seconds 30
   wardline bench ingest --rate 10000
   wardline bench latency --rate 2000
+  wardline bench lines
+  wardline bench lines --against http://127.0.0.1:8428/write?precision=ms
   wardline bench connections --count 2000
   wardline bench query
   wardline bench restart --megabytes 1000
@@ -69,6 +73,8 @@ enum What {
     Ingest(Ingest),
     /// From the last byte of a message to the frame on a nurse's screen.
     Latency(Latency),
+    /// Readings a second of a ward's day by line protocol, durable before their answers and found again.
+    Lines(Lines),
     /// Memory of an idle connection, and the time to connect many.
     Connections(Connections),
     /// Memory and processor time of a server to which nobody speaks.
@@ -124,6 +130,23 @@ struct Latency {
     /// How long to send.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=600))]
     seconds: u64,
+}
+
+/// How much of the day to send.
+#[derive(Clone, Debug, Args)]
+struct Lines {
+    /// Hours of the ward's day.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=24))]
+    hours: u64,
+    /// Connections that post at once.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    connections: u32,
+    /// Post the same lines to another store that is running, at its address for line protocol in milliseconds.
+    #[arg(long, value_name = "URL")]
+    against: Option<String>,
+    /// That store's process, for its processor time.
+    #[arg(long, value_name = "PID", requires = "against")]
+    server_pid: Option<u32>,
 }
 
 /// How many to connect.
@@ -195,6 +218,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         What::Ingest(asked) => ingest::measure(&asked, scratch, &mut sheet).await?,
         What::Latency(asked) => latency::measure(&asked, scratch, &mut sheet).await?,
+        What::Lines(asked) => lines::measure(&asked, scratch, &mut sheet).await?,
         What::Connections(asked) => connections::measure(&asked, scratch, &mut sheet).await?,
         What::Idle(asked) => idle::measure(&asked, scratch, &mut sheet).await?,
         What::Query(asked) => query::measure(&asked, scratch, &mut sheet).await?,

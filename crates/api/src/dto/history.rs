@@ -8,6 +8,7 @@ use super::bed::Named;
 /// What was measured over a range, as known at an instant.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct History {
+    /// What was asked for; where columns are minutes or longer, in whole minutes around it.
     pub(crate) from: String,
     pub(crate) to: String,
     /// Whom devices were on is answered by what was known then, and nothing else is.

@@ -239,14 +239,16 @@ async fn history(
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
 ) -> Result<Json<History>, Problem> {
-    let (span, known_at) = (range.span(caller.at)?, range.known_at(caller.at)?);
+    let (asked, known_at) = (range.span(caller.at)?, range.known_at(caller.at)?);
     let (wanted, columns) = (range.wanted()?, range.columns()?);
+    let pace = Pace::of(asked.from, asked.to, columns);
+    let (from, to) = pace.drawn(asked.from, asked.to);
+    let span = Span { from, to };
     let about = About::of(uri.path(), &id)?;
     let source = api.source(&caller, wanted, known_at);
     let parts = about.parts(&source.directory, span, known_at);
     let (parts, withheld) = api.open_parts(&caller, &source.directory, (&about, uri.path()), parts);
     bounded(&source, &parts)?;
-    let pace = Pace::of(span.from, span.to, columns);
     let read = move || source.lines(&parts, &pace);
     let lines =
         tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;

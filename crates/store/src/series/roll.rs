@@ -4,7 +4,7 @@
 //! value reaches is gap. Of several points of one instant the one that reached us last
 //! counts, so that a repeat changes nothing and a correction replaces what it corrects.
 
-use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use model::{MissingReason, Timestamp};
 
@@ -100,8 +100,11 @@ pub struct Roll {
 impl Roll {
     /// The mean of the values in millionths of the unit, rounded down, if there is any.
     pub fn mean_micros(&self) -> Option<i64> {
-        let count = i128::from(self.count);
-        let mean = self.sum_micros.checked_div_euclid(count)?;
+        // Nearly all sums are short, and dividing 64 bits is much quicker.
+        if let (Ok(sum), Ok(count)) = (i64::try_from(self.sum_micros), i64::try_from(self.count)) {
+            return sum.checked_div_euclid(count);
+        }
+        let mean = self.sum_micros.checked_div_euclid(self.count.into())?;
         i64::try_from(mean).ok()
     }
 
@@ -120,6 +123,81 @@ impl Roll {
             in_range_ns: self.in_range_ns.saturating_add(next.in_range_ns),
             said: self.said.or(next.said),
         }
+    }
+}
+
+/// Roll-ups by the number of their step, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rolls(Vec<(i64, Roll)>);
+
+impl Rolls {
+    /// Adds what follows in a step; steps mostly come in their order.
+    pub(super) fn add(&mut self, number: i64, roll: Roll) {
+        if let Some((last, before)) = self.0.last_mut()
+            && number <= *last
+        {
+            if *last == number {
+                *before = before.then(roll);
+                return;
+            }
+            let place = self.0.partition_point(|(it, _)| *it < number);
+            match self.0.get_mut(place) {
+                Some((it, before)) if *it == number => *before = before.then(roll),
+                _ => self.0.insert(place, (number, roll)),
+            }
+            return;
+        }
+        self.0.push((number, roll));
+    }
+
+    /// Puts others in the place of these steps.
+    pub(super) fn replace(&mut self, steps: &RangeInclusive<i64>, others: Self) {
+        let first = self.0.partition_point(|(it, _)| it < steps.start());
+        let end = self.0.partition_point(|(it, _)| it <= steps.end());
+        self.0.splice(first..end.max(first), others.0);
+    }
+
+    /// Only these steps.
+    #[must_use]
+    pub(super) fn within(mut self, steps: &RangeInclusive<i64>) -> Self {
+        self.0.retain(|(it, _)| steps.contains(it));
+        self
+    }
+
+    /// Those of steps `factor` times as long.
+    #[must_use]
+    pub(super) fn coarser(&self, factor: i64) -> Self {
+        let mut coarse = Self::default();
+        for (number, roll) in &self.0 {
+            coarse.add(number.div_euclid(factor.max(1)), *roll);
+        }
+        coarse
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(i64, Roll)> {
+        self.0.iter()
+    }
+
+    /// Takes in what is in its order already; `None` if it is not.
+    pub(super) fn of_ordered(rolls: Vec<(i64, Roll)>) -> Option<Self> {
+        rolls.is_sorted_by(|(one, _), (other, _)| one < other).then_some(Self(rolls))
+    }
+}
+
+impl IntoIterator for Rolls {
+    type Item = (i64, Roll);
+    type IntoIter = std::vec::IntoIter<(i64, Roll)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -205,8 +283,8 @@ pub(super) fn by_step(
     (from, to): (i64, i64),
     rule: &RollRule,
     grid: Grid,
-) -> BTreeMap<i64, Roll> {
-    let mut steps: BTreeMap<i64, Roll> = BTreeMap::new();
+) -> Rolls {
+    let mut steps = Rolls::default();
     let reach = rule.reach();
     let nexts = samples.iter().skip(1).map(|next| next.at_ns).chain([i64::MAX]);
     for (sample, next) in samples.iter().zip(nexts) {
@@ -216,8 +294,7 @@ pub(super) fn by_step(
             Err(reason) => {
                 if is_here {
                     let said = Roll { said: Some(reason), ..Roll::default() };
-                    let roll = steps.entry(grid.number(sample.at_ns)).or_default();
-                    *roll = roll.then(said);
+                    steps.add(grid.number(sample.at_ns), said);
                 }
                 continue;
             }
@@ -230,8 +307,7 @@ pub(super) fn by_step(
                 extremes: Some(spot),
                 ..Roll::default()
             };
-            let roll = steps.entry(grid.number(sample.at_ns)).or_default();
-            *roll = roll.then(one);
+            steps.add(grid.number(sample.at_ns), one);
         }
         let end = sample.at_ns.saturating_add(reach).min(next).min(to);
         let mut begin = sample.at_ns.max(from);
@@ -241,20 +317,9 @@ pub(super) fn by_step(
             let ns = until.saturating_sub(begin);
             let in_range_ns = if rule.holds(micros) { ns } else { 0 };
             let covered = Roll { covered_ns: ns, in_range_ns, ..Roll::default() };
-            let roll = steps.entry(number).or_default();
-            *roll = roll.then(covered);
+            steps.add(number, covered);
             begin = until;
         }
     }
     steps
-}
-
-/// Roll-ups of a finer step as those of a coarser one, `factor` times as long.
-pub(super) fn coarser(fine: &BTreeMap<i64, Roll>, factor: i64) -> BTreeMap<i64, Roll> {
-    let mut coarse: BTreeMap<i64, Roll> = BTreeMap::new();
-    for (number, roll) in fine {
-        let sum = coarse.entry(number.div_euclid(factor.max(1))).or_default();
-        *sum = sum.then(*roll);
-    }
-    coarse
 }

@@ -3,18 +3,16 @@
 //! They are derived, so this form may change with its table's rows thrown away; a block
 //! that does not read is made again from the points.
 
-use std::collections::BTreeMap;
-
 use super::{
     chunk::{Malformed, missing_code, missing_reason, put_column, put_len, take_column, take_len},
-    roll::{Extremes, Roll, Spot},
+    roll::{Extremes, Roll, Rolls, Spot},
 };
 use crate::limits::ROLLS_OF_BLOCK_MAX;
 
 const LOW_BITS: u32 = 32;
 
 /// Roll-ups by their number, counted in steps since 1970; times are kept from `origin_ns` on.
-pub(super) fn encode(rolls: &BTreeMap<i64, Roll>, origin_ns: i64) -> Result<Vec<u8>, Malformed> {
+pub(super) fn encode(rolls: &Rolls, origin_ns: i64) -> Result<Vec<u8>, Malformed> {
     let mut out = Vec::new();
     put_len(&mut out, rolls.len())?;
     let mut column = |of: &dyn Fn(i64, &Roll) -> i64| {
@@ -38,7 +36,7 @@ pub(super) fn encode(rolls: &BTreeMap<i64, Roll>, origin_ns: i64) -> Result<Vec<
 const SPOTS: [fn(&Extremes) -> Spot; 4] =
     [|it| it.first, |it| it.least, |it| it.greatest, |it| it.last];
 
-pub(super) fn decode(bytes: &[u8], origin_ns: i64) -> Result<BTreeMap<i64, Roll>, Malformed> {
+pub(super) fn decode(bytes: &[u8], origin_ns: i64) -> Result<Rolls, Malformed> {
     let mut rest = bytes;
     let count = take_len(&mut rest, ROLLS_OF_BLOCK_MAX)?;
     let mut column = || take_column::<i64>(&mut rest, count);
@@ -70,5 +68,5 @@ pub(super) fn decode(bytes: &[u8], origin_ns: i64) -> Result<BTreeMap<i64, Roll>
         let extremes = (count > 0).then_some(it);
         Ok((at, Roll { count, sum_micros: sum, extremes, covered_ns, in_range_ns, said }))
     });
-    rolls.collect()
+    Rolls::of_ordered(rolls.collect::<Result<_, _>>()?).ok_or(Malformed)
 }

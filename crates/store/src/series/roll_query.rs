@@ -3,7 +3,7 @@
 //! Where a column is a minute or longer, roll-ups answer, and points only where these are
 //! out of date and at the ends of the range; where it is shorter, the points do.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use model::Timestamp;
 use rusqlite::Connection;
@@ -12,7 +12,7 @@ use super::{
     Point, Question, Series, SeriesId, SeriesKey, Stretch,
     hot::HotSeries,
     query::{Found, overlaps, sealed},
-    roll::{Grid, MINUTE_NS, Roll, RollRule, by_step, current},
+    roll::{Grid, MINUTE_NS, Roll, RollRule, Rolls, by_step, current},
     roll_store::{STEPS_MIN, Stale, block, day_begin, day_of, marks, merged, reaching, touched},
 };
 use crate::{
@@ -66,13 +66,25 @@ impl Pace {
         let step_ns = step_ns.unwrap_or(span);
         Self { origin_ns: from.unix_nanos(), step_ns, resolution: Resolution::Points }
     }
+
+    /// The range that is drawn: in whole minutes where roll-ups answer, as one that the range
+    /// cuts would have to be made from points.
+    pub fn drawn(&self, from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
+        if self.resolution == Resolution::Points {
+            return (from, to);
+        }
+        let (grid, last) = (Grid::MINUTES, to.unix_nanos().saturating_sub(1));
+        let begin = |minute| Timestamp::from_unix_nanos(grid.begin(minute));
+        let first = grid.number(from.unix_nanos());
+        (begin(first), begin(grid.number(last).saturating_add(1)))
+    }
 }
 
-/// What one series answered, by the number of the step.
-type Answer<T> = (Arc<SeriesKey>, BTreeMap<i64, T>);
+/// What one series answered.
+type Answer = (Arc<SeriesKey>, Rolls);
 
-/// Steps by their number, and how many minutes each has.
-type Steps = (BTreeMap<i64, Roll>, i64);
+/// Steps, and how many minutes each has.
+type Steps = (Rolls, i64);
 
 /// What a database answered, or why what it holds cannot be served.
 type Looked<T> = rusqlite::Result<Result<T, Trouble>>;
@@ -132,11 +144,11 @@ impl Series {
     }
 
     /// Asks each series of a channel, and leaves out those without an answer.
-    fn each_series<T>(
+    fn each_series(
         &self,
         question: &Question,
-        ask: impl Fn(&Connection, &One<'_>) -> Looked<BTreeMap<i64, T>>,
-    ) -> Result<Vec<Answer<T>>, DatabaseError> {
+        ask: impl Fn(&Connection, &One<'_>) -> Looked<Rolls>,
+    ) -> Result<Vec<Answer>, DatabaseError> {
         let source = (question.org, question.device, question.channel.clone());
         let day = day_begin(1);
         let from = question.from.unix_nanos().saturating_sub(day);
@@ -183,8 +195,8 @@ impl Series {
         asked: &Asked<'_>,
         (from, to): (i64, i64),
         step_min: i64,
-    ) -> Looked<BTreeMap<i64, Roll>> {
-        let mut steps: BTreeMap<i64, Roll> = BTreeMap::new();
+    ) -> Looked<Rolls> {
+        let mut steps = Rolls::default();
         if from >= to {
             return Ok(Ok(steps));
         }
@@ -206,9 +218,7 @@ impl Series {
                 Err(trouble) => return Ok(Err(trouble)),
             };
             for (number, roll) in rolls {
-                let minute = number.saturating_mul(unit);
-                let sum = steps.entry(minute.div_euclid(step_min)).or_default();
-                *sum = sum.then(roll);
+                steps.add(number.saturating_mul(unit).div_euclid(step_min), roll);
             }
             day = day.saturating_add(1);
         }
@@ -244,7 +254,7 @@ impl Series {
                 self.wants(asked.one.id, day);
             }
             fresh = vec![bounds];
-            BTreeMap::new()
+            Rolls::default()
         });
         // Minutes that the range cuts are not those of the block.
         let minute = |at: i64| (at, at.saturating_add(1));
@@ -255,7 +265,7 @@ impl Series {
         }
         let first = Grid::MINUTES.number(bounds.0);
         let last = Grid::MINUTES.number(bounds.1.saturating_sub(1));
-        minutes.retain(|minute, _| (first..=last).contains(minute));
+        minutes = minutes.within(&(first..=last));
         for stretch in merged(fresh, bounds) {
             let points = match asked.points(db, stretch)? {
                 Ok(points) => points,
@@ -263,8 +273,8 @@ impl Series {
             };
             let first = Grid::MINUTES.number(stretch.0);
             let last = Grid::MINUTES.number(stretch.1.saturating_sub(1));
-            minutes.retain(|minute, _| !(first..=last).contains(minute));
-            minutes.extend(by_step(&current(&points), stretch, &asked.rule, Grid::MINUTES));
+            let made = by_step(&current(&points), stretch, &asked.rule, Grid::MINUTES);
+            minutes.replace(&(first..=last), made);
         }
         Ok(Ok((minutes, 1)))
     }
@@ -334,8 +344,8 @@ impl Asked<'_> {
     }
 }
 
-fn placed(stretches: Vec<Answer<Roll>>, grid: Grid) -> Vec<Stretch<Column>> {
-    let placed = |(key, rolls): Answer<Roll>| {
+fn placed(stretches: Vec<Answer>, grid: Grid) -> Vec<Stretch<Column>> {
+    let placed = |(key, rolls): Answer| {
         let column = |(number, roll): (i64, Roll)| Column {
             from: Timestamp::from_unix_nanos(grid.begin(number)),
             roll,

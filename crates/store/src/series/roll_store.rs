@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::{
     Point, Question, Series, SeriesId, SeriesKey,
     query::{Found, sealed},
-    roll::{Grid, MINUTE_NS, Roll, RollRule, by_step, coarser, current},
+    roll::{Grid, MINUTE_NS, RollRule, Rolls, by_step, current},
     roll_block,
 };
 use crate::{
@@ -140,7 +140,7 @@ pub(super) fn block(
     (org, id): (OrgId, SeriesId),
     (step_min, day): (i64, i64),
     rule: &RollRule,
-) -> rusqlite::Result<Option<BTreeMap<i64, Roll>>> {
+) -> rusqlite::Result<Option<Rolls>> {
     let ask = "SELECT crc, bytes FROM roll WHERE org = ?1 AND series = ?2 AND step_min = ?3
                AND day = ?4 AND reach_ns = ?5 AND low = ?6 AND high = ?7";
     let (reach, low, high) = rule.columns();
@@ -264,12 +264,11 @@ fn remake(
             return Ok(());
         };
         let (from, to) = stretch;
-        let inside = Grid::MINUTES.number(from)..Grid::MINUTES.number(to);
-        minutes.retain(|minute, _| !inside.contains(minute));
-        minutes.extend(rolls);
+        let inside = Grid::MINUTES.number(from)..=Grid::MINUTES.number(to.saturating_sub(1));
+        minutes.replace(&inside, rolls);
     }
     for step_min in STEPS_MIN {
-        put_block(tx, (org, id), (step_min, day), &coarser(&minutes, step_min), rule)?;
+        put_block(tx, (org, id), (step_min, day), &minutes.coarser(step_min), rule)?;
     }
     Ok(())
 }
@@ -311,7 +310,7 @@ fn sealed_minutes(
     key: &SeriesKey,
     stretch: (i64, i64),
     (rule, max): (&RollRule, usize),
-) -> rusqlite::Result<Option<BTreeMap<i64, Roll>>> {
+) -> rusqlite::Result<Option<Rolls>> {
     match sealed::<Point>(tx, id, &reaching(key, stretch, rule), max)? {
         Found::Items(points) => Ok(Some(by_step(&current(&points), stretch, rule, Grid::MINUTES))),
         Found::TooMany | Found::Damaged(_) => Ok(None),
@@ -337,7 +336,7 @@ fn put_block(
     tx: &Transaction<'_>,
     (org, id): (OrgId, SeriesId),
     (step_min, day): (i64, i64),
-    rolls: &BTreeMap<i64, Roll>,
+    rolls: &Rolls,
     rule: &RollRule,
 ) -> Result<(), Change> {
     let bytes = roll_block::encode(rolls, day_begin(day))

@@ -49,6 +49,16 @@ impl FreshServer {
         &self.process.ready.mqtt
     }
 
+    /// Host and port of HTTPS for devices.
+    pub(super) fn https(&self) -> &str {
+        &self.process.ready.https
+    }
+
+    /// The server's process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.ready.pid
+    }
+
     /// What the server has used so far.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
         self.process.usage()

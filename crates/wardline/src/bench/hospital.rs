@@ -22,6 +22,8 @@ pub(super) struct Hospital {
     tag: Arc<str>,
     /// The nurse in charge, who admits, looks and sets limits.
     pub(super) charge: Rest,
+    /// The id of that nurse's login.
+    charge_user: String,
     /// The site's id.
     pub(super) site: String,
     /// The ward's id.
@@ -54,11 +56,11 @@ impl Hospital {
         let user = json!({
             "login": format!("charge{tag}"), "name": "Charge Nurse", "role": "charge_nurse", "staff_id": staff,
         });
-        admin.post("/api/v1/users", &user).await?;
+        let charge_user = add(&admin, "/api/v1/users", &user).await?;
         let charge = admin.sign_in_by_click(&format!("charge{tag}")).await?;
         let post = format!("/api/v1/posts/charge/{care_unit}");
         charge.post(&post, &json!({ "staff": staff })).await?;
-        Ok(Self { admin, tag: tag.into(), charge, site, care_unit })
+        Ok(Self { admin, tag: tag.into(), charge, charge_user, site, care_unit })
     }
 
     /// Adds beds with a patient in each; answers the patients' ids.
@@ -105,9 +107,28 @@ impl Hospital {
         .await
     }
 
+    /// Adds a gateway in service with its certificate, and lets it speak for these devices.
+    pub(super) async fn enrol_gateway(&self, speaks_for: &[Device]) -> anyhow::Result<Device> {
+        let gateway = self.enrol_as("gateway", speaks_for.len()).await?;
+        for device in speaks_for {
+            let path = format!("/api/v1/devices/{}/gateway", device.id);
+            self.admin.put(&path, &json!({ "gateway": gateway.id })).await?;
+        }
+        Ok(gateway)
+    }
+
     async fn enrol_one(&self, number: usize, patient: Option<&String>) -> anyhow::Result<Device> {
+        let device = self.enrol_as(PROFILE, number).await?;
+        if let Some(patient) = patient {
+            let on = format!("/api/v1/devices/{}/association", device.id);
+            self.charge.post(&on, &json!({ "patient": patient })).await?;
+        }
+        Ok(device)
+    }
+
+    async fn enrol_as(&self, profile: &str, number: usize) -> anyhow::Result<Device> {
         let body = json!({
-            "profile": PROFILE,
+            "profile": profile,
             "serial": format!("BENCH{}-{number:05}", self.tag),
             "label": format!("Monitor {number:04}"),
             "care_unit": self.care_unit,
@@ -118,13 +139,45 @@ impl Hospital {
         self.admin.put(&format!("/api/v1/devices/{id}/lifecycle"), &in_service).await?;
         let paper = format!("/api/v1/devices/{id}/certificate");
         let paper = self.admin.post(&paper, &json!({})).await?;
-        if let Some(patient) = patient {
-            let on = format!("/api/v1/devices/{id}/association");
-            self.charge.post(&on, &json!({ "patient": patient })).await?;
-        }
         let get = |key: &str| text(&paper, &[key]).map(str::to_owned);
         let (certificate_pem, key_pem) = (get("certificate_pem")?, get("key_pem")?);
         Ok(Device { id, certificate_pem, key_pem, ca_pem: get("ca_pem")?.into() })
+    }
+
+    /// What the house is called on the server.
+    pub(super) fn name(&self) -> String {
+        format!("Bench Hospital{}", self.tag)
+    }
+
+    /// Takes the devices off and retires them, empties the beds and shuts the login. What was
+    /// measured stays, and so do the names of the places: a history is not removed.
+    pub(super) async fn clear_away(
+        &self,
+        devices: &[String],
+        patients: &[String],
+    ) -> anyhow::Result<()> {
+        let this = Arc::new(self.clone());
+        let (devices, patients): (Arc<[String]>, Arc<[String]>) = (devices.into(), patients.into());
+        let count = devices.len();
+        in_parallel(count, AT_ONCE, move |number| {
+            let (this, device) = (Arc::clone(&this), devices.get(number).cloned());
+            let patient = patients.get(number).cloned();
+            async move { this.clear_one(&device.context("no device")?, patient.as_deref()).await }
+        })
+        .await?;
+        let shut = json!({ "disabled": true });
+        self.admin.put(&format!("/api/v1/users/{}", self.charge_user), &shut).await.map(drop)
+    }
+
+    async fn clear_one(&self, device: &str, patient: Option<&str>) -> anyhow::Result<()> {
+        if let Some(patient) = patient {
+            let page = self.charge.get(&format!("/api/v1/patients/{patient}")).await?;
+            let leaves = json!({ "patient": null, "leaves": patient, "take_off": [device] });
+            let bed = format!("/api/v1/beds/{}/patient", text(&page, &["bed", "id"])?);
+            self.charge.post(&bed, &leaves).await?;
+        }
+        let retired = json!({ "state": "retired", "why": "the load has ended" });
+        self.admin.put(&format!("/api/v1/devices/{device}/lifecycle"), &retired).await.map(drop)
     }
 
     /// Sets a heart rate limit of 110 /min without delay on each of these patients.

@@ -1,9 +1,7 @@
 //! Bytes of a sealed reading and of a sealed ECG sample, each read back and compared.
 //!
-//! The ward's day is 24 beds of six vitals, a value each second: random walks that move as
-//! often as those of recorded patients do (BIDMC's numerics: 29 %, 10 % and 5 % of seconds
-//! for pulse, breathing and saturation; pressures and temperature are assumed). The ECG is
-//! read from a folder of WFDB records. Both go through the store as the engine uses it.
+//! The ECG is read from a folder of WFDB records. It and the ward's day go through the store as
+//! the engine uses it.
 
 use std::{
     fs,
@@ -18,101 +16,21 @@ use store::{
     LogOffset, Marks, Point, Pushed, Question, Series, SeriesId, SeriesKey, SeriesLimits, WaveSpan,
 };
 
-use super::{Sizes, figure::Sheet, progress};
+use super::{
+    Sizes,
+    figure::Sheet,
+    progress,
+    ward_day::{BEDS, Bed, DAY_S, Day, START_MS, Second, VITALS, Walk},
+};
 
 /// Bytes of a reading that are promised: of the regular day, and of the one with wobble.
 const READING_MOST: [f64; 2] = [0.8, 1.2];
 /// Bytes of an ECG sample that are promised.
 const SAMPLE_MOST: f64 = 0.52;
 
-const BEDS: u64 = 24;
-const DAY_S: i64 = 86_400;
 /// Seconds between two sealings, as memory would ask for them.
 const SEAL_EVERY_S: i64 = 7_200;
-/// Lines of one upload, which reach the server together.
-const LINES_AT_ONCE: i64 = 5_000;
 const MILLI_NS: i64 = 1_000_000;
-/// 2026-11-19T00:00Z.
-const START_MS: i64 = 1_795_046_400_000;
-
-/// Channel, code, unit, first value, exponent, least, greatest, and how many of a thousand
-/// seconds it moves in.
-type Walk = (&'static str, u32, &'static str, i64, i8, i64, i64, u64);
-
-const VITALS: [Walk; 6] = [
-    ("MDC_ECG_HEART_RATE", 147_842, "/min", 78, 0, 40, 160, 290),
-    ("MDC_RESP_RATE", 151_562, "/min", 16, 0, 6, 40, 100),
-    ("MDC_PULS_OXIM_SAT_O2", 150_456, "%", 96, 0, 82, 100, 50),
-    ("MDC_PRESS_BLD_NONINV_SYS", 150_021, "mm[Hg]", 122, 0, 70, 200, 300),
-    ("MDC_PRESS_BLD_NONINV_DIA", 150_022, "mm[Hg]", 74, 0, 40, 120, 300),
-    ("MDC_TEMP", 150_344, "Cel", 368, -1, 340, 410, 10),
-];
-
-/// How the day's times are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Day {
-    /// Each second and up to 8 ms.
-    Regular,
-    /// Each second with 5 ms rms; of a hundred seconds one is missing and one comes late.
-    Wobbling,
-}
-
-/// One bed's day, second after second.
-struct Bed {
-    day: Day,
-    rng: Rng,
-    values: [i64; 6],
-    second: i64,
-}
-
-/// A second of a bed: when, when it reached us, and its six values.
-struct Second {
-    at: Timestamp,
-    received_at: Timestamp,
-    values: [i64; 6],
-}
-
-impl Bed {
-    fn new(day: Day, bed: u64) -> Self {
-        Self { day, rng: Rng::new(1, bed), values: VITALS.map(|it| it.3), second: 0 }
-    }
-}
-
-impl Iterator for Bed {
-    type Item = Second;
-
-    fn next(&mut self) -> Option<Second> {
-        loop {
-            if self.second == DAY_S {
-                return None;
-            }
-            let second = self.second;
-            self.second += 1;
-            for (value, (.., least, greatest, moves)) in self.values.iter_mut().zip(VITALS) {
-                let drawn = self.rng.next();
-                if drawn % 1_000 < moves {
-                    let step = if drawn & (1 << 40) == 0 { 1 } else { -1 };
-                    *value = (*value + step).clamp(least, greatest);
-                }
-            }
-            let (wobble, luck) = (self.rng.normal_fraction(), self.rng.next());
-            let late_ms = match self.day {
-                Day::Regular => i64::try_from(luck % 9).unwrap_or(0),
-                Day::Wobbling if luck.is_multiple_of(100) => continue,
-                Day::Wobbling => (wobble * 5.0).round() as i64,
-            };
-            let at = Timestamp::from_unix_millis(START_MS + second * 1_000 + late_ms);
-            // An upload holds some minutes of the whole ward; what is late comes with the next.
-            let lines = i64::try_from(BEDS).unwrap_or(1);
-            let is_late = self.day == Day::Wobbling && luck % 100 == 1;
-            let upload = second * lines / LINES_AT_ONCE + i64::from(is_late);
-            let received_ms = START_MS + DAY_S * 1_000 + upload * 2;
-            let received_at = Timestamp::from_unix_millis(received_ms);
-            return Some(Second { at, received_at, values: self.values });
-        }
-    }
-}
-
 const MARKS: Marks = Marks { clock: ClockUsed::Device, age_known: true, late: false };
 
 fn org() -> OrgId {
@@ -130,10 +48,10 @@ fn key(number: u64, channel: &str, code: u32, ucum: &str) -> SeriesKey {
 
 fn points(second: &Second) -> impl Iterator<Item = Point> {
     let (at, received_at) = (second.at, second.received_at);
-    let of = move |(value, (.., exp10, _, _, _)): (i64, Walk)| Point {
+    let of = move |(value, walk): (i64, Walk)| Point {
         at,
         received_at,
-        value: Ok((value, exp10)),
+        value: Ok((value, walk.exp10)),
         marks: MARKS,
     };
     second.values.into_iter().zip(VITALS).map(of)
@@ -177,7 +95,7 @@ fn ward_day(path: &Path, day: Day) -> anyhow::Result<f64> {
     let series = Series::open(path)?;
     let mut ids: Vec<Vec<SeriesId>> = Vec::new();
     for bed in 0..BEDS {
-        let id = |it: &Walk| series.series(&key(bed, it.0, it.1, it.2));
+        let id = |it: &Walk| series.series(&key(bed, it.channel, it.code, it.ucum));
         ids.push(VITALS.iter().map(id).collect());
     }
     let mut beds: Vec<_> = (0..BEDS).map(|bed| Bed::new(day, bed).peekable()).collect();
@@ -208,14 +126,18 @@ fn compare(series: &Series, day: Day, bed: u64) -> anyhow::Result<()> {
     let from = Timestamp::from_unix_millis(START_MS - 1_000);
     let to = Timestamp::from_unix_millis(START_MS + (DAY_S + 1) * 1_000);
     for (place, vital) in VITALS.iter().enumerate() {
-        let channel = Channel::from(vital.0);
+        let channel = Channel::from(vital.channel);
         let found =
             series.query(&Question { org: org(), device: device(bed), channel, from, to })?;
         let mut want: Vec<Point> =
             Bed::new(day, bed).filter_map(|second| points(&second).nth(place)).collect();
         want.sort_by_key(|point| (point.at, point.received_at));
         let found: Vec<Point> = found.into_iter().flat_map(|it| it.items).collect();
-        ensure!(found == want, "{} of bed {bed} came back otherwise than it went in", vital.0);
+        ensure!(
+            found == want,
+            "{} of bed {bed} came back otherwise than it went in",
+            vital.channel
+        );
     }
     Ok(())
 }

@@ -199,7 +199,8 @@ fn a_value_counts_for_a_day_at_most_however_rarely_its_device_promises_one() {
         let samples = [roll::Sample { at_ns: MIDNIGHT, micros: Ok(1) }];
         let grid = roll::Grid { origin_ns: MIDNIGHT, step_ns: 3 * DAY };
         let rolls = roll::by_step(&samples, (MIDNIGHT, MIDNIGHT + 3 * DAY), &rule, grid);
-        assert_eq!(rolls[&0].covered_ns, want, "{reach_ns}");
+        let (_, roll) = rolls.iter().next().copied().unwrap_or_default();
+        assert_eq!(roll.covered_ns, want, "{reach_ns}");
     };
     assert_eq!(u128::try_from(DAY).unwrap(), crate::limits::ROLL_REACH_MAX.as_nanos());
     check(-1, 0);
@@ -451,4 +452,19 @@ fn columns_are_as_wide_as_the_range_wants_and_the_roll_ups_can() {
     check(90 * 86_400, 1_200, 3_600, Resolution::Minutes(60));
     check(3_660 * 86_400, 1_200, 73 * 3_600, Resolution::Minutes(60));
     check(0, 0, 0, Resolution::Points);
+}
+
+#[test]
+fn what_is_drawn_in_minutes_has_no_minute_that_is_cut() {
+    const MINUTE: i64 = 60_000_000_000;
+    let check = |(from, to): (i64, i64), columns, want: (i64, i64)| {
+        let (from, to) = (instant(from), instant(to));
+        let drawn = Pace::of(from, to, columns).drawn(from, to);
+        assert_eq!((drawn.0.unix_nanos(), drawn.1.unix_nanos()), want);
+    };
+    let day = (MIDNIGHT + 1, MIDNIGHT + DAY + 1);
+    check(day, 1_200, (MIDNIGHT, MIDNIGHT + DAY + MINUTE));
+    check((MIDNIGHT, MIDNIGHT + DAY), 1_200, (MIDNIGHT, MIDNIGHT + DAY));
+    // Shorter than a minute a column: as it was asked for.
+    check(day, 2_000, day);
 }
