@@ -3,7 +3,7 @@ import { effect, untracked } from "./html.js";
 import { closedPage, session, unit, patient } from "./feed/state.js";
 import * as socket from "./feed/socket.js";
 import { route } from "./router.js";
-import { seesPatients } from "./shell/role.js";
+import { readsOwn, seesPatients } from "./shell/role.js";
 
 const LAST = "wardline.unit";
 
@@ -40,7 +40,8 @@ export function start() {
     else if (!unit.value && usualUnit()) unit.value = usualUnit();
     const theirs = name === "patient" ? patient.value?.care_unit : null;
     if (theirs && theirs.id !== unit.value?.id) chooseUnit(theirs);
-    if (!seesPatients()) return untracked(socket.followNone);
+    // What an own page has to know of the house comes with it; a server asked for more refuses, and writes that down.
+    if (!seesPatients()) return untracked(() => socket.followNone({ asks: !readsOwn() }));
     if (!unit.value) return;
     const who = name === "patient" && route.value.id !== closedPage.value ? route.value.id : null;
     untracked(() => socket.follow({ unit: unit.value.id, patient: who, waves: name === "ward" ? "board" : who ? "patient" : "none" }));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { accessible, calm, noBrowser, open, painted, picture, settled, shut, tidy } from "./browser.mjs";
+import { fresh as forgotten } from "./stand-in/house.mjs";
 import { serve } from "./stand-in/server.mjs";
 import { ALARMS, UNIT, uuid } from "./stand-in/ward.mjs";
 
@@ -23,8 +24,9 @@ describe("at the bedside, on made-up data", { skip: noBrowser, concurrency: fals
     house?.close();
   });
   const at = async (path, options = {}, change = {}) => {
+    forgotten();
     ALARMS.forEach((alarm, i) => Object.assign(alarm, structuredClone(fresh[i])));
-    Object.assign(house.state, { role: "nurse", signedIn: true, empty: false, broken: null, blind: false, recording: true, many: false, answers: [], puts: [] }, change);
+    Object.assign(house.state, { role: "nurse", signedIn: true, empty: false, broken: null, blind: false, recording: true, many: false, answers: [], puts: [], sticks: [] }, change);
     const page = await open(options);
     await page.goto(`${house.url}${path}`);
     return page;
@@ -133,6 +135,67 @@ describe("at the bedside, on made-up data", { skip: noBrowser, concurrency: fals
     await page.waitForFunction(() => /To scale/.test(document.querySelector(".traces")?.textContent ?? ""));
     const other = await at(PATIENT);
     await other.waitForFunction(() => /Not to scale/.test(document.querySelector(".traces")?.textContent ?? ""));
+    calm(page);
+  });
+
+  test("whoever leaves a bed is asked about at once: what is on them comes off, and what stays is shown", async () => {
+    const page = await at(`${PATIENT}?move=1`);
+    await page.waitForSelector("[data-take-off] input");
+    assert.deepEqual(await page.locator("[data-take-off] input").evaluateAll((all) => all.map((e) => e.checked)), [true, true], "each is listed and comes off");
+    assert.ok((await page.locator(".leaving select option").count()) > 1, "empty beds are offered");
+    await accessible(page);
+    await picture(page, "made-up-leaving-1280-dark");
+    await page.locator("[data-take-off] input").last().uncheck();
+    await page.waitForFunction(() => /wherever it really is/.test(document.querySelector("[data-take-off]").textContent));
+    const asked = page.waitForRequest((request) => request.method() === "POST" && /\/beds\/[\w-]+\/patient$/.test(request.url()));
+    await page.click(".leaving [type=submit]");
+    assert.deepEqual((await asked).postDataJSON(), { patient: null, leaves: uuid(3, 4), take_off: [uuid(5, 4)] });
+    await page.waitForSelector('section[data-still-on="1"]');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await accessible(page);
+    await picture(page, "made-up-still-on-390-dark");
+    await page.goto(`${house.url}${WARD}`);
+    await page.waitForSelector('p[data-still-on="1"] a');
+    assert.match(await page.locator("p[data-still-on]").textContent(), /Patch 04 on Ilse Brandt/);
+    await picture(page, "made-up-still-on-board-390-dark");
+    await page.goto(`${house.url}${WARD}?wall=1`);
+    await page.waitForSelector('p[data-still-on="1"] a');
+    assert.doesNotMatch(await page.locator("p[data-still-on]").textContent(), /Brandt/, "a wall tells no names");
+    await page.setViewportSize({ width: 1920, height: 1080 });
+    await settled(page);
+    await picture(page, "made-up-still-on-wall-1920-dark");
+    assert.ok(await page.evaluate(() => document.querySelector(".board").getBoundingClientRect().bottom <= innerHeight + 1), "the last row of beds is cut off");
+    await page.goto(`${house.url}${PATIENT}`);
+    await page.click("[data-off]");
+    await page.waitForSelector("section[data-still-on]", { state: "detached" });
+    calm(page);
+  });
+
+  test("whoever moves keeps what is on them unless somebody says otherwise, and what would not come off is named", async () => {
+    const page = await at(`${PATIENT}?move=1`, {}, { sticks: [uuid(5, 94)] });
+    const ticked = () => page.locator("[data-take-off] input").evaluateAll((all) => all.map((e) => e.checked));
+    await page.waitForSelector(".leaving select option:nth-child(2)", { state: "attached" });
+    await page.locator("[data-take-off] input").last().uncheck();
+    await page.selectOption(".leaving select", { index: 1 });
+    await page.waitForFunction(() => /goes along/.test(document.querySelector("[data-take-off]").textContent));
+    assert.deepEqual(await ticked(), [false, false], "both go along");
+    await page.selectOption(".leaving select", { index: 0 });
+    await page.waitForFunction(() => /nobody’s/.test(document.querySelector("[data-take-off]").textContent));
+    assert.deepEqual(await ticked(), [true, true], "what was said of another way is forgotten");
+    await page.selectOption(".leaving select", { index: 1 });
+    await page.locator("[data-take-off] input").last().check();
+    const asked = page.waitForRequest((request) => request.method() === "POST" && /\/beds\/[\w-]+\/patient$/.test(request.url()));
+    await page.click(".leaving [type=submit]");
+    assert.deepEqual((await asked).postDataJSON(), { patient: uuid(3, 4), take_off: [uuid(5, 94)] });
+    await page.waitForSelector('[data-stuck="1"]');
+    assert.match(await page.locator("[data-stuck]").textContent(), /One device did not come off Ilse Brandt.*Patch 04/s);
+    assert.doesNotMatch(await page.locator("[data-stuck]").textContent(), /Monitor 04/, "what was to stay is no failure");
+    await accessible(page);
+    await picture(page, "made-up-did-not-come-off-1280-dark");
+    assert.equal(await page.locator("[data-still-on]").count(), 0, "nobody left");
+    await page.click("[data-stuck] li button");
+    await page.waitForSelector("[data-stuck]", { state: "detached" });
+    assert.equal(new URL(page.url()).searchParams.get("move"), null);
     calm(page);
   });
 

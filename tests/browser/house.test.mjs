@@ -241,7 +241,7 @@ describe("the screens of the house", { skip: noBrowser, concurrency: false }, ()
     const words = await page.locator("body").innerText();
     for (const never of ["NEWS2", "score", "alarm", "critical", "abnormal"]) assert.ok(!words.toLowerCase().includes(never.toLowerCase()), `«${never}» on a patient's page`);
     assert.match(await text(page, "[data-day]"), /One of your numbers is outside the range that was set for you/);
-    assert.match(await text(page, '[data-vital="systolic_pressure"]'), /88\/58.*Below your range, 90 to 160.*15 min ago/s);
+    assert.match(await text(page, '[data-vital="systolic_pressure"]'), /88\/58.*Below your range, 90 to 160 \(upper number\).*In your range, 50 or more \(lower number\).*15 min ago/s);
     const reserved = await page.evaluate(() => {
       const hue = (name) => getComputedStyle(document.querySelector(".own")).getPropertyValue(name).trim();
       const probe = document.createElement("span");

@@ -250,12 +250,30 @@ describe("the languages", async () => {
     ["de", "SpO₂ low 84 %", "SpO₂ niedrig 84 %"], ["de", "Temperature high 39.2 °C", "Temperatur hoch 39,2 °C"], ["de", "below 88", "unter 88"], ["de", "no beat for 4 s", "seit 4 s kein Schlag"], ["de", "Bedside monitor silent", "Bettmonitor stumm"], ["de", "NEWS2 9", "NEWS2 9"], ["de", "39.2", "39,2"], ["de", "Anything that nobody has translated", "Anything that nobody has translated"],
     ["es", "Heart rate high 128 /min", "Frecuencia cardíaca alta 128 /min"], ["es", "SpO₂ probe not on the patient", "Sensor de SpO₂ fuera del paciente"], ["es", "3 points for consciousness", "3 puntos por consciencia"], ["es", "1.5 s behind", "1,5 s de retraso"],
     ["en", "SpO₂ low 84 %", "SpO₂ low 84 %"],
+    ["de", "days is 0; a page is shared for 1 to 90 days", "0 Tage gehen nicht; eine Seite wird für 1 bis 90 Tage geteilt"], ["es", "too many wrong passwords; try again in 58 s", "demasiadas contraseñas erróneas; inténtelo dentro de 58 s"], ["de", "a limit of the oxygen saturation must lie from 1 to 100 %", "bei Sauerstoffsättigung liegt eine Grenze von 1 bis 100 %"],
+    ["de", "`alarm.end` is for charge nurses of the care unit; ask there, or be posted to it first", "`alarm.end` ist für Schichtleitungen der Station; fragen Sie dort, oder lassen Sie sich zuerst dort einteilen"], ["es", "there is no raised alarm to acknowledge or end", "no hay ninguna alarma activa que aceptar o terminar"], ["de", "nothing is shared with you any more", "mit Ihnen wird nichts mehr geteilt"],
   ]) {
     test(`${name} says «${text}» as «${want}»`, () => {
       use(name, files.get("en"), name === "en" ? null : files.get(name));
       assert.equal(heard(text), want);
     });
   }
+  /** What a source of the server says, without its tests and its comments: those say what the server no longer may. */
+  const said = (text) => text.replace(/^#\[cfg\(test\)\]\n(?:#\[[^\n]*\n)*mod \w+ \{[\s\S]*?^\}/gm, "").replace(/^(?:#\[[^\n]*\n)*#\[(?:tokio::)?test[^\n]*\n(?:#\[[^\n]*\n)*[^\n]*fn [\s\S]*?^\}/gm, "").replace(/^\s*\/\/.*$/gm, "").replace(/\\\n\s*/g, "");
+  test("what a source says is read without its tests and comments", () => {
+    const source = 'fn a() { refuse("too \\\n    old") }\n// an old word\n#[test]\nfn b() {\n    "a test word";\n}\n#[cfg(test)]\nmod tests {\n    fn c() {\n        "a deep word"\n    }\n}\nfn d() { "after" }\n';
+    assert.match(said(source), /too old[\s\S]*after/);
+    assert.doesNotMatch(said(source), /an old word|a test word|a deep word/);
+  });
+  test("know the server's refusals by the words that the server has", async () => {
+    const product = (await readdir(join(WEB, "../crates"), { recursive: true })).filter((f) => /^(?:api|engine|care|security|store|model)\/src\/.*\.rs$/.test(f) && !/(?:^|[/_])tests?(?:\/|\.rs$)/.test(f));
+    const rust = (await Promise.all(product.map((f) => readFile(join(WEB, "../crates", f), "utf8")))).map(said).join("\n");
+    const refusals = Object.entries(files.get("en").heard).filter(([key]) => /^(?:bed_|device_(?:elsewhere|moved)|engine|fault|journal|limit|nothing_raised|not_(?:for|own|unit)|password|quiet_range|roles|share|sign_in|staff_answers|time_ahead|vital)/.test(key));
+    assert.ok(refusals.length > 45);
+    // Between two blanks a sentence stands as it is written where it is made.
+    const lost = refusals.filter(([, text]) => text.split(/\{\w+\}/).some((part) => part.trim().length > 2 && !rust.includes(part.trim()))).map(([key]) => key);
+    assert.deepEqual(lost, []);
+  });
   test("count in their own grammar and fall back on English for what they lack", () => {
     use("es", files.get("en"), { alarm: { unanswered_n: { one: "{n} sola", other: "{n} varias" } } });
     assert.equal(t("alarm.unanswered_n", { n: 1 }), "1 sola");

@@ -13,7 +13,8 @@ const named = async (page, name, days) => {
 };
 
 describe("sharing the own page", { skip: noBrowser, concurrency: false }, () => {
-  const { at } = madeUp();
+  const stand = madeUp(),
+    { at } = stand;
 
   for (const locale of ["en-GB", "de-DE", "es-ES"]) {
     for (const role of ["patient", "family"]) {
@@ -33,6 +34,8 @@ describe("sharing the own page", { skip: noBrowser, concurrency: false }, () => 
             await picture(page, `made-up-sharing-${role}-${SIZES[size][0]}-${theme}${locale === "en-GB" ? "" : `-${locale.slice(0, 2)}`}`);
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
             assert.ok(wide <= 1, `${size} is ${wide} px too wide`);
+            const below = await page.evaluate(() => document.documentElement.scrollHeight - Math.ceil(document.querySelector(".own").getBoundingClientRect().bottom + scrollY));
+            assert.ok(below <= 1, `${below} px of another colour are below the page at ${size}`);
             const raw = await page.evaluate(() => document.body.innerText.match(/\b(?:own|staff|role)\.[a-z_]+|\{\w+\}/g));
             assert.equal(raw, null, `words are missing: ${raw}`);
             if (!FAR.has(size)) await accessible(page);
@@ -67,8 +70,47 @@ describe("sharing the own page", { skip: noBrowser, concurrency: false }, () => 
     await page.waitForURL(/\/own/);
     await page.waitForSelector(".own-number");
     await says(page, "[data-shared-until]", /Ilse shares this page with you/);
+    // It speaks of the patient, and to whoever reads.
+    await says(page, "[data-day]", /One of the numbers of Ilse is outside the range/);
+    await says(page, '[data-vital="systolic_pressure"]', /Below the range, 90 to 160 \(upper number\).*In the range, 50 or more \(lower number\)/);
+    assert.doesNotMatch(await page.locator("main").innerText(), /\byour (?:range|numbers|nurse|team)\b|\bat your bed\b/i);
+    await says(page, "[data-own-login]", /You sign in here as anna/);
     assert.equal(await page.locator("[data-feeling], [data-look], [data-sharing], .rail, .topbar").count(), 0);
     calm(page);
+  });
+
+  test("a patient who lies in no bed here is not told of one", async () => {
+    made.away = true;
+    const page = await at("/own", "patient", { size: "phone" });
+    await says(page, "[data-help]", /in an emergency call the emergency number/);
+    assert.doesNotMatch(await page.locator("main").innerText(), /\bbed\b/i);
+    calm(page);
+    assert.deepEqual(page.refused, [], "an own page asks for nothing that it may not have");
+  });
+
+  test("whoever is signed out of what was shared is told so at the door, and why once they try", async () => {
+    const page = await at("/own", "family");
+    await page.waitForSelector(".own-number");
+    made.taken = true;
+    stand.state.signedIn = false;
+    await page.reload();
+    await page.waitForURL(/sign-in\?ended=shared/);
+    await says(page, "[data-ended]", /has taken it back, or its time is over/);
+    await page.fill("[name=login]", "anna-a1b2c3");
+    await page.fill("[name=password]", "right");
+    await page.click("form [type=submit]");
+    await says(page, "form [role=alert]", /Nothing is shared with you any more/);
+    await accessible(page);
+  });
+
+  test("a link says at once that it opens nothing, else by which name its holder signs in", async () => {
+    const page = await at("/invite/used", "family");
+    await says(page, "[data-gone]", /was used, has run out or was taken back/);
+    assert.equal(await page.locator("[name=password]").count(), 0, "nothing to fill in");
+    await accessible(page);
+    await page.goto(page.url().replace("used", "fresh"));
+    await page.waitForSelector('[data-login="anna-a1b2c3"]');
+    await accessible(page);
   });
 
   test("what is not shared any more is gone from the screen as well", async () => {
@@ -124,7 +166,11 @@ describe("sharing on a real ward", { skip: noBrowser || noServer, concurrency: f
     const { user } = await patient.ask("GET", "/session");
 
     const family = await open({ size: "phone" });
+    const refused = [];
+    family.on("response", (r) => r.status() >= 400 && refused.push(`${r.status()} ${new URL(r.url()).pathname}`));
     await family.goto(link);
+    const name = await family.locator("[data-login]").inputValue();
+    assert.match(name, /^anna-/);
     await family.fill("[name=password]", "ten letters or more");
     await family.fill("[name=again]", "ten letters or more");
     await family.click("form [type=submit]");
@@ -132,6 +178,8 @@ describe("sharing on a real ward", { skip: noBrowser || noServer, concurrency: f
     await family.waitForSelector("[data-shared-until]");
     await family.waitForSelector(".own-number .own-value", { timeout: 30_000 });
     assert.equal(await family.locator("[data-feeling], [data-sharing], .own-day .dim").count(), 0);
+    await says(family, "[data-own-login]", new RegExp(name));
+    assert.deepEqual(refused.filter((it) => !it.startsWith("401")), [], "an own page asks for nothing that it may not have");
     await accessible(family);
     await picture(family, "shared-phone");
     calm(family);
@@ -151,6 +199,36 @@ describe("sharing on a real ward", { skip: noBrowser || noServer, concurrency: f
     assert.equal((await family.request.get(`${ward.url}/api/v1/own`)).status(), 401);
     await family.goto(`${ward.url}/own`);
     await family.waitForURL(/\/sign-in/);
+    await says(family, "[data-ended]", /has taken it back/);
+    await family.fill("[name=login]", ` ${name.toUpperCase()} `);
+    await family.fill("[name=password]", "ten letters or more");
+    await family.click("form [type=submit]");
+    await says(family, "form [role=alert]", /Nothing is shared with you any more/);
     calm(patient);
+
+    // The patient leaves: what is on them comes off at once, but for what somebody leaves on.
+    await nurse.goto(`${ward.url}/patients/${mine.id}?move=1`);
+    await nurse.waitForSelector("[data-take-off] input:checked");
+    const devices = await nurse.locator("[data-take-off] input").count();
+    assert.equal(await nurse.locator("[data-take-off] input:checked").count(), devices, "each is listed and comes off");
+    await accessible(nurse);
+    await nurse.locator("[data-take-off] input").first().uncheck();
+    await picture(nurse, "leaving-desk-dark");
+    await nurse.click(".leaving [type=submit]");
+    await nurse.waitForSelector('section[data-still-on="1"]');
+    const [kept] = await nurse.locator("[data-still-on] [data-off]").evaluateAll((all) => all.map((e) => e.dataset.off));
+    await nurse.goto(`${ward.url}/devices`);
+    await says(nurse, `tr[data-device="${kept}"]`, /still on a patient who left/);
+    await picture(nurse, "still-on-devices-desk-dark");
+    const unit = (await nurse.ask("GET", `/devices/${kept}`)).care_unit.id;
+    await nurse.goto(`${ward.url}/ward/${unit}`);
+    await says(nurse, 'p[data-still-on="1"]', new RegExp(mine.family_name));
+    await accessible(nurse);
+    await picture(nurse, "still-on-board-desk-dark");
+    await patient.reload();
+    await says(patient, "[data-help]", /emergency number/);
+    await nurse.ask("POST", `/devices/${kept}/association`, { patient: null });
+    await nurse.waitForSelector("p[data-still-on]", { state: "detached" });
+    calm(nurse);
   });
 });

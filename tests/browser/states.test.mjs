@@ -243,16 +243,17 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     calm(page);
   });
 
-  test("an invitation sets a password once, and says when it was used", async () => {
-    const page = await at("/invite/used", {}, { signedIn: false });
+  test("an invitation sets a password that is long enough, and says when it was used meanwhile", async () => {
+    const page = await at("/invite/fresh", {}, { signedIn: false });
     await page.fill("[name=password]", "short");
     await page.fill("[name=again]", "short");
     await page.click("[type=submit]");
     await page.waitForFunction(() => /At least/.test(document.querySelector("[role=alert]").textContent));
     await page.fill("[name=password]", "a sentence is long enough");
     await page.fill("[name=again]", "a sentence is long enough");
+    await page.route(/\/invitations\/fresh$/, (route) => route.fulfill({ status: 404, json: { title: "There is no such thing", status: 404, detail: "this link was used" } }));
     await page.click("[type=submit]");
-    await page.waitForFunction(() => /has been used/.test(document.querySelector("[role=alert]").textContent));
+    await page.waitForFunction(() => /was used/.test(document.querySelector("[data-gone]")?.textContent ?? ""));
   });
 
   test("two hundred alarms are still a list", async () => {

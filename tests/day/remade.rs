@@ -13,7 +13,8 @@ fn remake(dir: &DataDir, scratch: &Scratch, until: Option<LogOffset>) -> Rebuilt
     let storage: Arc<dyn Storage> = Arc::new(FileStorage::open(dir).unwrap());
     let series = Series::open(scratch.series()).unwrap();
     let records = Records::open(&scratch.records()).unwrap();
-    Rebuild { storage, series, records, setup: setup(), until }.run(&mut |_, _| {}).unwrap()
+    let rebuild = Rebuild { storage, series, records, keeps_series: false, setup: setup(), until };
+    rebuild.run(&mut |_, _| {}).unwrap()
 }
 
 fn newest_checkpoint(dir: &DataDir) -> LogOffset {

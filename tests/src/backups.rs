@@ -22,21 +22,25 @@ const WITHIN: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "correct horse battery";
 
 /// A server as a hospital starts it, on a configuration file.
-struct Hospital {
+pub(crate) struct Hospital {
     child: Child,
     people: String,
 }
 
 impl Hospital {
     fn start(home: &Home, data: &str, number: usize) -> Self {
+        Self::start_with(home, data, number, &format!("folder = {:?}", folder(home)))
+    }
+
+    /// Starts it with these lines about backups.
+    pub(crate) fn start_with(home: &Home, data: &str, number: usize, backups: &str) -> Self {
         let (config, log) =
             (home.path().join(format!("{number}.toml")), home.path().join(format!("{number}.log")));
         let text = format!(
             "data = {data:?}\nmetrics = \"127.0.0.1:0\"\n\
              [people]\nlisten = \"127.0.0.1:0\"\ntls = false\n\
              [devices]\nmqtt = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n\
-             [backup]\nfolder = {:?}\nkey = {:?}\n",
-            folder(home),
+             [backup]\nkey = {:?}\n{backups}\n",
             key(home),
             data = home.path().join(data),
         );
@@ -72,7 +76,7 @@ impl Hospital {
         this
     }
 
-    fn ctl(&self, home: &Home, words: &[&str]) -> String {
+    pub(crate) fn ctl(&self, home: &Home, words: &[&str]) -> String {
         let mut command = Command::new(program());
         command.arg("ctl").args(words).env("WARDLINE_SESSION", home.path().join("session.json"));
         let typed = home.path().join("password");
@@ -81,12 +85,12 @@ impl Hospital {
         succeeds(&output(&mut command), words)
     }
 
-    fn backup(&self, home: &Home, words: &[&str]) -> Value {
+    pub(crate) fn backup(&self, home: &Home, words: &[&str]) -> Value {
         let all = [&["backup"], words, &["--json"]].concat();
         serde_json::from_str(&self.ctl(home, &all)).unwrap()
     }
 
-    fn end(mut self, signal: &str) {
+    pub(crate) fn end(mut self, signal: &str) {
         output(Command::new("kill").arg(signal).arg(self.child.id().to_string()));
         self.child.wait().unwrap();
     }
@@ -103,21 +107,21 @@ fn folder(home: &Home) -> PathBuf {
     home.path().join("backups")
 }
 
-fn key(home: &Home) -> PathBuf {
+pub(crate) fn key(home: &Home) -> PathBuf {
     home.path().join("backup.key")
 }
 
-fn succeeds(done: &Output, words: &[&str]) -> String {
+pub(crate) fn succeeds(done: &Output, words: &[&str]) -> String {
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{words:?}: {said}");
     String::from_utf8(done.stdout.clone()).unwrap()
 }
 
-fn store(words: &[&str]) -> Output {
+pub(crate) fn store(words: &[&str]) -> Output {
     output(Command::new(program()).arg("store").args(words))
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

@@ -41,11 +41,17 @@ mod payload;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod rest;
+#[cfg(test)]
+mod s3_backups;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod standby;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]

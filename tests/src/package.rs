@@ -122,6 +122,8 @@ fn the_package_installs_runs_and_goes_and_leaves_what_was_recorded() {
     let data = here.path().join("var/lib/wardline");
     let owner = run(&mut here.inside(&["stat", "--format=%U %a", "/var/lib/wardline"]));
     assert_eq!(owner.trim(), "wardline 700");
+    let settings = ["stat", "--format=%U %G %a", "/etc/wardline/wardline.toml"];
+    assert_eq!(run(&mut here.inside(&settings)).trim(), "root wardline 640");
     serves_as_its_own_user(&here);
     assert!(data.join("FORMAT").is_file(), "the server kept its data in the package's folder");
 

@@ -83,7 +83,13 @@ impl Server {
 
     /// Starts the program on a folder of data.
     pub(crate) fn start_on(data: &Path, log: &Path) -> Self {
-        Self::spawn(&mut Command::new(program()), data, log)
+        Self::spawn(&mut Command::new(program()), data, log, &[])
+    }
+
+    /// Starts the program on this home's data with more arguments.
+    pub(crate) fn start_with(home: &Home, more: &[&str]) -> Self {
+        let log = home.path().join("server.log");
+        Self::spawn(&mut Command::new(program()), &home.data(), &log, more)
     }
 
     /// Starts the program under another one, such as `strace`.
@@ -91,12 +97,12 @@ impl Server {
         let [first, rest @ ..] = outer else { panic!("no program to start it under") };
         let mut command = Command::new(first);
         command.args(rest).arg(program());
-        Self::spawn(&mut command, &home.data(), &home.path().join("server.log"))
+        Self::spawn(&mut command, &home.data(), &home.path().join("server.log"), &[])
     }
 
-    fn spawn(command: &mut Command, data: &Path, log: &Path) -> Self {
+    fn spawn(command: &mut Command, data: &Path, log: &Path, more: &[&str]) -> Self {
         let errors = File::options().create(true).append(true).open(log).unwrap();
-        command.args(["demo", "--empty", "--port", "0", "--json", "--data"]).arg(data);
+        command.args(["demo", "--empty", "--port", "0", "--json", "--data"]).arg(data).args(more);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, receiver) = mpsc::channel();

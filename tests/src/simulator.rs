@@ -11,9 +11,10 @@ use std::{
     thread,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    rest::Rest,
     server::{Home, Server, dump, program},
     tools::output,
 };
@@ -221,6 +222,42 @@ fn a_load_of_devices_comes_back_after_a_crash_and_all_that_was_acknowledged_is_s
         assert_eq!(found, (0..sent).collect(), "{it}");
     }
     assert!(stored.is_empty(), "of nobody: {stored:?}");
+}
+
+#[test]
+fn a_load_clears_its_house_away_and_says_what_stays() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let (good, _, words) = run(&[
+        "sim",
+        "--devices",
+        "3",
+        "--people",
+        &server.ready.people,
+        "--server",
+        &server.ready.mqtt,
+        "--ramp",
+        "0",
+        "--seconds",
+        "1",
+        "--on-patients",
+        "1",
+    ]);
+    assert!(good, "{words}");
+    assert!(
+        words.contains("3 devices are retired, 1 beds are empty, the login is shut"),
+        "{words}"
+    );
+    let admin = Rest::new(&server.ready.people).click("admin");
+    let devices = admin.all("/api/v1/devices");
+    let left: Vec<_> = devices.iter().map(|it| (&it["lifecycle"], &it["patient"])).collect();
+    let retired = json!("retired");
+    assert_eq!(left, [(&retired, &Value::Null); 3]);
+    let house = admin.get("/api/v1/places");
+    assert_eq!(house["sites"][0]["care_units"][0]["rooms"][0]["beds"][0]["is_empty"], json!(true));
+    let users = admin.all("/api/v1/users");
+    let charge = users.iter().find(|it| it["role"] == "charge_nurse").unwrap();
+    assert_eq!(charge["disabled"], json!(true));
 }
 
 #[test]

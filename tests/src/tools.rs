@@ -37,6 +37,17 @@ pub(crate) fn python() -> Result<PathBuf, String> {
     }
 }
 
+/// A server that speaks S3: the one that the gate names, or the one that its set-up made.
+pub(crate) fn s3_server() -> Result<PathBuf, String> {
+    let made = root().join("target/test-env/s3/bin/s3s-fs");
+    let server = env::var_os("WARDLINE_TEST_S3").map_or(made, PathBuf::from);
+    if server.is_file() {
+        Ok(server)
+    } else {
+        Err(format!("{} is missing; run `cargo xtask test --only set-up`", server.display()))
+    }
+}
+
 /// A script of ours, to be run by [`python`].
 pub(crate) fn script(name: &str) -> PathBuf {
     root().join("tests/python").join(name)

@@ -15,6 +15,10 @@ export const setLimits = (patient, vital, limits) => put(`/patients/${patient}/l
 export const setScale = (patient, scale) => put(`/patients/${patient}/spo2-scale`, { scale });
 export const setNurse = (bed, staff) => post(`/posts/bed/${bed}`, { staff });
 
+/** The devices named come off them at that moment; whoever is meant to leave is named, so that nobody else does. */
+export const putInBed = (bed, patient, take_off) => post(`/beds/${bed}/patient`, { patient, take_off });
+export const emptyBed = (bed, leaves, take_off) => post(`/beds/${bed}/patient`, { patient: null, leaves, take_off });
+
 export const addDevice = (device) => post("/devices", device);
 export const issueCertificate = (device) => post(`/devices/${device}/certificate`);
 export const revoke = (device, certificate) => remove(`/devices/${device}/certificates/${certificate}`);

@@ -50,6 +50,7 @@ export function DeviceDrawer({ device, devices, changed, close }) {
   return html`<${Drawer} id=${d.id} title=${d.label} sub=${d.health.why || t("devices.as_it_should")} close=${close}>
     <div class="row wrap"><${HealthWord} kind=${d.health.kind} /><span class="chip">${word("lifecycle", d.lifecycle)}</span>
       ${d.grade && html`<span class="chip">${t(`grade.${d.grade}`)}</span>`}${whom && html`<span class="chip loud">${t("devices.on_a_patient")}</span>`}</div>
+    ${d.patient_left && html`<p role="status" data-on-who-left>${t("devices.on_who_left_text")}</p>`}
     <${Pairs} list=${[[t("devices.profile"), d.profile_title ?? d.profile], [t("devices.serial"), d.serial], [t("devices.head.where"), whereOf(d)], [t("devices.head.whom"), whom ?? t("who.nobody_on")],
       [t("devices.head.heard"), heard ? html`<${Age} since=${heard} ago=${true} />` : t(device.connected ? "devices.connected" : "devices.not_connected")], [t("devices.door"), d.door && html`<span data-door=${d.door}>${t(`devices.by_${d.door}`)}</span> <span class="mono faint">${d.last_address ?? ""}</span>`], [t("devices.topic"), d.topic_prefix && html`<span class="mono">${d.topic_prefix}</span>`], [t("devices.id"), html`<span class="mono">${d.id}</span>`]]} />
     <p class="small"><a href=${`/history/devices/${d.id}${kept()}`}>${t("history.open")}</a></p>

@@ -13,7 +13,14 @@ export const certificateOf = (d) => (d.certificates ?? []).filter((c) => !c.revo
 /** When it last said anything, if the server tells. */
 export const heardAt = (d) => d.last_heard_at ?? null;
 
+/** Whatever else it does, a device on somebody who left needs a hand. */
 export function health(d) {
+  const found = stateOf(d);
+  if (!d.patient_left) return found;
+  return { kind: found.kind === "good" ? "watch" : found.kind, why: [t("devices.on_who_left"), found.why].filter(Boolean).join(", ") };
+}
+
+function stateOf(d) {
   const heard = ms(heardAt(d)),
     certificate = certificateOf(d);
   if (d.lifecycle === "quarantined" || d.lifecycle === "retired") return { kind: "held", why: t(`lifecycle.${d.lifecycle}`) };

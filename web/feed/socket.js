@@ -40,9 +40,11 @@ export async function follow({ unit, patient = null, waves: which = "none" }) {
   return undefined;
 }
 
-/** Follows no patients: for those whom the server would refuse them, so that it need not. */
-export function followNone() {
-  if (state.link.value.state !== "refused") refused();
+/** Follows no patients: for those whom the server would refuse them, so that it need not. Only those who may read how the server does are told by asking. */
+export function followNone({ asks }) {
+  if (state.link.value.state === "refused") return;
+  if (asks) refused();
+  else state.link.value = { state: "refused", since: now() };
 }
 
 /** Ends the feed, at sign-out. */

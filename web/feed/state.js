@@ -42,6 +42,9 @@ export const alarmsOfBed = (id) => standing.value.filter((a) => a.bed === id);
 /** How many pages were opened in an emergency, of which this unit is told and at whose reason nobody has looked. */
 export const toReview = signal(0);
 
+/** The unit's devices that are still on patients who left. */
+export const stillOn = signal([]);
+
 export const counts = computed(() => {
   const of = (priority) => active.value.filter((a) => a.priority === priority).length;
   return { high: of("high"), medium: of("medium"), low: of("low") };
@@ -65,6 +68,7 @@ export function takeBoard(fresh, more = []) {
     board.value = fresh;
     boardProblem.value = null;
     toReview.value = fresh.to_review ?? 0;
+    stillOn.value = fresh.still_on ?? [];
     takeBeds(fresh.beds);
     bedIds.value = fresh.beds.map((b) => b.bed);
     const known = new Map(more.map((a) => [a.id, a]));
@@ -91,6 +95,7 @@ const replaced = (numerics, fresh) => {
 export function takeDelta(delta) {
   batch(() => {
     toReview.value = delta.to_review ?? toReview.value;
+    stillOn.value = delta.still_on ?? stillOn.value;
     if (delta.beds) {
       takeBeds(delta.beds);
       const more = delta.beds.map((b) => b.bed).filter((id) => !bedIds.value.includes(id));
@@ -146,6 +151,7 @@ export function forgetUnit() {
     boardProblem.value = null;
     bedIds.value = [];
     toReview.value = 0;
+    stillOn.value = [];
     beds.clear();
     alarms.value = new Map();
   });

@@ -4,7 +4,7 @@ import { glucoseIn } from "../format/units.js";
 import { language, original, t } from "./words.js";
 
 /** The fields of an answer that hold such sentences; all others are names, codes or what a person wrote. */
-const SENTENCES = new Set(["title", "detail", "end", "missing", "reason", "value_text"]);
+const SENTENCES = new Set(["title", "detail", "hint", "end", "measured_by", "missing", "reason", "value_text"]);
 const DEPTH_MAX = 3;
 let patterns = null;
 

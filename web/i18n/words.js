@@ -71,7 +71,7 @@ export function t(key, blanks = {}) {
 }
 
 /** Whether there are words for a key; for names that come from the server and may be newer than this screen. */
-export const has = (key) => typeof find(key) === "string";
+export const has = (key) => typeof (find(key)?.other ?? find(key)) === "string";
 
 /** The word for a value of a server's list, or the value itself in plain letters. */
 export const word = (group, value) => (has(`${group}.${value}`) ? t(`${group}.${value}`) : String(value ?? "").replaceAll("_", " "));

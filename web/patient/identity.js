@@ -4,20 +4,22 @@ import { birth } from "../format/time.js";
 import { sexLetter } from "../format/vital.js";
 import { t } from "../i18n/words.js";
 import { isRole } from "../shell/role.js";
+import { Leaving, Where } from "./leaving.js";
 import { NurseChoice } from "./nurse-choice.js";
 import { Segments } from "../components/segments.js";
 import { sayProblem } from "../components/state-panel.js";
 
 const Fact = ({ name, children }) => html`<div class="fact"><span class="label">${name}</span>${children}</div>`;
 
-export function Identity({ page, name, setNurse, setScale }) {
+export function Identity({ page, name, setNurse, setScale, moved }) {
   const { patient, bed, care_unit: unit, nurse, charge } = page;
   const where = bed ? t("patient.where", { bed: bed.name, unit: unit?.name ?? "", room: bed.room ?? "" }) : t("patient.no_bed");
   return html`<section class="panel identity" aria-label=${t("screen.patient")}>
     <div class="stack tight">
       <h1>${name}</h1>
-      <p class="dim">${where}</p>
+      <${Where} page=${page} where=${where} />
       <p class="small faint">${t("patient.born", { years: patient.age_years ?? "", sex: sexLetter(patient.sex), born: patient.birth_date ? birth(patient.birth_date) : t("patient.birth_unknown"), number: patient.record_number })}</p>
+      <${Leaving} page=${page} name=${name} done=${moved} />
     </div>
     <div class="facts">
       ${patient.here_for && html`<${Fact} name=${t("patient.here_for")}><span class="dim">${patient.here_for}</span></${Fact}>`}

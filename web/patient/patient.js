@@ -17,6 +17,7 @@ import { AlarmList } from "./alarm-list.js";
 import { ChartForm } from "./chart-form.js";
 import { Identity } from "./identity.js";
 import { Lanes } from "./lanes.js";
+import { StillOn } from "./leaving.js";
 import { News2Panel } from "./news2-panel.js";
 import { Numbers } from "./numbers.js";
 import { Record } from "./record.js";
@@ -118,7 +119,8 @@ function Page({ page, name, load }) {
   const past = usePast(patient.id, page.care_unit?.id, standing.length);
   return html`<div class="patient" data-patient=${patient.id}>
     ${page.open_until && html`<${OpenFor} until=${page.open_until} close=${load} />`}
-    <${Identity} page=${page} name=${name} setNurse=${setNurse} setScale=${setScale} />
+    <${Identity} page=${page} name=${name} setNurse=${setNurse} setScale=${setScale} moved=${load} />
+    <${StillOn} page=${page} name=${name} takeOff=${(device) => after(act.associate(device, null))} />
     ${standing.map((alarm) => html`<${Standing} key=${alarm.id} alarm=${alarm} answer=${answer} />`)}
     <div class="now">
       <div class="live">

@@ -44,6 +44,7 @@ export function BedDrawer({ id, sees, close }) {
     <p><a class="small" href=${`/history/beds/${id}`}>${t("history.open")}</a></p>
     ${problem && html`<${Failed} problem=${isClosed(problem) ? { status: 403, detail: t("emergency.why") } : problem} again=${load} what=${t("places.history")} />`}
     ${!problem && !answer && html`<${Loading} />`}
+    ${!problem && answer?.patient && !at && !known && isRole("nurse", "charge_nurse", "physician") && html`<p><a class="button" data-move-patient href=${`/patients/${answer.patient.id}?move=1${kept().replace("?", "&")}`}>${t("leaving.open")}</a></p>`}
     ${!problem && answer && html`<${Answer} answer=${answer} />`}
   </${Drawer}>`;
 }

@@ -21,7 +21,15 @@ export function rangeText({ low, high }) {
 
 const text = (number) => (number.with?.text ? `${number.text}/${number.with.text}` : number.text);
 
-export function OwnNumber({ number }) {
+/** Where a value lies, in one sentence; a pressure has two numbers, each with limits of its own. */
+function places(number, say) {
+  const one = (place, numeric) => say(place ?? "in_no_range", { range: rangeText(numeric) });
+  if (!number.with?.text) return [one(number.place, number)];
+  const upper = t("own.upper", { place: one(number.place, number) });
+  return number.with_place ? [upper, t("own.lower", { place: one(number.with_place, number.with) })] : [number.place ? upper : one(null, number)];
+}
+
+export function OwnNumber({ number, say }) {
   const absent = number.value === null || number.state === "missing";
   const name = has(`own.vital.${number.vital}`) ? t(`own.vital.${number.vital}`) : number.label,
     unit = has(`own.unit.${number.vital}`) ? t(`own.unit.${number.vital}`) : number.unit;
@@ -31,11 +39,11 @@ export function OwnNumber({ number }) {
   return html`<section class="own-card own-number" data-vital=${number.vital} data-param=${param(number.vital)} aria-label=${name}>
     <h2>${name}</h2>
     ${absent ? html`<p class="own-absent hatched">${t("own.missing", { why: number.missing ?? t("missing.no_data") })}</p>` : html`<p class="own-value" data-old=${age > OLD_MS ? "" : undefined}><b>${text(number)}</b> <span>${unit}</span></p>
-      <p class="strong">${t(`own.${number.place ?? "in_no_range"}`, { range: rangeText(number) })}</p>`}
+      ${places(number, say).map((line) => html`<p key=${line} class="strong" data-place>${line}</p>`)}`}
     ${number.usual && !absent && html`<p class="small dim">${usually(number)}</p>`}
     <${Line} points=${number.points} />
     ${!absent && html`<p class="small dim">${measured}</p>`}
-    ${number.grade === "wellness" && html`<p class="small dim">${t("own.home_device")}</p>`}
+    ${number.grade === "wellness" && html`<p class="small dim">${say("home_device")}</p>`}
   </section>`;
 }
 

@@ -7,6 +7,7 @@ import { now } from "../feed/clock.js";
 import { when } from "../format/time.js";
 import { t } from "../i18n/words.js";
 import { OneTimeLink } from "../staff/one-time-link.js";
+import { voice } from "./voice.js";
 
 const DAYS = [1, 7, 30, 90];
 const DAYS_AT_FIRST = 7;
@@ -43,7 +44,7 @@ export function Sharing({ own, show }) {
   });
   return html`<section class="own-card stack" aria-label=${t("own.share")} data-sharing>
     <h2>${t("own.share")}</h2>
-    <p class="dim">${t("own.share_text")}</p>
+    <p class="dim">${voice(own)("share_text")}</p>
     ${own.shares.length > 0 && html`<ul class="own-lines">${own.shares.map((one) => html`<li key=${one.id} class="row wrap" data-share=${one.name}>
       <div class="grow"><b>${one.name}</b><p class="dim">${t("own.share_until", { at: when(one.until, now()) })} ${t(one.has_entered ? "own.share_entered" : "own.share_waits", { login: one.login })}</p></div>
       <button type="button" data-end-share disabled=${busy} aria-label=${t("own.share_end_of", { name: one.name })} onClick=${() => end(one)}>${t("own.share_end")}</button></li>`)}</ul>`}

@@ -5,6 +5,7 @@ import { signIn, signInDemo } from "../api/act.js";
 import { Field } from "../components/field.js";
 import { sayProblem } from "../components/state-panel.js";
 import { t, word } from "../i18n/words.js";
+import { params } from "../router.js";
 import { enter } from "../session.js";
 import { Door } from "./door.js";
 
@@ -24,7 +25,7 @@ export function SignIn() {
       await deed(event);
       await enter();
     } catch (problem) {
-      say(problem.status === 401 ? t("sign_in.wrong") : sayProblem(problem));
+      say(problem.status === 401 ? t("sign_in.wrong") : problem.status === 403 ? t("sign_in.shared_over") : sayProblem(problem));
     }
     setBusy(false);
   };
@@ -34,6 +35,7 @@ export function SignIn() {
   });
   return html`<${Door}>
     <h1>${t("sign_in.title")}</h1>
+    ${params.value.get("ended") === "shared" && html`<p role="status" data-ended><b>${t("sign_in.ended")}</b> ${t("sign_in.ended_text")}</p>`}
     ${people?.length > 0 && html`<section class="stack" aria-label=${t("sign_in.demo")}>
       <p class="dim">${t("sign_in.demo_text")}</p>
       <div class="people">${people.map((p) => html`<button key=${p.login} type="button" class="person" data-login=${p.login} disabled=${busy} onClick=${attempt(() => signInDemo(p.login))}>

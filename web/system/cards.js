@@ -34,7 +34,7 @@ export function Cards({ system, history, again }) {
       grows !== null && [t("system.growth"), t("system.growth_day", { size: bytes(grows) })], [t("system.last_sync"), journal.commits === undefined ? null : t("system.synced", { n: count(journal.commits) })],
       [t("system.sync_half"), ms(journal.fsync_us_p50)], [t("system.sync_most"), ms(journal.fsync_us_p99)], journal.lost > 0 && [t("system.lost"), html`<b>${count(journal.lost)}</b>`],
       engine && [t("system.checkpoint"), bytes(engine.since_checkpoint_bytes)]]} /></section>
-    <${Storage} storage=${system.storage ?? {}} />
+    <${Storage} storage=${system.storage ?? {}} kept=${system.retention} holds=${system.holds ?? 0} />
     <${Backups} backup=${system.backup} again=${again} />
     <${Certificates} list=${system.certificates ?? []} />
     <section class="panel"><h2>${t("system.held")}</h2><${Pairs} list=${[[t("system.unread"), counters.dead_letters ? letters(counters.dead_letters) : t("system.no_letters_yet")], [word("counter", "refused"), isRole("it") && counters.refused ? html`<a href="/devices?view=refused">${count(counters.refused)}</a>` : count(counters.refused)],
@@ -47,14 +47,19 @@ export function Cards({ system, history, again }) {
 }
 
 /** Each part of the data as a share of the disk; how long the rest lasts, if all of it goes on growing as it did. */
-function Storage({ storage }) {
+function Storage({ storage, kept, holds }) {
   const { total_bytes: total, free_bytes: free } = storage;
   if (!total) return html`<section class="panel"><h2>${t("system.storage")}</h2><p class="small dim">${t("system.no_room")}</p></section>`;
   const parts = [["system.journal", storage.journal_bytes], ["system.series", storage.series_bytes], ["system.records", storage.records_bytes]];
   const lasts = storage.full_in_s;
   return html`<section class="panel" data-storage=${storage.used_percent}><h2>${t("system.storage")}</h2>
     <ul class="lines">${parts.map(([name, size]) => html`<li key=${name}><div class="row"><span class="grow">${t(name)}</span><span>${bytes(size)}</span></div><${Share} part=${size / total} /></li>`)}</ul>
-    <p class="small dim">${t("system.free", { free: bytes(free), total: bytes(total) })}${storage.used_percent === undefined ? "" : `, ${t("system.used", { n: storage.used_percent })}`}${lasts ? `, ${t("system.full_in", { span: span(lasts * 1000) })}` : ""}</p></section>`;
+    <p class="small dim">${t("system.free", { free: bytes(free), total: bytes(total) })}${storage.used_percent === undefined ? "" : `, ${t("system.used", { n: storage.used_percent })}`}${lasts ? `, ${t("system.full_in", { span: span(lasts * 1000) })}` : ""}</p>
+    ${kept?.blocks > 0 && html`<p class="small dim" data-thinned=${kept.blocks}>${t("system.thinned", { n: count(kept.blocks), size: bytes(kept.saved_bytes) })}, ${day(kept.oldest_at, now())} – ${day(kept.newest_at, now())}</p>`}
+    ${kept?.faults > 0 && html`<p class="strong">${t("system.thinned_faults", { n: count(kept.faults) })}</p>`}
+    ${kept?.over_bytes > 0 && html`<p class="strong">${t("system.thinning_over", { size: bytes(kept.over_bytes) })}</p>`}
+    ${kept?.problem && html`<p class="strong">${t("system.thinning_failed", { why: kept.problem })}</p>`}
+    ${holds > 0 && html`<p class="small dim" data-holds=${holds}>${t("system.holds", { n: holds })}</p>`}</section>`;
 }
 
 const Share = ({ part }) => html`<svg class="share" width="100%" height="4" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true"><rect class="bar-most" width="100" height="4" /><rect class="bar-half" width=${Math.min(100, Math.max(0.5, part * 100))} height="4" /></svg>`;

@@ -11,6 +11,7 @@ import { Title } from "../shell/shell.js";
 import { isRole, unitName } from "../shell/role.js";
 import { BedSector } from "./bed-sector.js";
 import { ordered } from "./order.js";
+import { StillOn } from "./still-on.js";
 import { useHeldOrder } from "./use-held-order.js";
 import { WallBar } from "./wall-bar.js";
 
@@ -97,6 +98,7 @@ function Beds({ wall }) {
   useEffect(() => fill(traced(), PAST_MS[density] ?? PAST_MS.M), [picture]);
   return html`
     ${!wall && html`<${Tools} order=${order} density=${density} names=${names} whose=${whose} waiting=${waiting} settle=${settle} />`}
+    <${StillOn} names=${names} />
     <div class="board" ref=${ref} style=${wall ? wallStyle(shown.length) : undefined}>
       ${shown.map((id) => html`<${BedSector} key=${id} id=${id} density=${density} wall=${wall} names=${names} />`)}
     </div>

@@ -27,7 +27,7 @@ examples:
 /// What goes where, with its mode; the program itself is added to it.
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/systemd/wardline.service", "usr/lib/systemd/system/wardline.service", 0o644),
-    ("packaging/wardline.toml", "etc/wardline/wardline.toml", 0o644),
+    ("packaging/wardline.toml", "etc/wardline/wardline.toml", 0o640),
     ("packaging/grafana/wardline.json", "usr/share/wardline/grafana/wardline.json", 0o644),
     (
         "packaging/prometheus/wardline.rules.yml",

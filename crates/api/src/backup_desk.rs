@@ -2,7 +2,10 @@
 //!
 //! The shell holds the folder and its key and does the work; nothing here opens either.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use model::Timestamp;
 use tokio::sync::mpsc;
@@ -39,8 +42,8 @@ pub struct BackupMade {
 pub struct BackupState {
     /// Where they go, as the configuration says.
     pub folder: String,
-    /// Hours from one to the next.
-    pub every_hours: u64,
+    /// How long it is from one to the next.
+    pub every: Duration,
     /// How many there are.
     pub count: usize,
     /// The newest.

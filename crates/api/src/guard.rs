@@ -17,7 +17,9 @@ use model::{
     StaffId, Timestamp,
 };
 use record::{Actor, AuditEntry, Body};
-use security::{Action, Decision, EMERGENCY, EMERGENCY_UNRECORDED, Resource, Who, permit, sha256};
+use security::{
+    Action, Decision, EMERGENCY, EMERGENCY_UNRECORDED, Resource, SHARED, Who, permit, sha256,
+};
 use store::Ticket;
 use tokio::time::timeout;
 
@@ -258,6 +260,7 @@ fn denied(rule: &str, explanation: String) -> Problem {
         "organization" => nothing("thing"),
         EMERGENCY => Problem::closed(explanation)
             .with_hint("give the reason, and the page opens for an hour; the ward is told"),
+        SHARED => Problem::share_over(explanation),
         _ => Problem::forbidden(explanation),
     }
 }

@@ -156,5 +156,7 @@ pub const BODY_WITHIN: Duration = Duration::from_secs(10);
 pub const WISHES_AT_ONCE_MAX: u32 = 20;
 /// One more wish of a page is heard after each of these.
 pub const WISH_EVERY: Duration = Duration::from_millis(250);
+/// The most devices that one request takes off somebody who leaves a bed.
+pub const TAKEN_OFF_MAX: usize = 64;
 /// How far back a device may be said to have been on somebody.
 pub const ASSOCIATED_SINCE_MAX: Duration = Duration::from_secs(30 * 86_400);

@@ -76,6 +76,8 @@ impl Problem {
         forbidden FORBIDDEN "forbidden" "This is not allowed";
         /// A patient's page that opens in an emergency only.
         closed FORBIDDEN "closed" "This page is closed";
+        /// What a patient shared is not shared any more.
+        share_over FORBIDDEN "share-over" "Nothing is shared any more";
         /// There is no such thing, or not for this caller.
         not_found NOT_FOUND "not-found" "There is no such thing";
         /// The wish does not fit the present state.

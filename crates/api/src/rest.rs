@@ -8,6 +8,7 @@ pub(crate) mod doses;
 pub(crate) mod emergency;
 pub(crate) mod hand_over;
 pub(crate) mod history;
+pub(crate) mod holds;
 pub(crate) mod letters;
 pub(crate) mod own;
 pub(crate) mod past;

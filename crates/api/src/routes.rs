@@ -162,9 +162,9 @@ pub(crate) const BASE: &str = "/api/v1";
 /// Every route below [`BASE`], from one place.
 pub(crate) fn table() -> Vec<Route> {
     use crate::rest::{
-        alarms, audit, demo, devices, doses, emergency, hand_over, history, letters, own, past,
-        patients, people, places, places_now, posts, refusals, session, settings, share, system,
-        timeline, trail,
+        alarms, audit, demo, devices, doses, emergency, hand_over, history, holds, letters, own,
+        past, patients, people, places, places_now, posts, refusals, session, settings, share,
+        system, timeline, trail,
     };
     [
         session::routes(),
@@ -190,6 +190,7 @@ pub(crate) fn table() -> Vec<Route> {
         audit::routes(),
         trail::routes(),
         system::routes(),
+        holds::routes(),
         crate::ws::routes(),
     ]
     .into_iter()

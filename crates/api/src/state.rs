@@ -21,6 +21,7 @@ use crate::{
     demo_desk::DemoDesk,
     device::Doors,
     limits::{FEEDS_MAX, FEEDS_OF_A_SESSION_MAX},
+    retention_desk::RetentionDesk,
     warden::Warden,
 };
 
@@ -88,6 +89,7 @@ pub struct Api {
     pub(crate) counts: Counts,
     demo_desk: DemoDesk,
     backup_desk: BackupDesk,
+    retention_desk: RetentionDesk,
     stop: watch::Sender<bool>,
 }
 
@@ -176,6 +178,7 @@ impl Api {
             counts: Counts::default(),
             demo_desk: DemoDesk::default(),
             backup_desk: BackupDesk::default(),
+            retention_desk: RetentionDesk::default(),
             stop: watch::Sender::new(false),
         })
     }
@@ -188,6 +191,11 @@ impl Api {
     /// Where backups are asked for.
     pub fn backup_desk(&self) -> BackupDesk {
         self.backup_desk.clone()
+    }
+
+    /// Where it is shown what of the journal was thinned.
+    pub fn retention_desk(&self) -> RetentionDesk {
+        self.retention_desk.clone()
     }
 
     /// Ends the listeners and feeds: what was begun is finished, nothing new is taken.

@@ -54,6 +54,7 @@ pub(crate) use out::DecidedOf;
 pub use out::{Out, OutcomeOf, PointOf, WaveOf};
 pub use restore::RestoreError;
 pub(crate) use rows::ROOM as ROWS_OF_AN_EFFECT;
+pub(crate) use waves::{SealedForm, left_of, made_again, start_of};
 
 use alarms::Alarms;
 use changes::Changes;
@@ -366,6 +367,10 @@ impl Core {
             Body::CommandResult(result) => self.take_result(&result, turn),
             Body::Presence(presence) => self.take_presence(&presence, turn),
             Body::Spoke(spoke) => self.take_spoke(&spoke, turn),
+            // Its samples are in the series, and what followed from them was decided long ago.
+            Body::SealedWave(it) => {
+                self.heard_unless_kept(it.block.device, it.block.gateway_at, turn);
+            }
             Body::Command(command) => {
                 let (actor, wish) = (command.actor, Arc::new(command.wish));
                 turn.asked = Some(Asked { actor, wish, at: received_at });
@@ -383,6 +388,7 @@ impl Core {
             Body::Replayed(replayed) => self.replayed_row(replayed, received_at, turn),
             // Sessions belong to the door, heads and parts to the journal itself.
             Body::TurnedAway(_)
+            | Body::Thinned(_)
             | Body::ClockStep(_)
             | Body::MqttSession(_)
             | Body::MqttRetained(_)

@@ -10,8 +10,8 @@ use care::limit::{Layer, Layers, in_force};
 use model::{
     AgeBand, Assignment, Association, Bed, BedId, Binding, CareUnit, CareUnitId, Certificate,
     CertificateId, CommandId, Device, DeviceId, EmergencyId, Encounter, HandOver, HandOverId,
-    LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Role, Room, RoomId, SessionId,
-    Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
+    HoldId, LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Role, Room, RoomId,
+    SessionId, Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
 };
 
 mod apply;
@@ -19,12 +19,14 @@ mod check;
 mod emergency;
 mod fleet;
 mod hand_over;
+mod hold;
 mod share;
 mod stay;
 
 pub(crate) use check::Check;
 pub use emergency::{Dose, EmergencyState};
 pub use fleet::{Answered, Claim, CommandState, ConfigState};
+pub use hold::HoldState;
 pub use share::ShareState;
 
 /// A one-time link for a user without a password; only the token's hash is known.
@@ -113,6 +115,8 @@ pub struct Directory {
     pub doses: BTreeMap<PatientId, Dose>,
     /// With whom patients share, by the login of whoever reads; over or not.
     pub shares: BTreeMap<UserId, ShareState>,
+    /// What must stay as it was received, over or not.
+    pub holds: BTreeMap<HoldId, HoldState>,
     pub(crate) now_holds: Current,
 }
 

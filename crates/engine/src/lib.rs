@@ -16,6 +16,7 @@ mod handle;
 pub mod limits;
 pub mod record;
 mod replay;
+pub mod retention;
 mod shell;
 mod status;
 pub mod view;
@@ -27,14 +28,15 @@ pub use crate::core::{
 pub use care::limit::{Layer, defaults as default_limits};
 pub use directory::{
     Answered, Claim, CommandState, ConfigState, Directory, Dose, EmergencyState, HandOverState,
-    Invitation, Setting, ShareState, UnitLimitKey,
+    HoldState, Invitation, Setting, ShareState, UnitLimitKey,
 };
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};
 pub use record::{Reason, Refusal};
 pub use replay::Ahead;
 pub use shell::{
-    Engine, EngineEnd, EngineParts, Rebuild, RebuildError, Rebuilt, StartError, read_back,
+    BlockCount, Blocks, ComparedBlocks, Engine, EngineEnd, EngineParts, Rebuild, RebuildError,
+    Rebuilt, Retention, StartError, Thinning, ThinningError, read_back, thin_segment,
 };
 pub use status::{EngineStatus, Spread, Trouble};
 pub use view::{AlarmScope, Cursor};

@@ -26,6 +26,8 @@ pub const CHARTINGS_KEPT_MAX: usize = 20;
 pub const LATENCIES_KEPT_MAX: usize = 4_096;
 /// Answers to commands that wait for somebody to ask, before the oldest are forgotten.
 pub const OUTCOMES_KEPT_MAX: usize = 16_384;
+/// Rows that go into one transaction.
+pub const ROWS_AT_ONCE_MAX: usize = 2_000;
 /// Journal bytes after which a checkpoint is made.
 pub const CHECKPOINT_BYTES: u64 = 32 << 20;
 /// Time after which a checkpoint is made.
@@ -58,6 +60,10 @@ pub const EMERGENCY_LASTS: Duration = Duration::from_secs(3_600);
 pub const OPEN_AFTER_LEAVING: Duration = Duration::from_secs(24 * 3_600);
 /// The longest time for which a patient may share their page.
 pub const SHARE_LASTS_MAX: Duration = Duration::from_secs(90 * 86_400);
+/// Waveform blocks stay whole for at least so long, whatever room the journal may take.
+pub const WAVES_WHOLE_MIN: Duration = Duration::from_secs(86_400);
+/// Holds that hold at a time.
+pub const HOLDS_MAX: usize = 1_000;
 /// People with whom a patient shares at a time.
 pub const SHARES_OF_A_PATIENT_MAX: usize = 8;
 /// Shares that a patient ever makes: those that are over stay, as their names do.

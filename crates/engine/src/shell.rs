@@ -30,6 +30,7 @@ use crate::{
 
 mod answers;
 mod appends;
+mod blocks;
 mod gauges;
 mod held;
 mod rebuild;
@@ -40,6 +41,9 @@ mod writer;
 
 #[cfg(test)]
 pub(crate) use appends::entry;
+pub use blocks::{
+    BlockCount, Blocks, ComparedBlocks, Retention, Thinning, ThinningError, thin_segment,
+};
 pub use rebuild::{Rebuild, RebuildError, Rebuilt, read_back};
 pub use start::StartError;
 

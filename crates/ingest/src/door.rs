@@ -16,7 +16,7 @@ use std::{
 };
 
 use model::{Channel, Clock, DeadLetterId, DeviceId, OrgId, PartitionId, SiteId, Timestamp};
-use record::{Body, Counted, DeadLetter, Duplicate, Readings};
+use record::{Body, Counted, DeadLetter, Duplicate, Readings, SealedWave};
 use store::{AppendError, Durable, Entry, Journal, Ticket};
 use transport::{Presented, RefusedWhy};
 
@@ -254,6 +254,10 @@ impl Door {
             }
             Err(why) => {
                 drop(devices);
+                if let Some(behind) = behind.as_ref().filter(|behind| behind.child.id != device) {
+                    // Whoever watches the device behind the gateway sees it there as well.
+                    self.tap.see(found.id, Some(behind.gateway), message, &why.reason);
+                }
                 let home = (found.org, found.partition);
                 self.bury(home, device, door, message, why, companions(true))
             }
@@ -285,7 +289,7 @@ impl Door {
                     }
                 }
             }
-            Body::Wave(block) => {
+            Body::Wave(block) | Body::SealedWave(SealedWave { block, .. }) => {
                 let seen = &mut devices.entry(block.device).or_default().seen;
                 seen.repeats(Some(&block.channel), block.counted);
             }
@@ -303,6 +307,7 @@ impl Door {
             | Body::Duplicate(_)
             | Body::Presence(_)
             | Body::Spoke(_)
+            | Body::Thinned(_)
             | Body::Upward(_)
             | Body::Command(_)
             | Body::Audit(_)
@@ -543,6 +548,8 @@ fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
         | Body::Duplicate(_)
         | Body::Presence(_)
         | Body::Spoke(_)
+        | Body::SealedWave(_)
+        | Body::Thinned(_)
         | Body::Upward(_)
         | Body::Command(_)
         | Body::Audit(_)

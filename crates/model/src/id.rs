@@ -49,6 +49,7 @@ kinds! {
     Device, DeviceId, "device";
     Emergency, EmergencyId, "access in an emergency";
     HandOver, HandOverId, "hand-over";
+    LegalHold, HoldId, "hold";
     Org, OrgId, "organization";
     Partition, PartitionId, "partition";
     Patient, PatientId, "patient";

@@ -12,6 +12,7 @@ mod device;
 mod emergency;
 mod hand_over;
 mod history;
+mod hold;
 mod id;
 mod limits;
 mod measure;
@@ -30,10 +31,11 @@ pub use device::{Binding, Certificate, DesiredConfig, Device, DeviceCommand, Lif
 pub use emergency::{EmergencyAccess, EmergencyReason};
 pub use hand_over::{HandOver, PostNote};
 pub use history::{Assignment, Association, Encounter, Line, Post, as_of};
+pub use hold::{Hold, HoldOf};
 pub use id::{
     AlarmId, BedId, CareUnitId, CertificateId, CommandId, DeadLetterId, DeviceId, EmergencyId,
-    HandOverId, Id, IdError, Kind, OrgId, PartitionId, PatientId, PlaceId, RoomId, SessionId,
-    SiteId, StaffId, UserId,
+    HandOverId, HoldId, Id, IdError, Kind, OrgId, PartitionId, PatientId, PlaceId, RoomId,
+    SessionId, SiteId, StaffId, UserId,
 };
 pub use limits::{AgeBand, LimitSet, LimitSide};
 pub use measure::{Code, Measure, MissingReason, Sample, Ucum};

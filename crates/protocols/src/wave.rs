@@ -136,6 +136,11 @@ pub fn decode(payload: &[u8]) -> Result<Block<'_>, WaveError> {
     decode::decode(payload)
 }
 
+/// Reads what is left of a block without its samples; the checks of these are left out.
+pub fn decode_head(payload: &[u8]) -> Result<Block<'_>, WaveError> {
+    decode::decode_head(payload)
+}
+
 /// The block as deterministic CBOR (RFC 8949, section 4.2), its checksum computed.
 pub fn encode(block: &Block<'_>) -> Vec<u8> {
     encode::encode(block)

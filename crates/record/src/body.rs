@@ -5,7 +5,8 @@ use minicbor::Decoder;
 use crate::{
     AuditEntry, ClockStep, Coded, Command, CommandResult, DeadLetter, DeviceConfig, DeviceEvent,
     DeviceState, Duplicate, Encoder, MqttNote, MqttQueued, MqttRetained, MqttSession, Part,
-    Presence, Readings, Replayed, SegmentHead, Spoke, TurnedAway, Upward, WaveBlock,
+    Presence, Readings, Replayed, SealedWave, SegmentHead, Spoke, ThinnedSegment, TurnedAway,
+    Upward, WaveBlock,
 };
 
 #[cfg(test)]
@@ -48,6 +49,8 @@ pub enum Body {
     Config(DeviceConfig),
     CommandResult(CommandResult),
     Spoke(Spoke),
+    SealedWave(SealedWave),
+    Thinned(ThinnedSegment),
 }
 
 /// Why the body of a frame cannot be read.
@@ -115,6 +118,9 @@ macro_rules! kinds {
         impl Kinds {
             $(#[doc = concat!("The kind of [`Body::", stringify!($kind), "`].")]
             pub const $name: u16 = $number;)*
+
+            /// Every kind with its name, in capitals, for whoever lists what a journal holds.
+            pub const ALL: &'static [(u16, &'static str)] = &[$(($number, stringify!($name)),)*];
         }
     };
 }
@@ -142,6 +148,8 @@ kinds! {
     20 TurnedAway version 1 TURNED_AWAY,
     21 Replayed version 1 REPLAYED,
     22 Spoke version 1 SPOKE,
+    23 SealedWave version 1 SEALED_WAVE,
+    24 Thinned version 1 THINNED,
 }
 
 impl Body {
@@ -157,6 +165,8 @@ impl Body {
             Self::Duplicate(_)
             | Self::Presence(_)
             | Self::Spoke(_)
+            | Self::SealedWave(_)
+            | Self::Thinned(_)
             | Self::Upward(_)
             | Self::Command(_)
             | Self::Audit(_)

@@ -8,9 +8,9 @@ use std::time::Duration;
 use model::{
     AgeBand, AlarmId, Assignment, Association, Bed, Binding, CareUnit, CareUnitId, Certificate,
     CertificateId, Charting, CommandId, DesiredConfig, Device, DeviceCommand, DeviceId,
-    EmergencyAccess, EmergencyId, Encounter, EndReason, HandOver, HandOverId, Lifecycle, LimitSet,
-    NextDose, Org, Patient, PatientId, Redacted, Room, SessionId, Share, Site, SpO2Scale, Staff,
-    Subject, Timestamp, User, UserId, Vital,
+    EmergencyAccess, EmergencyId, Encounter, EndReason, HandOver, HandOverId, Hold, HoldId,
+    Lifecycle, LimitSet, NextDose, Org, Patient, PatientId, Redacted, Room, SessionId, Share, Site,
+    SpO2Scale, Staff, Subject, Timestamp, User, UserId, Vital,
 };
 
 /// Who stands behind a command or a look at data.
@@ -145,6 +145,14 @@ pub enum Wish {
     Share(Share),
     /// The patient takes it back: that login is shut.
     EndShare(UserId),
+    /// What it is of stays as it was received, until the hold is ended.
+    PutHold(Hold),
+    /// The hold holds no longer.
+    EndHold {
+        hold: HoldId,
+        /// What the person gave as the reason.
+        why: Redacted<String>,
+    },
 }
 
 /// How the server did since the pulse before; its history tells a restart by its gap.

@@ -142,6 +142,12 @@ impl<'a> FrameRef<'a> {
         self.body.0
     }
 
+    /// The frame that this one stands for: the same place, with another body.
+    pub const fn standing_for(&self, kind: u16, body_version: u8, body: &'a [u8]) -> Self {
+        let envelope = Envelope { kind, body_version, ..self.envelope };
+        Self { envelope, body: Hidden(body) }
+    }
+
     /// How many bytes the whole frame takes.
     pub const fn len(&self) -> usize {
         self.body.0.len().saturating_add(FRAME_LEN_MIN)

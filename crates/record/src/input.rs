@@ -69,6 +69,41 @@ pub struct WaveBlock {
     pub payload: Vec<u8>,
 }
 
+/// What is left of a waveform block in a segment that was thinned: all but its samples, which
+/// are sealed and were compared before they went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedWave {
+    /// The block; of its payload everything is there but the samples and the checksum over them.
+    pub block: WaveBlock,
+    /// How many bytes the payload had.
+    pub payload_len_bytes: u64,
+    /// SHA-256 of the payload, so that anybody can tell whether it was made again.
+    pub payload_sha256: [u8; 32],
+}
+
+/// A segment of the journal was thinned: samples of waveforms that are sealed went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThinnedSegment {
+    /// Where it begins, in bytes since the log began.
+    pub from: u64,
+    /// Where it ends.
+    pub to: u64,
+    /// How many blocks lost their samples.
+    pub blocks: u64,
+    /// Bytes of the segment before.
+    pub bytes_before: u64,
+    /// Bytes of the segment afterwards.
+    pub bytes: u64,
+    /// When the oldest of these blocks was received.
+    pub oldest: Timestamp,
+    /// When the newest of them was.
+    pub newest: Timestamp,
+    /// The setting: for so many days blocks stay whole.
+    pub keep_days: Option<u64>,
+    /// The setting: up to so many bytes of journal blocks stay whole.
+    pub keep_bytes: Option<u64>,
+}
+
 /// A message that could not be identified or decoded, kept whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {

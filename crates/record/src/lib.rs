@@ -26,7 +26,7 @@ pub use encoder::Encoder;
 pub use frame::{BODY_LEN_MAX, Envelope, FRAME_LEN_MIN, Frame, FrameError, FrameRef, Position};
 pub use input::{
     ClockStep, Counted, DeadLetter, Duplicate, Part, Presence, PresenceChange, Readings, Replayed,
-    SampleAt, SegmentHead, Spoke, TurnedAway, Upward, WaveBlock,
+    SampleAt, SealedWave, SegmentHead, Spoke, ThinnedSegment, TurnedAway, Upward, WaveBlock,
 };
 pub use minicbor::Decoder;
 pub use mqtt::{

@@ -7,9 +7,9 @@ use minicbor::Decoder;
 use model::{
     AgeBand, AlarmClass, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code, Consciousness,
     Date, DesiredConfig, Device, DeviceCommand, EmergencyAccess, EmergencyReason, EndReason,
-    Feeling, HandOver, Lifecycle, LimitSet, LimitSide, Line, Measure, MissingReason, NextDose, Org,
-    Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Role, Room, Sample, Sex, Share, Site,
-    SpO2Scale, Staff, Subject, Ucum, User, Vital,
+    Feeling, HandOver, Hold, HoldOf, Lifecycle, LimitSet, LimitSide, Line, Measure, MissingReason,
+    NextDose, Org, Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Role, Room, Sample,
+    Sex, Share, Site, SpO2Scale, Staff, Subject, Ucum, User, Vital,
 };
 
 use crate::{BodyError, Coded, Encoder, coded, key, map_len, need, put, skip};
@@ -72,6 +72,8 @@ coded! {
     enum EmergencyReason { 0 LifeAtRisk, 1 CalledToHelp, 2 Transfer, 3 Other }
     struct EmergencyAccess { 0 id, 1 patient, 2 reason, 3 words }
     struct NextDose { 0 patient, 1 due_at, 2 words }
+    enum HoldOf { 0 Patient(patient), 1 Received { 0 from, 1 to } }
+    struct Hold { 0 id, 1 org, 2 of, 3 why }
     struct Share { 0 user, 1 patient, 2 login, 3 name, 4 token_hash, 5 link_until, 6 until }
 
     enum Clock { 0 Unsynchronised, 1 Synchronised { 0 offset_ns } }

@@ -4,8 +4,8 @@
 
 use crate::{
     Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, Duplicate, Part, Presence,
-    PresenceChange, Pulse, Replayed, SegmentHead, Session, Spoke, TurnedAway, Upward, WaveBlock,
-    Wish, coded,
+    PresenceChange, Pulse, Replayed, SealedWave, SegmentHead, Session, Spoke, ThinnedSegment,
+    TurnedAway, Upward, WaveBlock, Wish, coded,
 };
 
 coded! {
@@ -20,6 +20,11 @@ coded! {
     struct Duplicate { 0 device, 1 counted, 2 channel, 3 samples }
     struct Presence { 0 device, 1 change, 2 remote }
     enum PresenceChange { 0 Connected, 1 Disconnected, 2 Lost, 3 TakenOver, 4 Refused }
+    struct SealedWave { 0 block, 1 payload_len_bytes, 2 payload_sha256 }
+    struct ThinnedSegment {
+        0 from, 1 to, 2 blocks, 3 bytes_before, 4 bytes, 5 oldest, 6 newest, 7 keep_days,
+        8 keep_bytes
+    }
     struct Spoke { 0 device, 1 door, 2 remote }
     struct Upward { 0 device, 1 leaf, 2 content_type, 3 payload, 4 gateway_at }
     struct ClockStep { 0 jumped_ns }
@@ -84,5 +89,7 @@ coded! {
         83 ClearDose(id),
         84 Share(share),
         85 EndShare(user),
+        86 PutHold(hold),
+        87 EndHold { 0 hold, 1 why },
     }
 }

@@ -18,7 +18,7 @@ pub use identity::{
 };
 pub use keys::{Keys, KeysError, random_bytes, random_u128};
 pub use policy::{
-    Action, Decision, DeviceAct, DeviceTopics, EMERGENCY, EMERGENCY_UNRECORDED, Resource,
+    Action, Decision, DeviceAct, DeviceTopics, EMERGENCY, EMERGENCY_UNRECORDED, Resource, SHARED,
     TopicGrant, Who, covers, permit, permit_device,
 };
 pub use sealing::{BackupKey, ObjectName, SEALING_LEN, SealingError, hex};

@@ -200,6 +200,7 @@ actions! {
     ShareOwn "own.share" "Lets somebody see the own page, or takes it back.": Nowhere Nowhere Nowhere Nowhere Own;
     ReportFeeling "own.report" "How a patient says they feel.": Nowhere Nowhere Nowhere Nowhere Own;
     ReadSystem "system.read" "The state of the server.":      Organization Organization Organization Organization Nowhere;
+    HoldData "system.hold" "What the journal has to keep whole, and why.": Nowhere Nowhere Nowhere Organization Nowhere;
     BackUp "system.backup" "Takes a backup, or rehearses its restore.": Nowhere Nowhere Nowhere Organization Nowhere;
 }
 

@@ -15,8 +15,10 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::derived;
 
-/// What `FORMAT` says of the layout that this program reads and writes.
+/// What `FORMAT` says of the layout that this program writes.
 const FORMAT: &str = "wardline 1";
+/// What it says once a segment of the journal was thinned, which older programs cannot read.
+const FORMAT_THINNED: &str = "wardline 2";
 
 /// A data directory that this process holds until the last clone is gone.
 #[derive(Clone, Debug)]
@@ -36,11 +38,14 @@ pub enum DataDirError {
     #[error("another program holds {}{}; stop it first", path.display(), holder_text(holder.as_ref()))]
     Held { path: PathBuf, holder: Option<String> },
     #[error(
-        "{} has the format `{found}`; this program reads `{FORMAT}`", path.display()
+        "{} has the format `{found}`; this program reads `{FORMAT}` and `{FORMAT_THINNED}`",
+        path.display()
     )]
     UnknownFormat { path: PathBuf, found: String },
     #[error("{} is not empty and has no FORMAT file, so it is not ours; choose another directory", path.display())]
     Foreign { path: PathBuf },
+    #[error("{} is a standby; promote it by `wardline standby --promote` before a server starts on it", path.display())]
+    Standby { path: PathBuf },
     #[error("{} cannot be used as a data directory", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -81,6 +86,17 @@ impl DataDir {
         self.0.root.join("journal")
     }
 
+    /// Says in `FORMAT` that segments may be thinned from now on, before the first one is: a
+    /// program that cannot read them refuses the directory.
+    pub(crate) fn allow_thinned(&self) -> io::Result<()> {
+        let path = self.path().join("FORMAT");
+        if fs::read_to_string(&path)?.trim_end() == FORMAT_THINNED {
+            return Ok(());
+        }
+        put_format(self.path(), FORMAT_THINNED)?;
+        sync_dir(self.path())
+    }
+
     /// The database of records.
     pub fn records(&self) -> PathBuf {
         self.0.root.join("records.sqlite")
@@ -92,11 +108,17 @@ impl DataDir {
     }
 }
 
+/// The file that says that a directory follows backups and is no data directory yet.
+pub(crate) const STANDBY: &str = "STANDBY";
+
 /// Names that may stand in a directory whose first opening was interrupted.
 const BEFORE_FORMAT: [&str; 2] = ["LOCK", "FORMAT.new"];
 
 fn refuse_a_foreign(root: &Path) -> Result<(), DataDirError> {
     let fault = |source| DataDirError::Io { path: root.to_owned(), source };
+    if root.join(STANDBY).exists() {
+        return Err(DataDirError::Standby { path: root.to_owned() });
+    }
     if root.join("FORMAT").exists() {
         return Ok(());
     }
@@ -109,7 +131,8 @@ fn refuse_a_foreign(root: &Path) -> Result<(), DataDirError> {
     Ok(())
 }
 
-fn take_lock(root: &Path) -> Result<File, DataDirError> {
+/// Takes the lock of a directory, which ends when the file is closed.
+pub(crate) fn take_lock(root: &Path) -> Result<File, DataDirError> {
     let fault = |source| DataDirError::Io { path: root.to_owned(), source };
     let path = root.join("LOCK");
     let mut lock = OpenOptions::new()
@@ -137,20 +160,25 @@ fn check_format(root: &Path) -> Result<(), DataDirError> {
     let fault = |source| DataDirError::Io { path: root.to_owned(), source };
     let path = root.join("FORMAT");
     match fs::read_to_string(&path) {
-        Ok(text) if text.trim_end() == FORMAT => Ok(()),
+        Ok(text) if [FORMAT, FORMAT_THINNED].contains(&text.trim_end()) => Ok(()),
         Ok(text) => {
             let found = text.lines().next().unwrap_or_default().chars().take(40).collect();
             Err(DataDirError::UnknownFormat { path: root.to_owned(), found })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let new = root.join("FORMAT.new");
-            let mut file = File::create(&new).map_err(fault)?;
-            writeln!(file, "{FORMAT}").map_err(fault)?;
-            file.sync_all().map_err(fault)?;
-            fs::rename(new, path).map_err(fault)
+            put_format(root, FORMAT).map_err(fault)
         }
         Err(error) => Err(fault(error)),
     }
+}
+
+/// Writes `FORMAT`, whole or not at all.
+fn put_format(root: &Path, format: &str) -> io::Result<()> {
+    let new = root.join("FORMAT.new");
+    let mut file = File::create(&new)?;
+    writeln!(file, "{format}")?;
+    file.sync_all()?;
+    fs::rename(new, root.join("FORMAT"))
 }
 
 /// Makes the names in a directory survive a crash.
@@ -183,15 +211,29 @@ mod tests {
         let ours = DataDir::open(dir.path()).unwrap();
         assert_eq!(fs::read_to_string(ours.path().join("FORMAT")).unwrap(), "wardline 1\n");
         drop(ours);
-        fs::write(dir.path().join("FORMAT"), "wardline 2\n").unwrap();
+        fs::write(dir.path().join("FORMAT"), "wardline 3\n").unwrap();
         let error = DataDir::open(dir.path()).unwrap_err().to_string();
-        assert!(error.ends_with("has the format `wardline 2`; this program reads `wardline 1`"));
+        let told = "has the format `wardline 3`; this program reads `wardline 1` and `wardline 2`";
+        assert!(error.ends_with(told), "{error}");
 
         let other = tempfile::tempdir().unwrap();
         fs::write(other.path().join("thesis.txt"), "years of work").unwrap();
         let error = DataDir::open(other.path()).unwrap_err();
         assert!(matches!(error, DataDirError::Foreign { .. }), "{error}");
         assert!(!other.path().join("LOCK").exists());
+    }
+
+    #[test]
+    fn a_directory_says_so_before_its_journal_is_thinned() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        for _ in 0..2 {
+            dir.allow_thinned().unwrap();
+            assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).unwrap(), "wardline 2\n");
+        }
+        drop(dir);
+        DataDir::open(place.path()).unwrap();
+        assert_eq!(fs::read_to_string(place.path().join("FORMAT")).unwrap(), "wardline 2\n");
     }
 
     #[test]

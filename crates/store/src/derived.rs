@@ -41,10 +41,17 @@ impl Scratch {
 
     /// Begins with what is there: the databases as they are, for a journal whose beginning was trimmed.
     pub fn begin_with_copy(dir: &DataDir) -> Result<Self, ScratchError> {
+        let scratch = Self::begin_with_series(dir)?;
+        sqlite::copy_database(&dir.records(), &scratch.records())
+            .map_err(ScratchError::Database)?;
+        Ok(scratch)
+    }
+
+    /// Begins with the series as they are and without records, for a journal that was thinned:
+    /// every row can be made of it, and only the series have the samples that went.
+    pub fn begin_with_series(dir: &DataDir) -> Result<Self, ScratchError> {
         let scratch = Self::begin(dir).map_err(ScratchError::Io)?;
-        for (from, to) in [(dir.records(), scratch.records()), (dir.series(), scratch.series())] {
-            sqlite::copy_database(&from, &to).map_err(ScratchError::Database)?;
-        }
+        sqlite::copy_database(&dir.series(), &scratch.series()).map_err(ScratchError::Database)?;
         Ok(scratch)
     }
 

@@ -11,7 +11,8 @@
 //! can tell a torn tail from damage even if the disk kept the sectors of the last
 //! write in any order (see `recover`).
 //!
-//! **Absent on purpose:** any way to change or delete an entry, and any meaning of one.
+//! **Absent on purpose:** any way to change or delete an entry, but for what is long over and
+//! may be replaced by something shorter in its place (see `thin`); and any meaning of one.
 
 mod ends;
 mod follow;
@@ -22,6 +23,7 @@ mod segment;
 mod status;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod writer;
 
 use std::{
@@ -37,15 +39,16 @@ use model::{OrgId, PartitionId, Timestamp};
 use record::{Frame, FrameError, Position};
 use tokio::sync::{oneshot, watch};
 
-pub use ends::{Ends, Lack, begins_at};
+pub use ends::{Ends, Lack, begins_at, ends_at, thinned_to};
 pub(crate) use ends::{applied_of, checkpoint_of};
 pub use follow::{Followed, Follower};
 pub use pace::Pacer;
 pub use recover::{OpenError, Recovery, Torn};
 pub(crate) use recover::{find_tail, read_whole};
 pub(crate) use segment::{COMMIT, walk};
-pub use segment::{ReadError, Replay, replay};
+pub use segment::{ReadError, Replay, Shortened, replay};
 pub use status::{Condition, JournalStatus, WhyNot};
+pub use thin::{Stub, ThinError, Thinned};
 
 use self::{follow::Ring, pace::Pace, queue::Queue, status::Gauges, writer::Writer};
 use crate::{Clock, Storage, hold::hold, limits};
@@ -252,6 +255,8 @@ struct Shared {
     unrecorded_since: watch::Sender<Option<Timestamp>>,
     /// Held while that mark is changed.
     marking: Mutex<()>,
+    /// Held while a segment is thinned, and while a backup copies what has its samples.
+    thinning: Mutex<()>,
 }
 
 impl Shared {
@@ -314,6 +319,7 @@ impl Journal {
             condition: watch::Sender::new(Condition::Recording),
             unrecorded_since: watch::Sender::new(recovery.unrecorded_since),
             marking: Mutex::new(()),
+            thinning: Mutex::new(()),
         });
         let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
         let journal = Self(Arc::new(owner));
@@ -350,6 +356,12 @@ impl Journal {
         let shared = &self.0.shared;
         shared.pace.near(|| self.end(), || shared.queue.is_closed()).await;
         shared.queue.room().await;
+    }
+
+    /// Returns once whoever sets the pace has come to where the log ends now, and whether it
+    /// did; if nobody sets the pace any more, it never will.
+    pub async fn decided(&self) -> bool {
+        self.0.shared.pace.reached(self.end()).await
     }
 
     /// Lets a reader that has come to `from` set the pace; the newest one counts.

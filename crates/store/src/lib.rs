@@ -25,8 +25,8 @@ mod upgrade;
 mod verify;
 
 pub use backup::{
-    BackupError, BackupFolder, Kept, Listed, Manifest, Rehearsed, Restored, Source, Taken,
-    clear_leftovers,
+    BackupError, BackupFolder, BackupPlace, FolderPlace, Keep, Kept, Listed, Manifest, Promoted,
+    Pruned, Rehearsed, Restored, Shipped, Source, Standby, Stored, Taken, Work, clear_leftovers,
 };
 pub use clock::Clock;
 pub use data_dir::{DataDir, DataDirError};
@@ -38,13 +38,15 @@ pub use disk_use::DiskUse;
 pub use growth::{Ended, Growth};
 pub use journal::{
     AppendError, Condition, Durable, Ends, Entry, Followed, Follower, Journal, JournalLimits,
-    JournalStatus, Lack, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay, Ticket,
-    Torn, WhyNot, begins_at, replay,
+    JournalStatus, Lack, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay,
+    Shortened, Stub, ThinError, Thinned, Ticket, Torn, WhyNot, begins_at, ends_at, replay,
+    thinned_to,
 };
 pub use records::{
     AlarmFilter, AlarmRow, AuditFilter, AuditRow, ChartingRow, DeviceLifeRow, HandOverStep,
-    HistoryRow, LetterRow, LifeRow, LookRow, Noun, PulseRow, Records, RecordsError, ReplayRow, Row,
-    ScoreRow,
+    HistoryRow, HomeError, LetterRow, LifeRow, LookRow, Moved, Noun, PostgresFailure,
+    PostgresPlace, PulseRow, Records, RecordsError, ReplayRow, Row, ScoreRow, look_elsewhere,
+    move_to_file, move_to_postgres, records_elsewhere,
 };
 pub use series::{
     Column, Extremes, Invalid, Marks, Pace, Point, Pushed, Question, Resolution, Roll, RollRule,
@@ -52,7 +54,7 @@ pub use series::{
 };
 pub use sqlite::DatabaseError;
 pub use stat::{Chunks, Frames, Stat, StatError, stat};
-pub use storage::{Draw, Fault, FaultyDisk, FileStorage, Happened, Mark, Segment, Storage};
+pub use storage::{Draw, Fault, FaultyDisk, FileStorage, Form, Happened, Mark, Segment, Storage};
 pub use upgrade::{UpgradeError, check_current, check_upgrade};
 pub use verify::{
     Bodies, Damage, DumpError, Report, VerifyError, dump, lacks, verify, verify_journal,

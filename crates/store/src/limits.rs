@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How many bytes a segment of the journal is given when it is made.
 pub const SEGMENT_LEN: u64 = 32 << 20;
+/// So many of the newest segments stay whole: starts read them for repeats and for state.
+pub const SEGMENTS_WHOLE_MIN: usize = 4;
 /// The most bytes of one appended group, envelopes included; it fits into a segment.
 pub const GROUP_LEN_MAX: usize = 24 << 20;
 /// A commit takes no further group beyond this many bytes, so that none waits long.
@@ -71,8 +73,12 @@ pub const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Bytes that a copy, a rehearsal or a restore leaves free on the disk that it fills, so that
 /// the journal has room for what comes in meanwhile.
 pub const BACKUP_RESERVE_LEN: u64 = 512 << 20;
+/// Bytes that a thinning leaves free, so that it never takes the room of what comes in.
+pub const THINNING_RESERVE_LEN: u64 = BACKUP_RESERVE_LEN;
 /// A block of a backup has so many bytes; the last one of a file may have fewer.
 pub const BACKUP_BLOCK_LEN: usize = 1 << 20;
+/// A backup that is dated so much later than the clock shows was dated by a wrong one.
+pub const BACKUP_AHEAD_MAX: Duration = Duration::from_secs(60);
 /// Bytes of a backup's manifest beyond which it is not believed.
 pub const MANIFEST_LEN_MAX: u64 = 256 << 20;
 
@@ -82,3 +88,20 @@ pub const NEARLY_FULL_PERCENT: u64 = 80;
 pub const GROWTH_SPAN_MIN: Duration = Duration::from_secs(300);
 /// Nobody plans a disk for longer.
 pub const GROWTH_FORESEEN_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How long PostgreSQL may take for one answer before its connection is given up.
+pub const POSTGRES_ANSWER_MAX: Duration = Duration::from_secs(30);
+/// The same for a write behind which askers of commands wait.
+pub const POSTGRES_SOON: Duration = Duration::from_secs(4);
+/// How long a question waits until fewer than [`POSTGRES_READERS_MAX`] are under way.
+pub(crate) const POSTGRES_TURN_MAX: Duration = Duration::from_secs(5);
+/// Questions to PostgreSQL at once, and connections that rest until somebody asks again.
+pub(crate) const POSTGRES_READERS_MAX: usize = 4;
+/// Statements that one connection keeps prepared.
+pub(crate) const POSTGRES_STATEMENTS_MAX: usize = 128;
+/// Rows that are under way to PostgreSQL before one answer has come back.
+pub(crate) const POSTGRES_PIPELINED_MAX: usize = 30;
+/// Rows of a table that are fetched at once when all of it is read.
+pub(crate) const POSTGRES_SCANNED_ROWS: u32 = 1_000;
+/// Rows that are moved from one database of records to another in one transaction.
+pub(crate) const ROWS_MOVED_AT_ONCE: usize = 1_000;

@@ -8,7 +8,7 @@
 //! **Absent on purpose:** SQL functions. The sums are made and compared here, so that
 //! every other program reads the same files.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rusqlite::{
     Connection, Row, Transaction, params_from_iter,
@@ -17,6 +17,28 @@ use rusqlite::{
 
 /// The name of the column.
 pub(crate) const COLUMN: &str = "row_sum";
+
+/// A value of a row, whichever database has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cell<'a> {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
+}
+
+impl<'a> From<ValueRef<'a>> for Cell<'a> {
+    fn from(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Int(number),
+            ValueRef::Real(number) => Self::Real(number),
+            ValueRef::Text(bytes) => Self::Text(bytes),
+            ValueRef::Blob(bytes) => Self::Blob(bytes),
+        }
+    }
+}
 
 /// The checksum of a row while it is being made.
 struct Sum {
@@ -30,16 +52,16 @@ impl Sum {
     }
 
     /// Each value with its kind and, where that differs, its length.
-    fn add(&mut self, value: ValueRef<'_>) {
+    fn add(&mut self, value: Cell<'_>) {
         let (kind, number, bytes): (u8, [u8; 8], &[u8]) = match value {
-            ValueRef::Null => {
+            Cell::Null => {
                 self.nulls = self.nulls.saturating_add(1);
                 return;
             }
-            ValueRef::Integer(number) => (1, number.to_be_bytes(), &[]),
-            ValueRef::Real(number) => (2, number.to_be_bytes(), &[]),
-            ValueRef::Text(bytes) => (3, len(bytes), bytes),
-            ValueRef::Blob(bytes) => (4, len(bytes), bytes),
+            Cell::Int(number) => (1, number.to_be_bytes(), &[]),
+            Cell::Real(number) => (2, number.to_be_bytes(), &[]),
+            Cell::Text(bytes) => (3, len(bytes), bytes),
+            Cell::Blob(bytes) => (4, len(bytes), bytes),
         };
         for _ in 0..std::mem::take(&mut self.nulls) {
             self.crc = crc32c::crc32c_append(self.crc, &[0]);
@@ -57,7 +79,7 @@ fn len(bytes: &[u8]) -> [u8; 8] {
 }
 
 /// The checksum of a row with these values, in the order of the table's columns.
-pub(crate) fn of<'a>(table: &str, values: impl IntoIterator<Item = ValueRef<'a>>) -> i64 {
+pub(crate) fn of<'a>(table: &str, values: impl IntoIterator<Item = Cell<'a>>) -> i64 {
     let mut sum = Sum::of_table(table);
     values.into_iter().for_each(|value| sum.add(value));
     sum.crc.into()
@@ -67,13 +89,24 @@ pub(crate) fn of<'a>(table: &str, values: impl IntoIterator<Item = ValueRef<'a>>
 /// Whether the columns from `from` on, which are all of the table's, are what was written.
 pub(crate) fn is_sound(row: &Row<'_>, from: usize, table: &str) -> rusqlite::Result<bool> {
     let columns = row.as_ref();
+    let places = from..columns.column_count();
+    let cell = |place| row.get_ref(place).map(Cell::from);
+    is_sound_of(places, table, cell, |place| columns.column_name(place))
+}
+
+/// The same of any database's row. Only an integer can be the checksum, so only the names of
+/// those are asked for.
+pub(crate) fn is_sound_of<'a, E>(
+    places: Range<usize>,
+    table: &str,
+    cell: impl Fn(usize) -> Result<Cell<'a>, E>,
+    name: impl Fn(usize) -> Result<&'a str, E>,
+) -> Result<bool, E> {
     let (mut sum, mut written) = (Sum::of_table(table), None);
-    for place in from..columns.column_count() {
-        let value = row.get_ref(place)?;
-        if columns.column_name(place)? == COLUMN {
-            written = value.as_i64().ok();
-        } else {
-            sum.add(value);
+    for place in places {
+        match cell(place)? {
+            Cell::Int(number) if name(place)? == COLUMN => written = Some(number),
+            value => sum.add(value),
         }
     }
     Ok(written == Some(sum.crc.into()))
@@ -81,20 +114,16 @@ pub(crate) fn is_sound(row: &Row<'_>, from: usize, table: &str) -> rusqlite::Res
 
 /// The values of a row and behind them their checksum, for a statement that names it last.
 pub(crate) fn with(table: &str, mut values: Vec<Value>) -> Vec<Value> {
-    let sum = of(table, values.iter().map(ValueRef::from));
+    let sum = of(table, values.iter().map(|value| ValueRef::from(value).into()));
     values.push(Value::Integer(sum));
     values
 }
-
-/// At which place of each table's columns its checksum stands.
-pub(crate) type Places = BTreeMap<String, usize>;
 
 /// Gives every table the column and every row its checksum, where they have none yet.
 /// Rows are filled in tables that had no column, and in all if `all` is set, as after a
 /// migration that may have changed rows: in its transaction, so that no version is without
 /// its checksums.
-pub(crate) fn prepare(transaction: &Transaction<'_>, all: bool) -> rusqlite::Result<Places> {
-    let mut places = Places::new();
+pub(crate) fn prepare(transaction: &Transaction<'_>, all: bool) -> rusqlite::Result<()> {
     for (table, found) in tables(transaction)? {
         if found.is_none() {
             let add = format!("ALTER TABLE {table} ADD COLUMN {COLUMN} INTEGER");
@@ -103,14 +132,17 @@ pub(crate) fn prepare(transaction: &Transaction<'_>, all: bool) -> rusqlite::Res
         if found.is_none() || all {
             fill(transaction, &table)?;
         }
-        // A column that is added is the last.
-        let place = match found {
-            Some(place) => place,
-            None => columns(transaction, &table)?.len().saturating_sub(1),
-        };
-        places.insert(table, place);
     }
-    Ok(places)
+    Ok(())
+}
+
+/// All tables with the names of their columns in order.
+pub(crate) fn shapes(db: &Connection) -> rusqlite::Result<Vec<(String, Vec<String>)>> {
+    let shape = |(table, _): (String, Option<usize>)| {
+        let names = columns(db, &table)?.into_iter().map(|(name, _)| name);
+        Ok((table, names.collect()))
+    };
+    tables(db)?.into_iter().map(shape).collect()
 }
 
 /// All tables, each with the place of its checksum if it has one.
@@ -157,7 +189,7 @@ fn fill(db: &Connection, table: &str) -> rusqlite::Result<()> {
     while let Some(row) = rows.next()? {
         let mut sum = Sum::of_table(table);
         for (place, _) in names.iter().enumerate().skip(key.len()).filter(|(_, it)| *it != COLUMN) {
-            sum.add(row.get_ref(place)?);
+            sum.add(row.get_ref(place)?.into());
         }
         let mut values = vec![Value::Integer(sum.crc.into())];
         for place in 0..key.len() {
@@ -177,7 +209,7 @@ pub(crate) fn check_rows(db: &Connection, except: &str) -> rusqlite::Result<Vec<
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             if !is_sound(row, 0, &table)? {
-                damaged.push(name(row, &table));
+                damaged.push(name(row.get("log_offset").ok(), &table));
             }
         }
     }
@@ -185,30 +217,30 @@ pub(crate) fn check_rows(db: &Connection, except: &str) -> rusqlite::Result<Vec<
 }
 
 /// What a damaged row is called: its table, and its place in the log if that can be read.
-pub(crate) fn name(row: &Row<'_>, table: &str) -> String {
-    match row.get::<_, i64>("log_offset") {
-        Ok(offset) => format!("a row of `{table}` from offset {offset} of the log"),
-        Err(_) => format!("a row of `{table}`"),
+pub(crate) fn name(log_offset: Option<i64>, table: &str) -> String {
+    match log_offset {
+        Some(offset) => format!("a row of `{table}` from offset {offset} of the log"),
+        None => format!("a row of `{table}`"),
     }
 }
 
 #[test]
 fn rows_that_differ_have_different_sums_and_nulls_at_the_end_do_not_count() {
-    let text = |text: &'static str| ValueRef::Text(text.as_bytes());
-    let sum = |values: &[ValueRef<'static>]| of("bed", values.iter().copied());
-    let rows: [&[ValueRef<'static>]; 9] = [
+    let text = |text: &'static str| Cell::Text(text.as_bytes());
+    let sum = |values: &[Cell<'static>]| of("bed", values.iter().copied());
+    let rows: [&[Cell<'static>]; 9] = [
         &[],
-        &[ValueRef::Integer(0)],
-        &[ValueRef::Integer(1)],
-        &[ValueRef::Real(0.0)],
+        &[Cell::Int(0)],
+        &[Cell::Int(1)],
+        &[Cell::Real(0.0)],
         &[text("")],
-        &[ValueRef::Blob(b"")],
+        &[Cell::Blob(b"")],
         &[text("a"), text("b")],
         &[text("ab")],
-        &[ValueRef::Null, ValueRef::Integer(1)],
+        &[Cell::Null, Cell::Int(1)],
     ];
     let sums: std::collections::BTreeSet<i64> = rows.iter().map(|row| sum(row)).collect();
     assert_eq!(sums.len(), rows.len());
-    assert_eq!(sum(&[text("ab"), ValueRef::Null, ValueRef::Null]), sum(&[text("ab")]));
+    assert_eq!(sum(&[text("ab"), Cell::Null, Cell::Null]), sum(&[text("ab")]));
     assert_ne!(of("room", [text("ab")]), sum(&[text("ab")]), "of another table");
 }

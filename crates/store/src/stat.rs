@@ -7,7 +7,7 @@ use record::Kinds;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    DataDir, DatabaseError, DiskUse, FileStorage, LogOffset, OpenError, Storage,
+    DataDir, DatabaseError, DiskUse, FileStorage, Form, LogOffset, OpenError, Shortened, Storage,
     growth::{Ended, Growth},
     journal::{COMMIT, find_tail, read_whole, walk},
 };
@@ -44,6 +44,10 @@ pub struct Stat {
     pub ends_at: LogOffset,
     /// Commits, each once synced as a whole.
     pub commits: u64,
+    /// Segments that were thinned.
+    pub thinned_segments: usize,
+    /// What of them went.
+    pub shortened: Shortened,
     /// By the number of their kind, without those of the log itself.
     pub frames: BTreeMap<u16, Frames>,
     /// The receipts of the oldest and the newest frame.
@@ -103,11 +107,14 @@ pub(crate) fn stat_journal(storage: &dyn Storage) -> Result<Stat, StatError> {
     let mut stat = Stat { segments: segments.len(), begins_at, ends_at: end, ..Stat::default() };
     for segment in &segments {
         let bytes = read_whole(storage, *segment).map_err(StatError::Open)?;
-        let walked = walk(&bytes, segment.start, &BTreeMap::new(), |_, frame| {
+        let walked = walk(&bytes, segment.form, segment.start, &BTreeMap::new(), |_, frame| {
             let len = u64::try_from(frame.len()).unwrap_or(u64::MAX);
             stat.count(frame.envelope.kind, len, frame.envelope.received_at);
         });
         stat.commits = stat.commits.saturating_add(walked.commits);
+        let is_thinned = segment.form == Form::Thinned;
+        stat.thinned_segments = stat.thinned_segments.saturating_add(usize::from(is_thinned));
+        stat.shortened = stat.shortened.with(walked.shortened);
     }
     Ok(stat)
 }

@@ -21,8 +21,19 @@ pub type Mark = [u8; 16];
 pub struct Segment {
     /// Where it begins in the log; also its name.
     pub start: LogOffset,
-    /// How many bytes it has room for.
+    /// How many bytes it has room for; if it is thinned, how many its file has.
     pub len: u64,
+    /// In which form it is there.
+    pub form: Form,
+}
+
+/// In which form a segment is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Every frame as it was written.
+    Whole,
+    /// Some frames are replaced by shorter ones, which say how long they were.
+    Thinned,
 }
 
 /// Bytes in segments; what is written is kept only once it is synced.
@@ -42,6 +53,17 @@ pub trait Storage: Send + Sync {
     fn sync(&self, start: LogOffset) -> io::Result<()>;
     /// Reads from `at` within a segment and says how many bytes there were.
     fn read(&self, start: LogOffset, at: u64, into: &mut [u8]) -> io::Result<usize>;
+    /// Reads the thinned form of a segment, all of it, also while the whole one counts.
+    fn read_thinned(&self, start: LogOffset) -> io::Result<Vec<u8>>;
+    /// Puts the thinned form of a segment beside the whole one, which counts as long as both are
+    /// there; on return it survives a crash.
+    fn put_thinned(&self, start: LogOffset, bytes: &[u8]) -> io::Result<()>;
+    /// Takes the thinned form of a segment away that stands beside the whole one and does not
+    /// count yet. Refuses if the whole one is not there.
+    fn drop_thinned(&self, start: LogOffset) -> io::Result<()>;
+    /// Takes the whole form of a segment away: from then on the thinned one counts. Refuses if
+    /// there is none; on return it survives a crash, and one before it may undo it.
+    fn drop_whole(&self, start: LogOffset) -> io::Result<()>;
     /// Reads the mark that stands beside the segments; zeros if none was ever put down.
     fn mark(&self) -> io::Result<Mark>;
     /// Puts down a mark in place of the one before; on return it survives a crash.

@@ -15,10 +15,11 @@ use record::Kinds;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    DataDir, DatabaseError, Ends, FileStorage, Lack, LogOffset, OpenError, ReadError, Segment,
-    Series, Storage, Torn, begins_at,
+    DataDir, DatabaseError, Ends, FileStorage, Form, Lack, LogOffset, OpenError, ReadError,
+    Segment, Series, Shortened, Storage, Torn, begins_at,
     journal::{COMMIT, applied_of, checkpoint_of, find_tail, read_whole, replay, walk},
-    row_sum,
+    records::is_elsewhere,
+    row_sum, thinned_to,
 };
 
 /// What a look at a data directory found.
@@ -34,6 +35,8 @@ pub struct Report {
     pub commits: u64,
     /// Frames by the number of their kind, without those of the log itself; parts count one by one.
     pub frames: BTreeMap<u16, u64>,
+    /// What of the journal was thinned; no damage.
+    pub shortened: Shortened,
     /// The remains of an unfinished write, which the next opening zeroes; no damage.
     pub torn: Option<Torn>,
     /// Sealed chunks.
@@ -80,13 +83,16 @@ pub enum VerifyError {
 pub fn verify(dir: &DataDir) -> Result<Report, VerifyError> {
     let storage = FileStorage::open(dir).map_err(VerifyError::Journal)?;
     let mut report = verify_journal(&storage)?;
-    for (name, path) in [("series.sqlite", dir.series()), ("records.sqlite", dir.records())] {
+    let records = records_of(dir);
+    for (name, path) in [("series.sqlite", Some(dir.series())), ("records.sqlite", records)] {
+        let Some(path) = path else { continue };
         for what in check_pages(&path) {
             report.add(name.to_owned(), what);
         }
     }
     if report.damage.is_empty() {
-        report.lacks = ends(dir, &report).map_err(VerifyError::Databases)?.lacks();
+        let thinned = thinned_to(&storage).map_err(VerifyError::Journal)?;
+        report.lacks = ends(dir, &report, thinned).map_err(VerifyError::Databases)?.lacks();
     }
     if report.damage.is_empty() && dir.series().exists() {
         let series = Series::open(dir.series()).map_err(VerifyError::Series)?;
@@ -108,16 +114,23 @@ pub fn lacks(dir: &DataDir) -> Result<Vec<Lack>, VerifyError> {
         error => VerifyError::Journal(io::Error::other(error)),
     })?;
     let report = Report { begins, end, ..Report::default() };
-    Ok(ends(dir, &report).map_err(VerifyError::Databases)?.lacks())
+    let thinned = thinned_to(&storage).map_err(VerifyError::Journal)?;
+    Ok(ends(dir, &report, thinned).map_err(VerifyError::Databases)?.lacks())
+}
+
+/// The file of the records, unless it is known to be what a move that was cut short left.
+fn records_of(dir: &DataDir) -> Option<PathBuf> {
+    (!is_elsewhere(dir.path())).then(|| dir.records())
 }
 
 /// The ends of the journal and of what rests on it, in databases that are sound.
-fn ends(dir: &DataDir, report: &Report) -> Result<Ends, DatabaseError> {
+fn ends(dir: &DataDir, report: &Report, thinned: LogOffset) -> Result<Ends, DatabaseError> {
     let there = |path: PathBuf| path.exists().then_some(path);
     let checkpoint = there(dir.series()).map(|path| checkpoint_of(&path)).transpose()?.flatten();
-    let applied = there(dir.records()).map(|path| applied_of(&path)).transpose()?.flatten();
+    let applied =
+        records_of(dir).and_then(there).map(|path| applied_of(&path)).transpose()?.flatten();
     let (begins, ends) = (report.begins, report.end);
-    Ok(Ends { begins, ends, checkpoint, applied: applied.unwrap_or_default() })
+    Ok(Ends { begins, ends, thinned, checkpoint, applied: applied.unwrap_or_default() })
 }
 
 /// Reads every frame of a journal, in all segments, and changes nothing.
@@ -155,11 +168,12 @@ fn verify_segment(
     next: &Next,
     report: &mut Report,
 ) -> Next {
-    // All but the newest end where the next begins.
+    // All but the newest end where the next begins; a thinned one ends with its file as well.
     let end = after.map(|after| after.start.minus(segment.start));
-    let used = end.and_then(|end| usize::try_from(end).ok()).unwrap_or(bytes.len());
+    let used = end.filter(|_| segment.form == Form::Whole);
+    let used = used.and_then(|end| usize::try_from(end).ok()).unwrap_or(bytes.len());
     let bytes = bytes.get(..used).unwrap_or(bytes);
-    let walked = walk(bytes, segment.start, next, |_, frame| {
+    let walked = walk(bytes, segment.form, segment.start, next, |_, frame| {
         let kind = frame.envelope.kind;
         if kind != COMMIT && kind != Kinds::SEGMENT_HEAD {
             let count = report.frames.entry(kind).or_insert(0);
@@ -167,7 +181,8 @@ fn verify_segment(
         }
     });
     report.commits = report.commits.saturating_add(walked.commits);
-    if end.is_some_and(|end| walked.committed != end) {
+    report.shortened = report.shortened.with(walked.shortened);
+    if end.is_some_and(|end| !walked.is_whole(segment.form, end)) {
         let offset = segment.start.plus(walked.ended);
         let place = format!("journal segment {}, offset {offset}", segment.start);
         report.add(place, walked.bad.unwrap_or_else(|| "frames are missing".to_owned()));

@@ -10,6 +10,7 @@ mod alarms;
 mod answer;
 mod backup;
 mod devices;
+mod holds;
 mod people;
 mod places;
 mod session;
@@ -23,6 +24,7 @@ Examples:
   wardline ctl devices list --json
   wardline ctl devices certificate 0197… --out ./monitor-7
   wardline ctl alarms list
+  wardline ctl holds add --patient 0197… --why 'case 4711'
   wardline ctl users add --login priya --name 'Priya Nair' --role nurse --site ID
   wardline ctl get /api/v1/profiles";
 
@@ -66,6 +68,9 @@ enum Noun {
     DeadLetters(devices::DeadLetters),
     /// Takes a backup of the running server, rehearses its restore, and waits for the end.
     Backup(backup::Asked),
+    /// What has to stay in the journal as it was received, against thinning.
+    #[command(subcommand)]
+    Holds(holds::Verb),
     /// Reads any address of the interface, such as /api/v1/profiles.
     Get {
         /// The address, from its first slash.
@@ -96,6 +101,7 @@ async fn ask(server: &Rest, noun: Noun) -> anyhow::Result<answer::Answer> {
         Noun::Places(verb) => places::ask(server, verb).await,
         Noun::Audit(asked) => people::ask_audit(server, &asked).await,
         Noun::DeadLetters(asked) => devices::ask_dead_letters(server, &asked).await,
+        Noun::Holds(verb) => holds::ask(server, verb).await,
         Noun::Backup(asked) => backup::ask(server, &asked).await,
         Noun::Get { path } => Ok(answer::Answer::raw(server.get(&path).await?)),
         // Both were done before a session was needed.

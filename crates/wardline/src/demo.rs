@@ -20,6 +20,7 @@ use store::Clock;
 use crate::{
     config::{Config, Devices, People},
     program::{Mode, Program},
+    records_place::Address,
     scenarios,
     serve::{log_to_stderr, until_told_to_stop},
     server_process::Ready,
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Keep the data here instead of throwing it away at the end.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Keep the records in this PostgreSQL instead of a file beside the data.
+    #[arg(long, value_name = "URL", requires = "data", conflicts_with = "check")]
+    records: Option<String>,
     /// A whole hospital: an ICU of 8, the ward with 16 beds, 24 people at home, and staff who answer.
     #[arg(long, conflicts_with_all = ["empty", "check"])]
     hospital: bool,
@@ -82,14 +86,20 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
     let clock = clock_at(arguments.speed)?;
-    let config = loopback_config(arguments.port, data.clone());
+    let mut config = loopback_config(arguments.port, data.clone());
+    // The environment may be that of a hospital's server, whose records are no place to play.
+    let records = arguments.records.as_deref();
+    config.records = records.map(|it| Address::asked(Some(it))).transpose()?.flatten();
     let mut program = Program::start(config, clock.clone(), Mode::Demo).await?;
     let ready = ready(&program);
     if arguments.json && arguments.empty {
         println!("ready {}", serde_json::to_string(&ready)?);
     }
     if arguments.empty {
-        say(&ready);
+        // A program that started this one reads the line of JSON, and its own output is another.
+        if !arguments.json {
+            say(&ready);
+        }
         tokio::select! {
             told = until_told_to_stop() => told?,
             why = program.broke() => return Err(why),
@@ -176,6 +186,8 @@ pub(crate) fn loopback_config(port: u16, data: PathBuf) -> Config {
     // A chosen port of screens leaves the devices' port free, so that two demos can run.
     let (mqtt, https) = if port == 8_080 { (8_883, 8_444) } else { (0, 0) };
     Config {
+        records: None,
+        retention: crate::config::Retention::default(),
         backup: crate::config::Backup::default(),
         data,
         organization: "Demo hospital".to_owned(),

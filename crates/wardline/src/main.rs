@@ -4,6 +4,7 @@
 //! storage or protocols stands in the wrong crate.
 
 mod backup_keeper;
+mod backup_site;
 mod bench;
 #[cfg(test)]
 mod commands;
@@ -16,11 +17,15 @@ mod percentile;
 mod profiles;
 mod program;
 mod recordings;
+mod records_place;
 mod rest;
+mod retention_keeper;
+mod s3_place;
 mod scenarios;
 mod serve;
 mod server_process;
 mod sim_command;
+mod standby;
 mod store_command;
 mod watchdog;
 
@@ -50,6 +55,8 @@ enum Command {
     Eval(eval::Arguments),
     /// A virtual hospital by a script, scored; or a load of devices on a running server.
     Sim(sim_command::Arguments),
+    /// Follows the backups of another site, and takes over when it is lost.
+    Standby(standby::Arguments),
     /// Offline work on a data directory that nobody holds.
     Store(store_command::Arguments),
     /// Prints what a shell needs to complete commands.
@@ -79,7 +86,11 @@ fn main() -> ExitCode {
             Command::Ctl(arguments) => ctl::run(arguments).await,
             Command::Eval(arguments) => eval::run(arguments),
             Command::Sim(arguments) => sim_command::run(arguments).await,
-            Command::Store(arguments) => store_command::run(arguments),
+            Command::Standby(arguments) => standby::run(arguments).await,
+            // Its stores ask a network and wait.
+            Command::Store(arguments) => {
+                tokio::task::block_in_place(|| store_command::run(arguments))
+            }
             Command::Completions { shell } => completions(shell),
         }
     });

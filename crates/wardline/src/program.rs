@@ -24,6 +24,8 @@ use crate::{
     config::Config,
     open_files,
     profiles::profiles,
+    records_place::{Address, noted},
+    retention_keeper::RetentionKeeper,
     watchdog::Watchdog,
 };
 
@@ -57,6 +59,7 @@ pub(crate) struct Program {
     listeners: Vec<JoinHandle<()>>,
     watchdog: JoinHandle<()>,
     backups: Option<JoinHandle<()>>,
+    retention: JoinHandle<()>,
     people_tls: bool,
     mqtt_address: SocketAddr,
     addresses: Addresses,
@@ -111,7 +114,7 @@ impl Program {
         let config = config.checked()?;
         refuse_cut(mode)?;
         let dir = DataDir::open(&config.data)?;
-        let kept = Kept::open(&dir, &clock)?;
+        let kept = Kept::open(&dir, &clock, config.records.as_ref())?;
         let profiles = Arc::new(profiles()?);
         let (engine, engine_task) = start_engine(&kept, &clock, &profiles).await?;
         let first = api::first_start(&clock, &kept.journal, &engine, &config.organization).await?;
@@ -121,14 +124,13 @@ impl Program {
         let door = Arc::new(door(&kept.journal, &engine, &profiles, first.org)?);
         let sessions = recall(&kept.journal, &door)?;
         let tls = OwnCertificate::issue(&authority, &config, &clock)?;
-        let files = files();
         let ca_pem = authority.certificate_pem().to_owned();
         let clients =
             ClientAuth::Required { ca_pem: ca_pem.clone(), revocations: revocations.clone() };
         let (listener, mqtt) = listen(MqttConfig {
             addr: config.devices.mqtt,
             tls: tls.config(&clients)?,
-            limits: transport::Limits::default().within_files(files),
+            limits: transport::Limits::default().within_files(files()),
             clock: clock.clone(),
             restored: sessions,
             may_connect: may_connect(engine.clone(), Arc::clone(&profiles)),
@@ -138,6 +140,7 @@ impl Program {
         let mqtt_address = listener.address();
         let pump = Pump::start(listener, Arc::clone(&door), clock.clone());
         let (addresses, sockets) = Sockets::bind(&config).await?;
+        let waves = kept.waves(&clock, &engine, first.org);
         let api = Api::new(ApiParts {
             clock: clock.clone(),
             journal: kept.journal.clone(),
@@ -158,10 +161,11 @@ impl Program {
         let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
         let mqtt_name = (loopback, "localhost".to_owned());
         let keeper = BackupKeeper::new(&clock, &kept.journal, &dir, api.backup_desk());
-        let backups = keeper.start(&config.backup);
         let (journal, beats) = (kept.journal.clone(), engine.clone());
         let watchdog = Watchdog { clock, journal, engine: beats, authority, mqtt: mqtt_name };
         Ok(Self {
+            backups: keeper.start(&config.backup),
+            retention: waves.start(config.retention, api.retention_desk()),
             api,
             engine,
             engine_task,
@@ -170,7 +174,6 @@ impl Program {
             pump,
             listeners,
             watchdog: watchdog.start(),
-            backups,
             people_tls: config.people.tls,
             mqtt_address,
             addresses,
@@ -225,6 +228,8 @@ impl Program {
     /// Stops in the reverse order: no new people, no new messages, a checkpoint, the log.
     pub(crate) async fn stop(self) {
         self.watchdog.abort();
+        // A segment is whole until its thinned form was read back, whenever that is cut short.
+        self.retention.abort();
         if let Some(backups) = &self.backups {
             // A backup that is cut short is none; the next one goes on with its blocks.
             backups.abort();
@@ -252,7 +257,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn open(dir: &DataDir, clock: &Clock) -> anyhow::Result<Self> {
+    fn open(dir: &DataDir, clock: &Clock, records: Option<&Address>) -> anyhow::Result<Self> {
         // Before anything is opened: what they take may be the room that the journal needs.
         clear_leftovers(dir);
         let storage = FileStorage::open(dir).context("the journal's folder cannot be opened")?;
@@ -267,9 +272,28 @@ impl Kept {
         }
         store::check_upgrade(dir)?;
         let series = Series::open(dir.series())?;
-        let records = Records::open(&dir.records())?;
+        let place = match records {
+            Some(address) => Some(address.place()?),
+            None => noted(dir)?,
+        };
+        let org = place.as_ref().map(|_| first_org(&journal)).transpose()?.flatten();
+        let records = Records::of(dir, place.as_ref(), org)?;
         Ok(Self { journal, series, records })
     }
+
+    /// What thins the journal behind everything else.
+    fn waves(&self, clock: &Clock, engine: &EngineHandle, org: OrgId) -> RetentionKeeper {
+        let (clock, engine) = (clock.clone(), engine.clone());
+        let (journal, series) = (self.journal.clone(), self.series.clone());
+        RetentionKeeper { clock, journal, series, engine, org }
+    }
+}
+
+/// Whose journal it is, as its oldest record says.
+fn first_org(journal: &Journal) -> anyhow::Result<Option<OrgId>> {
+    let begins = journal.begins_at().context(NO_SEGMENTS)?;
+    let oldest = journal.replay(begins).next().transpose();
+    Ok(oldest.context("the journal's oldest record cannot be read")?.map(|it| it.frame.org))
 }
 
 /// What is left of such a journal is served, and somebody has to know.

@@ -7,13 +7,15 @@ use store::Clock;
 use crate::{
     config::Config,
     program::{Mode, Program},
+    records_place::Address,
 };
 
 /// Starts the server.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   wardline serve --data ./wardline-data
-  wardline serve --config /etc/wardline.toml")]
+  wardline serve --config /etc/wardline.toml
+  wardline serve --records postgres://ward@localhost/ward")]
 pub(crate) struct Arguments {
     /// The configuration file; without one the defaults hold.
     #[arg(long, env = "WARDLINE_CONFIG")]
@@ -24,6 +26,10 @@ pub(crate) struct Arguments {
     /// Where HTTPS for devices listens; overrides the configuration, which says 0.0.0.0:8444.
     #[arg(long, value_name = "ADDR", env = "WARDLINE_DEVICE_HTTPS")]
     device_https: Option<SocketAddr>,
+    /// The PostgreSQL that holds the records, without its password; overrides WARDLINE_RECORDS,
+    /// which may have one, and the configuration.
+    #[arg(long, value_name = "URL")]
+    records: Option<String>,
 }
 
 /// Runs the server until SIGINT or SIGTERM.
@@ -36,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(https) = arguments.device_https {
         config.devices.https = https;
     }
+    config.records = Address::asked(arguments.records.as_deref())?.or(config.records);
     let mut program = Program::start(config, Clock::system(), Mode::Hospital).await?;
     eprintln!("Wardline serves {}", program.people_address());
     eprintln!("Devices connect to {} (MQTT over TLS, client certificate)", program.mqtt_address());

@@ -11,16 +11,26 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
-use store::{Damage, DataDir, FileStorage, Lack, LogOffset, Report, Torn, begins_at, replay};
+use store::{
+    Damage, DataDir, FileStorage, Lack, LogOffset, PostgresPlace, Report, Series, Shortened, Torn,
+    begins_at, look_elsewhere, replay,
+};
 
 mod backup;
 mod base64;
 mod dump;
 mod export;
+mod migrate;
 mod rebuild;
+mod retention;
 mod stat;
 
+pub(crate) use backup::named;
+pub(crate) use stat::{size, time};
+
 use dump::{Privacy, line_of, name_of};
+
+use crate::records_place::{noted, org_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +39,13 @@ Examples:
   wardline store dump wardline-data | grep dead_letter
   wardline store stat wardline-data
   wardline store rebuild wardline-data --check
+  wardline store retention wardline-data --keep-days 30
+  wardline store migrate wardline-data --to postgres://ward@localhost/ward
   wardline store export wardline-data --device 0197… --from 2026-11-21T08:00:00Z --to 2026-11-21T09:00:00Z --out ecg --as wfdb
   wardline store backup wardline-data --to /mnt/backup --new-key backup.key
-  wardline store restore /mnt/backup --key backup.key --to wardline-data --at 2026-11-21T09:30:00Z";
+  wardline store backup wardline-data --to s3://ward/backups --endpoint https://s3.example.org --credentials s3.toml --key backup.key
+  wardline store restore /mnt/backup --key backup.key --to wardline-data --at 2026-11-21T09:30:00Z
+  wardline store prune /mnt/backup --key backup.key --keep-daily 7 --keep-weekly 5 --keep-monthly 12";
 
 /// What `wardline store` is asked for.
 #[derive(Debug, Args)]
@@ -51,12 +65,18 @@ enum Verb {
     Backup(backup::Backup),
     /// Makes a data directory out of a backup.
     Restore(backup::Restore),
+    /// Thins out old backups; says which would go, and deletes them with --yes.
+    Prune(backup::Prune),
     /// Restores the newest backup into a scratch place and compares it.
     Rehearse(backup::Rehearse),
     /// Writes what was measured as CSV, WFDB, EDF+ or Parquet, with what is missing and why.
     Export(export::Export),
     /// Makes rows, series, scores and open alarms anew from the journal.
     Rebuild(rebuild::Rebuild),
+    /// Moves all records into PostgreSQL, or back into the directory's file.
+    Migrate(migrate::Migrate),
+    /// Compares every waveform block with what is sealed of it, and says what a retention would thin.
+    Retention(retention::Asked),
     /// Says what there is, how it grows, and when the disk will be full.
     Stat(stat::Asked),
 }
@@ -91,9 +111,12 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Verb::Dump(asked) => dump(&asked),
         Verb::Backup(asked) => backup::back_up(&asked),
         Verb::Restore(asked) => backup::restore(&asked),
+        Verb::Prune(asked) => backup::prune(&asked),
         Verb::Rehearse(asked) => backup::rehearse(&asked),
         Verb::Export(asked) => export::run(&asked),
         Verb::Rebuild(asked) => rebuild::run(&asked),
+        Verb::Migrate(asked) => migrate::run(&asked),
+        Verb::Retention(asked) => retention::run(&asked),
         Verb::Stat(asked) => stat::run(&asked),
     }
 }
@@ -108,8 +131,29 @@ fn open(dir: &Path) -> anyhow::Result<DataDir> {
     Ok(DataDir::open(dir)?)
 }
 
+/// Refuses a directory whose records are not in its file, for work that is on files alone.
+fn refuse_elsewhere(dir: &DataDir, instead: &str) -> anyhow::Result<()> {
+    match store::records_elsewhere(dir)? {
+        None => Ok(()),
+        Some(at) => bail!(
+            "the records of {} are at {at}; {instead}, or bring them back first with `wardline store migrate {} --to sqlite`",
+            dir.path().display(),
+            dir.path().display()
+        ),
+    }
+}
+
 fn verify(asked: &Verify) -> anyhow::Result<()> {
-    let report = store::verify(&open(&asked.dir)?)?;
+    let dir = open(&asked.dir)?;
+    let mut report = store::verify(&dir)?;
+    if let Some(place) = noted(&dir)? {
+        let found = match in_postgres(&dir, &place, &report) {
+            Ok(found) => found,
+            Err(error) => vec![format!("they could not be compared with the journal: {error:#}")],
+        };
+        let damage = |what| Damage { place: place.to_string(), what };
+        report.damage.extend(found.into_iter().map(damage));
+    }
     if asked.json {
         println!("{}", json_of(&report));
     } else {
@@ -119,6 +163,23 @@ fn verify(asked: &Verify) -> anyhow::Result<()> {
     ensure!(damaged == 0, "{damaged} places are damaged; restore a backup");
     ensure!(gone == 0, "segments of the journal are gone; restore a backup");
     Ok(())
+}
+
+/// What is wrong with the records there; a damaged journal says nothing of them.
+fn in_postgres(
+    dir: &DataDir,
+    place: &PostgresPlace,
+    report: &Report,
+) -> anyhow::Result<Vec<String>> {
+    if !report.damage.is_empty() {
+        return Ok(Vec::new());
+    }
+    let checkpoint = match dir.series().exists() {
+        true => Series::open(dir.series())?.load_checkpoint()?.map(|(offset, _)| offset),
+        false => None,
+    };
+    let checkpoint = checkpoint.unwrap_or_default();
+    Ok(look_elsewhere(place, org_of(dir)?, checkpoint, report.end))
 }
 
 fn json_of(report: &Report) -> Value {
@@ -135,6 +196,7 @@ fn json_of(report: &Report) -> Value {
         "end": report.end.bytes(),
         "commits": report.commits,
         "frames": frames,
+        "thinned": stat::shortened_json(&report.shortened),
         "torn": torn,
         "chunks": report.chunks,
         "damage": damage.collect::<Vec<_>>(),
@@ -154,6 +216,15 @@ fn text_of(report: &Report) -> String {
     if let Some(Torn { offset, len, frames }) = report.torn {
         text.push_str(&format!(
             "torn tail: {len} bytes at offset {offset}, {frames} whole frames among them; never acknowledged, set aside at the next start\n"
+        ));
+    }
+    let Shortened { frames, bytes_before, bytes, received } = report.shortened;
+    if let Some((oldest, newest)) = received {
+        let saved = bytes_before.saturating_sub(bytes);
+        text.push_str(&format!(
+            "thinned: the samples of {frames} waveform blocks, received {} to {}, are in the series only; {saved} bytes less\n",
+            stat::time(oldest),
+            stat::time(newest)
         ));
     }
     text.push_str(&format!("series: {chunks} sealed chunks\n"));
@@ -215,6 +286,17 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("sound"));
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_one_finding_beside_all_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap();
+        let nowhere = folder.path().display().to_string().replace('/', "%2F");
+        let place = PostgresPlace::parse(&format!("postgres://ward@{nowhere}/it")).unwrap();
+        let report = store::verify(&dir).unwrap();
+        let found = in_postgres(&dir, &place, &report).unwrap();
+        assert!(found.len() == 1 && found[0].contains("PostgreSQL"), "{found:?}");
     }
 
     #[test]

@@ -10,12 +10,12 @@ const person = (n) => ({ id: uuid(7, n), name: NURSES.find(([, number]) => numbe
 const named = (p) => ({ id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` });
 
 /** What the stand-in remembers from one request to the next; made anew with `fresh`. */
-export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, shared_s: 5 * 86_400, lookers: [] };
+export const house = { names: new Map(), added: [], users: [], hand: null, nurses: new Map(), set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, shared_s: 5 * 86_400, lookers: [], gone: null, away: false };
 
 export function fresh() {
   house.names.clear();
   house.nurses.clear();
-  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, shared_s: 5 * 86_400, lookers: [], hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
+  Object.assign(house, { added: [], set: [], felt: [], emergencies: [], opened: false, dose: null, told: false, shares: [], taken: false, shared_s: 5 * 86_400, lookers: [], gone: null, away: false, hand: { id: uuid(13, 1), from: person(2), to: person(1), offered_at: ago(240), state: "open", ended_at: null } });
   house.users = NURSES.map(([name, n, role]) => ({ id: uuid(10, n), login: name.split(" ").at(-1).toLowerCase(), role, staff_id: uuid(7, n), name, disabled: false, has_password: n !== 2, invited_until: n === 2 ? ago(-86400 * 5) : null }));
 }
 
@@ -91,19 +91,37 @@ const emergencies = () => ok({ care_unit: UNIT, items: house.emergencies, now: a
 /** How many of them wait, for the board's bed 04. */
 export const toReview = () => house.emergencies.filter((it) => !it.reviewed_at).length;
 
+/** What somebody reads once nothing is shared with them. */
+export const over = () => ({ status: 403, json: { ...problem(403, "Nothing is shared any more", "nothing is shared with you any more").json, type: "/problems/share-over" } });
+/** A patient's page has a second device, for what comes off and what stays. */
+const worn = (n) => [[uuid(5, n), `Monitor 0${n}`], [uuid(5, 90 + n), `Patch 0${n}`]].map(([id, label]) => ({ id, label, profile: "bedside-monitor" }));
+export function left(n) {
+  if (house.gone?.patient !== uuid(3, n)) return { devices: worn(n), has_left: false };
+  return { devices: worn(n).filter((d) => house.gone.kept.includes(d.id)), ...(house.gone.to ? { has_left: false } : { has_left: true, bed: null, care_unit: null, nurse: null }) };
+}
+const keptOn = () => worn(4).filter((d) => house.gone.kept.includes(d.id)).map((device) => ({ device: { id: device.id, name: device.label }, patient: named(PEOPLE.find((p) => p.bed === "04")) }));
+/** Whoever moved is nobody who left. */
+export const stillOn = () => (house.gone && !house.gone.to ? keptOn() : []);
+
 function own(state) {
   const points = (base) => Array.from({ length: 60 }, (_, i) => [Date.now() - (60 - i) * 24 * 60_000, Math.round((base + Math.sin(i / 4) * 2) * 10) / 10]);
   const number = (vital, value, text, unit, low, high, place, more = {}) => ({ vital, label: vital, unit, value, text, missing: null, taken_at: ago(4), age_s: 4, device: uuid(5, 4), grade: "medical", state: "live", low, high, direction: null, alarm: null, alarm_priority: null, clock: "device", from_beats: false, measured_by: "Bedside monitor", place, usual: [value - 3, value + 2], points: points(value), with: null, ...more });
-  const numbers = state.empty ? [] : [number("saturation", 93, "93", "%", 90, null, "in", { grade: "wellness" }), number("heart_rate", 118, "118", "/min", 50, 120, "in", { usual: [70, 90] }), number("systolic_pressure", 88, "88", "mmHg", 90, 160, "below", { with: { text: "58", value: 58 }, taken_at: ago(900), age_s: 900 })];
+  const numbers = state.empty ? [] : [number("saturation", 93, "93", "%", 90, null, "in", { grade: "wellness" }), number("heart_rate", 118, "118", "/min", 50, 120, "in", { usual: [70, 90] }), number("systolic_pressure", 88, "88", "mmHg", 90, 160, "below", { with: { text: "58", value: 58, low: 50, high: null }, with_place: "in", taken_at: ago(900), age_s: 900 })];
   const family = state.role === "family";
-  if (family && house.taken) return problem(403, "Not permitted", "nothing is shared with you any more");
-  return ok({ given_name: "Ilse", bed: family ? null : { id: uuid(4, 4), name: "04" }, care_unit: family ? null : UNIT, nurse: family ? null : person(1), charge: family ? null : person(4), numbers, next_dose: house.dose, felt: family ? [] : house.felt, shares: family ? [] : house.shares, shared_until: family ? ago(-house.shared_s) : null, looks: state.empty || family ? [] : [...house.lookers, ...NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null }))], recording: state.recording, now: ago(0) });
+  if (family && house.taken) return over();
+  const away = family || house.away;
+  return ok({ given_name: "Ilse", bed: away ? null : { id: uuid(4, 4), name: "04" }, care_unit: away ? null : UNIT, nurse: away ? null : person(1), charge: away ? null : person(4), numbers, next_dose: house.dose, felt: family ? [] : house.felt, shares: family ? [] : house.shares, shared_until: family ? ago(-house.shared_s) : null, looks: state.empty || family ? [] : [...house.lookers, ...NURSES.slice(0, 4).map(([name, n, role], i) => ({ user: uuid(10, n), name, role, count: 4 - i, first_at: ago(90_000), last_at: ago(600 * (i + 1)), link_made_at: house.told && i === 0 ? ago(700) : null, emergency: i === 1 ? { at: ago(1200), reason: "life_at_risk" } : null }))], recording: state.recording, now: ago(0) });
 }
 
 export const HOUSE_ROUTES = [
   ["GET", /^\/places$/, (s) => places(s)],
   ["POST", /^\/(sites|care-units|rooms|beds)$/, (s, _, [kind], b) => (house.added.push({ kind, id: uuid(14, house.added.length), ...b }), { status: 201, json: { id: uuid(14, house.added.length - 1), name: b.name } })],
   ["PUT", /^\/(?:sites|care-units|rooms|beds)\/([\w-]+)$/, (s, _, [id], b) => (b.name === "taken" ? problem(409, "taken", "the room has a bed of this name already") : (house.names.set(id, b.name), ok({ id, name: b.name })))],
+  ["POST", /^\/beds\/([\w-]+)\/patient$/, (s, _, [bed], b) => {
+    if (b.take_off?.length === 0 && !b.patient) return problem(409, "conflict", "somebody else lies in this bed by now; look again");
+    house.gone = { bed, patient: b.leaves ?? b.patient, to: b.patient ? bed : null, kept: worn(4).map((d) => d.id).filter((id) => !b.take_off.includes(id) || s.sticks?.includes(id)) };
+    return ok({ bed: { id: bed, name: "04" }, patient: null, nurse: null, still_on: keptOn() });
+  }],
   ["GET", /^\/beds\/([\w-]+)\/history$/, (s, url, [id]) => history(url, id)],
   ["GET", /^\/care-units\/[\w-]+\/shift$/, (s) => ok(shift(s))],
   ["POST", /^\/posts\/bed\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n], b) => (house.nurses.set(String(Number(n)).padStart(2, "0"), b.staff ? (NURSES.map(([, m]) => person(m)).find((p) => p.id === b.staff) ?? null) : null), ok({}))],

@@ -1,7 +1,7 @@
 /** The stand-in's answers, one line a route, in the shapes that the screens read. */
 import { ago, ALARMS, board, chart, LANES, patientPage, PEOPLE, UNIT, uuid } from "./ward.mjs";
 import { ecg, pleth, resp } from "./signals.mjs";
-import { house, HOUSE_ROUTES, MORE, toReview } from "./house.mjs";
+import { house, HOUSE_ROUTES, left, MORE, over, stillOn, toReview } from "./house.mjs";
 
 const USERS = { nurse: ["priya", "Priya Nair", 1], charge_nurse: ["tom", "Tom Rourke", 4], physician: ["mara", "Dr Mara Vance", 5], it: ["rb", "Rita Blom", 6], patient: ["ilse", "Ilse Brandt", 9], family: ["anna", "Anna", 12] };
 const ok = (json) => ({ status: 200, json });
@@ -10,12 +10,12 @@ const problem = (status, title, detail) => ({ status, json: { type: "about:blank
 
 const closed = () => ({ status: 403, json: { ...problem(403, "This page is closed", "`patient.read` is for those who hold a post in the care unit; in an emergency the page opens for a reason").json, type: "/problems/closed" } });
 /** The board, with what waits on bed 04. */
-const reviewed = () => ({ ...board(), to_review: toReview() });
+const reviewed = () => ({ ...board(), to_review: toReview(), still_on: stillOn() });
 
 const PROFILES = [["bedside-monitor", "Bedside monitor"], ["ecg-patch", "ECG patch"], ["oximeter", "Oximeter"], ["blood-pressure-cuff", "Blood pressure cuff"]].map(([name, title]) => ({ name, title }));
 const DEVICES = PEOPLE.filter((p) => p.given).map((p) => ({ id: uuid(5, Number(p.bed)), label: `Monitor ${p.bed}`, serial: `NX4-204${p.bed}`, profile: "bedside-monitor", lifecycle: "in_service", site_id: UNIT.site_id, care_unit: UNIT, bed: { id: uuid(4, Number(p.bed)), name: p.bed }, topic_prefix: `wl/1/${UNIT.site_id}/${uuid(5, Number(p.bed))}/up`, patient: { id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` }, heard_s: p.silent ?? 1, connected: !p.silent, certificates: [{ id: uuid(6, Number(p.bed)), not_after: ago(-86400 * 300), revoked_at: null }] }));
 /** Time passes for the devices too. */
-const heard = (d) => ({ ...d, last_heard_at: d.heard_s === undefined ? null : ago(d.heard_s) });
+const heard = (d) => ({ ...d, ...(house.gone && d.patient?.id === house.gone.patient ? { patient_left: !house.gone.to && house.gone.kept.includes(d.id), patient: house.gone.kept.includes(d.id) ? d.patient : null, bed: null } : { patient_left: false }), last_heard_at: d.heard_s === undefined ? null : ago(d.heard_s) });
 const LETTERS = [["unknown unit «C»", "expected Cel", "Oximeter 77120", 388], ["device is quarantined", "", "Pump 31204", 212], ["not SenML", "record 3 has two values", "Monitor 04", 1120]].map(([reason, detail, device_label, size], i) => ({ id: uuid(8, i), at: ago(760 * (i + 1)), reason, detail, device: uuid(5, i), device_label, door: "mqtt", size, replays: [], topic: "wl/1/…/up/num", content_type: "application/senml+json" }));
 
 const REFUSALS = [["clock:off", "its clock is 3 years behind ours, so its own times are not used", "07", true], ["tls:expired", "its certificate ended 3 days ago", "04", false]].map(([reason, words, bed, is_kept], i) => ({ device: { id: uuid(5, Number(bed)), name: `Monitor ${bed}`, serial: `NX4-204${bed}` }, named: uuid(5, Number(bed)), is_proved: is_kept, is_kept, bed: { id: uuid(4, Number(bed)), name: bed }, certificate_serial: "4fa0", fingerprint: is_kept ? null : "a0".repeat(32), remote: "10.20.4.31:50412", reason, words, remedy: "", count: 14 + i, first_at: ago(9000), last_at: ago(12 + i) }));
@@ -106,14 +106,15 @@ const LIFE = (a) => [{ at: a.since, what: "began", detail: `${a.title}, ${a.deta
 
 const ROUTES = [
   ["GET", /^\/session$/, (s) => (s.signedIn ? ok(session(s)) : problem(401, "not signed in"))],
-  ["POST", /^\/session$/, (s, _, __, b) => (b.password === "right" ? ((s.signedIn = true), { status: 204 }) : problem(401, "wrong"))],
+  ["POST", /^\/session$/, (s, _, __, b) => (house.taken && b.password === "right" ? over() : b.password === "right" ? ((s.signedIn = true), { status: 204 }) : problem(401, "wrong"))],
   ["DELETE", /^\/session$/, (s) => ((s.signedIn = false), { status: 204 })],
   ["GET", /^\/demo-sign-ins$/, () => list(Object.entries(USERS).map(([role, [login, name]]) => ({ login, name, role })))],
   ["POST", /^\/demo-sign-in\/(\w+)$/, (s, _, [login]) => ((s.signedIn = true), (s.role = Object.keys(USERS).find((r) => USERS[r][0] === login)), { status: 204 })],
+  ["GET", /^\/invitations\/(\w+)$/, (s, _, [token]) => (token === "used" ? problem(404, "no such invitation") : ok({ login: "anna-a1b2c3" }))],
   ["POST", /^\/invitations\/(\w+)$/, (s, _, [token]) => (token === "used" ? problem(404, "no such invitation") : ((s.signedIn = true), { status: 204 }))],
   ["GET", /^\/care-units$/, () => list([UNIT])],
   ["GET", /^\/care-units\/[\w-]+\/board$/, (s) => (s.role === "it" ? problem(403, "not for IT", "IT reads no patients.") : ok(s.empty ? { ...board(), beds: [], counts: { high: 0, medium: 0, low: 0 } } : reviewed()))],
-  ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (s.closed && !house.opened ? closed() : PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok({ ...patientPage(Number(n)), next_dose: house.dose, open_until: s.closed ? new Date(Date.now() + (s.closed === "short" ? 1500 : 3_000_000)).toISOString() : null }) : problem(404, "no such patient"))],
+  ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (s.closed && !house.opened ? closed() : PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok({ ...patientPage(Number(n)), ...left(Number(n)), next_dose: house.dose, open_until: s.closed ? new Date(Date.now() + (s.closed === "short" ? 1500 : 3_000_000)).toISOString() : null }) : problem(404, "no such patient"))],
   ["GET", /^\/patients\/[\w-]+\/trends$/, (s, url) => trends(url)],
   ["GET", /^\/(?:patients|devices|beds)\/[\w-]+\/measured$/, (s, url) => (s.empty ? ok({ ...measured(url).json, lines: [] }) : measured(url))],
   ["GET", /^\/(?:patients|devices|beds)\/[\w-]+\/coverage$/, (s, url) => coverage(url)],
@@ -136,12 +137,12 @@ const ROUTES = [
   ["GET", /^\/devices\/[\w-]+\/messages$/, () => ok({ begins: true, messages: [] })],
   ["GET", /^\/refusals$/, (s) => list(s.empty ? [] : REFUSALS)],
   ["PUT", /^\/devices\/([\w-]+)\/lifecycle$/, (s, _, [id], b) => ok(Object.assign(DEVICES.find((d) => d.id === id), { lifecycle: b.state }))],
-  ["POST", /^\/devices\/([\w-]+)\/association$/, () => ok({})],
+  ["POST", /^\/devices\/([\w-]+)\/association$/, (s, _, [id]) => (house.gone && (house.gone.kept = house.gone.kept.filter((one) => one !== id)), ok({}))],
   ["GET", /^\/profiles$/, () => list(PROFILES)],
   ["GET", /^\/staff$/, () => list(Object.entries(USERS).map(([role, [, name, n]]) => ({ id: uuid(7, n), name, role })))],
   ["GET", /^\/dead-letters$/, (s) => list(s.empty ? [] : LETTERS)],
   ["GET", /^\/dead-letters\/([\w-]+)$/, (s, _, [id]) => ok({ ...LETTERS.find((l) => l.id === id), payload: Buffer.from('[{"n":"MDC_TEMP","u":"C","v":37.2}]').toString("base64") })],
-  ["GET", /^\/system$/, () => ok({ ...SYSTEM(), ...MORE() })],
+  ["GET", /^\/system$/, (s) => (["patient", "family"].includes(s.role) ? problem(403, "This is not allowed", "`system.read` is not for patients") : ok({ ...SYSTEM(), ...MORE() }))],
   ...HOUSE_ROUTES,
   ["POST", /^\/posts\/.*$/, () => ok({})]];
 

@@ -86,6 +86,12 @@ const TOOLS: &[Tool] = &[
         packages: &["debootstrap"],
         elsewhere: "debootstrap (Debian and Ubuntu only)",
     },
+    Tool {
+        name: "postgres",
+        programs: &[],
+        packages: &["postgresql"],
+        elsewhere: "PostgreSQL 15 or newer with its initdb",
+    },
     Tool { name: "ps", programs: &["ps"], packages: &["procps"], elsewhere: "ps" },
     Tool {
         name: "fonts",
@@ -105,10 +111,18 @@ const TOOLS: &[Tool] = &[
         packages: &[],
         elsewhere: "cargo xtask test --only set-up",
     },
+    Tool {
+        name: "s3-server",
+        programs: &[],
+        packages: &[],
+        elsewhere: "cargo xtask test --only set-up",
+    },
 ];
 
 /// Pinned clients, one per line, as pip reads them.
 const PYTHON_PINS: &str = "tests/requirements.txt";
+/// A pinned server that speaks S3, as cargo names it.
+const S3_PIN: &str = "tests/s3-server.txt";
 /// Pinned tools of the browser tests, as npm reads them.
 const NODE_PINS: &str = "tests/browser";
 
@@ -118,6 +132,14 @@ fn env_folder() -> PathBuf {
 
 fn python() -> PathBuf {
     env_folder().join("venv/bin/python")
+}
+
+fn s3_folder() -> PathBuf {
+    env_folder().join("s3")
+}
+
+fn s3_server() -> PathBuf {
+    s3_folder().join("bin/s3s-fs")
 }
 
 fn node_modules() -> PathBuf {
@@ -137,13 +159,22 @@ fn is_there(tool: &Tool) -> bool {
             let listing = Command::new("fc-list").args([":", "family"]).output();
             listing.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("Noto Sans"))
         }
+        "postgres" => has_postgres(),
         "python" => is_stamped(&env_folder().join("venv"), &root().join(PYTHON_PINS)),
+        "s3-server" => is_stamped(&s3_folder(), &root().join(S3_PIN)) && s3_server().is_file(),
         "playwright" => {
             let lock = root().join(NODE_PINS).join("package-lock.json");
             is_stamped(&env_folder().join("node"), &lock) && node_modules().is_dir()
         }
         _ => tool.programs.iter().any(|program| find(program).is_some()),
     }
+}
+
+/// Whether there is a PostgreSQL that tests can start; Debian keeps each version's programs apart.
+fn has_postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    find("initdb").is_some()
+        || versions.into_iter().any(|it| it.path().join("bin/initdb").is_file())
 }
 
 /// Why a part cannot run, if any of these is not there.
@@ -157,6 +188,7 @@ pub fn missing(names: &[&str]) -> Option<String> {
 /// Tells a test where everything is; docs/guide/testing.md has the list.
 pub fn tell(command: &mut Command, wardline: &Path) {
     command.env("WARDLINE_BIN", wardline).env("WARDLINE_TEST_PYTHON", python());
+    command.env("WARDLINE_TEST_S3", s3_server());
     let chromium = TOOLS.iter().find(|tool| tool.name == "chromium");
     let mut programs = chromium.into_iter().flat_map(|tool| tool.programs);
     if let Some(path) = programs.find_map(|program| find(program)) {
@@ -175,7 +207,8 @@ pub fn set_up(context: &mut Context) -> Outcome {
     }
     let venv = make_venv(context);
     let node = make_node(context);
-    reasons.extend([venv, node].into_iter().filter_map(Result::err));
+    let s3 = make_s3_server(context);
+    reasons.extend([venv, node, s3].into_iter().filter_map(Result::err));
     let made = TOOLS.iter().filter(|tool| is_there(tool)).count();
     if reasons.is_empty() {
         Outcome::passed(Counts { passed: made, ..Counts::default() })
@@ -264,6 +297,30 @@ fn make_node(context: &mut Context) -> Result<(), String> {
     link(&node_modules(), &pins.join("node_modules"))
 }
 
+/// Built by itself: it is no dependency of ours, and what it needs is nobody's business here.
+fn make_s3_server(context: &mut Context) -> Result<(), String> {
+    let (folder, pin) = (s3_folder(), root().join(S3_PIN));
+    if is_stamped(&folder, &pin) && s3_server().is_file() {
+        return Ok(());
+    }
+    let said = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let name = fs::read_to_string(&pin).map_err(said)?;
+    let build = folder.join("build");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["install", "--locked", "--debug", "--force", "--features", "binary", name.trim()]);
+    cargo
+        .arg("--root")
+        .arg(&folder)
+        .arg("--target-dir")
+        .arg(&build)
+        .env("CARGO_PROFILE_DEV_DEBUG", "0");
+    let made = context.run(&mut cargo);
+    // Only the program is needed.
+    let _ = fs::remove_dir_all(&build);
+    made.map_err(|error| format!("{S3_PIN} could not be installed: {error}"))?;
+    stamp(&folder, &pin)
+}
+
 fn stamp(folder: &Path, pins: &Path) -> Result<(), String> {
     fs::copy(pins, folder.join("made-from"))
         .map(drop)
@@ -296,7 +353,7 @@ fn distributions_that_descend_from_debian_are_known() {
 #[test]
 fn every_tool_says_how_to_get_it() {
     for tool in TOOLS {
-        let made_by_us = matches!(tool.name, "python" | "playwright");
+        let made_by_us = matches!(tool.name, "python" | "playwright" | "s3-server");
         assert_eq!(tool.packages.is_empty(), made_by_us, "{}", tool.name);
         assert!(!tool.elsewhere.is_empty(), "{}", tool.name);
     }

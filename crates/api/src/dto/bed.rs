@@ -1,7 +1,7 @@
 //! The ward board on a screen.
 
 use engine::{Directory, view};
-use model::{StaffId, Timestamp};
+use model::{CareUnitId, DeviceId, PatientId, StaffId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,6 +21,8 @@ pub struct Board {
     charge: Option<Person>,
     /// Standing alarms that belong to no bed.
     alarms: Vec<Alarm>,
+    /// Devices of the care unit that are still on patients who left.
+    still_on: Vec<StillOn>,
     counts: Counts,
     /// How many pages were opened in an emergency, of which this care unit is told and at whose
     /// reason nobody has looked.
@@ -35,6 +37,35 @@ pub struct Board {
 pub struct Named {
     pub(crate) id: String,
     pub(crate) name: String,
+}
+
+/// A device on somebody who left every bed: what it measures is theirs until it is taken off.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StillOn {
+    device: Named,
+    patient: Named,
+}
+
+impl StillOn {
+    /// Those of a care unit, by what people call the devices.
+    pub(crate) fn of_unit(directory: &Directory, unit: CareUnitId, now: Timestamp) -> Vec<Self> {
+        Self::named(directory, directory.still_on(unit, now))
+    }
+
+    /// These devices on these patients, by what people call the devices.
+    pub(crate) fn named(directory: &Directory, pairs: Vec<(DeviceId, PatientId)>) -> Vec<Self> {
+        let one = |(device, patient): (DeviceId, PatientId)| {
+            let (it, whom) = (directory.devices.get(&device)?, directory.patients.get(&patient)?);
+            let name = format!("{} {}", whom.given_name.0, whom.family_name.0).trim().to_owned();
+            Some(Self {
+                device: Named { id: device.to_string(), name: it.label.clone() },
+                patient: Named { id: patient.to_string(), name },
+            })
+        };
+        let mut all: Vec<Self> = pairs.into_iter().filter_map(one).collect();
+        all.sort_by(|a, b| (&a.device.name, &a.device.id).cmp(&(&b.device.name, &b.device.id)));
+        all
+    }
 }
 
 /// Standing alarms by priority.
@@ -80,6 +111,7 @@ impl Board {
             beds: it.beds.iter().map(|bed| BoardBed::of(bed, directory, me, it.now)).collect(),
             charge: it.charge.map(|staff| Person::of(directory, staff)),
             alarms: it.alarms.iter().map(|alarm| Alarm::of(alarm, directory, me)).collect(),
+            still_on: StillOn::of_unit(directory, it.care_unit, it.now),
             counts: Counts { high, medium, low },
             to_review: directory.to_review(it.care_unit),
             recording: it.recording.is_on(),

@@ -31,6 +31,9 @@ pub struct Device {
     site_id: String,
     care_unit: Option<Named>,
     patient: Option<Named>,
+    /// Whether it is on somebody who left every bed; what it measures is theirs until it is
+    /// taken off.
+    patient_left: bool,
     bed: Option<Named>,
     /// The place that it stands in, if it is on no patient.
     place: Option<Named>,
@@ -110,6 +113,7 @@ impl Device {
             patient: patient.map(|it| {
                 named(it.id.to_string(), format!("{} {}", it.given_name.0, it.family_name.0))
             }),
+            patient_left: directory.left_wearing(it.id).is_some(),
             bed: bed.map(|bed| named(bed.id.to_string(), bed.name.clone())),
             place: crate::rest::devices::place_of(directory, directory.subject_of(it.id)),
             gateway: gateway.map(|it| named(it.id.to_string(), it.label.clone())),

@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    alarm::Alarm, bed::BoardBed, news::News2, numeric::Numeric, report::DeviceReport, words::time,
+    alarm::Alarm,
+    bed::{BoardBed, StillOn},
+    news::News2,
+    numeric::Numeric,
+    report::DeviceReport,
+    words::time,
 };
 
 /// A text frame from the server.
@@ -61,6 +66,10 @@ pub struct Delta {
     recording: bool,
     /// How many openings in an emergency wait for whoever runs the care unit.
     to_review: usize,
+    /// The devices of the care unit that are still on patients who left, whole; left out where
+    /// no bed changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    still_on: Option<Vec<StillOn>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     numerics: Vec<NumericAt>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -162,6 +171,7 @@ impl Delta {
             at: time(it.at),
             recording: it.recording.is_on(),
             to_review: directory.to_review(unit),
+            still_on: (!it.beds.is_empty()).then(|| StillOn::of_unit(directory, unit, it.at)),
             numerics: it
                 .numerics
                 .iter()

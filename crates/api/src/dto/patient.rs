@@ -290,6 +290,8 @@ pub struct WornDevice {
 pub struct PatientPage {
     patient: Patient,
     bed: Option<Named>,
+    /// Whether the patient lay in a bed before, and lies in none now.
+    has_left: bool,
     care_unit: Option<Named>,
     nurse: Option<Person>,
     charge: Option<Person>,
@@ -328,6 +330,7 @@ impl PatientPage {
         let person = |staff: Option<StaffId>| staff.map(|staff| Person::of(directory, staff));
         Self {
             bed: patient.bed.clone(),
+            has_left: directory.has_left(it.patient.id),
             care_unit: patient.care_unit.clone(),
             patient,
             nurse: person(it.nurse),
@@ -405,10 +408,16 @@ pub struct WaveSpan {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutPatient {
-    /// Null empties the bed, or takes the device off.
+    /// Null empties the bed.
     pub(crate) patient: Option<String>,
+    /// Who is meant to leave, where the bed is emptied: refused if somebody else lies there.
+    pub(crate) leaves: Option<String>,
     /// RFC 3339; now if it is left out.
     pub(crate) from: Option<String>,
+    /// Devices that come off whoever leaves the bed or moves into it, at that instant; one that
+    /// was put on them after it comes off now.
+    #[serde(default)]
+    pub(crate) take_off: Vec<String>,
 }
 
 /// Who holds a post.

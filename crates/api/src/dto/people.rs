@@ -111,6 +111,13 @@ pub struct ChangeStaff {
     pub(crate) name: String,
 }
 
+/// By which name an unused one-time link lets in; whose it is is told to nobody yet.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Invited {
+    /// What they type at sign-in.
+    pub(crate) login: String,
+}
+
 /// A login for a patient.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -17,6 +17,10 @@ pub struct System {
     pub(crate) troubles: Vec<TroubleNow>,
     pub(crate) screens: Screens,
     pub(crate) storage: Storage,
+    /// Null if nothing is set and nothing was ever thinned.
+    pub(crate) retention: Option<RetentionNow>,
+    /// Legal holds that hold.
+    pub(crate) holds: usize,
     /// Null where no folder for backups is configured.
     pub(crate) backup: Option<BackupNow>,
     /// Certificates that end within 30 days or have ended, the soonest first.
@@ -89,6 +93,31 @@ pub struct Storage {
     pub(crate) growth_bytes_per_day: Option<u64>,
     /// When the disk will be full if it goes on like that; null if it will not, or nobody can tell.
     pub(crate) full_in_s: Option<u64>,
+}
+
+/// What the journal keeps whole, and what of it was thinned.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RetentionNow {
+    /// For so many days waveform blocks stay whole, if that is set.
+    pub(crate) keep_days: Option<u64>,
+    /// Up to so many bytes of journal they stay whole, if that is set.
+    pub(crate) keep_bytes: Option<u64>,
+    /// Segments that were thinned.
+    pub(crate) segments: usize,
+    /// Waveform blocks whose samples are in the series only.
+    pub(crate) blocks: u64,
+    /// Bytes that the journal has less by it.
+    pub(crate) saved_bytes: u64,
+    /// When the oldest of these blocks was received.
+    pub(crate) oldest_at: Option<String>,
+    /// When the newest of them was.
+    pub(crate) newest_at: Option<String>,
+    /// Bytes that the journal has beyond `keep_bytes`, and that may not go: they are too young,
+    /// held, or no samples.
+    pub(crate) over_bytes: u64,
+    /// Blocks that were found to be sealed otherwise than they were received; they stay whole.
+    pub(crate) faults: u64,
+    pub(crate) problem: Option<String>,
 }
 
 /// How the backups do.

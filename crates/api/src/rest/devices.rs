@@ -403,7 +403,7 @@ async fn associate(
 }
 
 /// A slip of the hand must not give years of readings to somebody else.
-fn not_too_long_ago(from: Timestamp, now: Timestamp) -> Result<(), Problem> {
+pub(crate) fn not_too_long_ago(from: Timestamp, now: Timestamp) -> Result<(), Problem> {
     if from >= now.before(ASSOCIATED_SINCE_MAX) {
         return Ok(());
     }

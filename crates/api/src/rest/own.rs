@@ -79,6 +79,8 @@ pub struct OwnNumber {
     points: Vec<(i64, f64)>,
     /// The lower number of a pressure.
     with: Option<Numeric>,
+    /// The same of the lower number: its limits are its own.
+    with_place: Option<&'static str>,
 }
 
 /// How a patient feels.
@@ -188,12 +190,6 @@ fn own_number(
 ) -> OwnNumber {
     let device = directory.devices.get(&it.device);
     let profile = device.and_then(|device| api.profiles.get(&device.profile));
-    let place = it.thousandths.and_then(|value| match (it.low_thousandths, it.high_thousandths) {
-        (Some(low), _) if value < low => Some("below"),
-        (_, Some(high)) if value > high => Some("above"),
-        (None, None) => None,
-        (_, _) => Some("in"),
-    });
     let points = trend.map(|trend| trend.points.clone()).unwrap_or_default();
     let with = (it.vital == Vital::SystolicPressure)
         .then(|| page.numerics.iter().find(|other| other.vital == Vital::DiastolicPressure))
@@ -201,11 +197,22 @@ fn own_number(
     OwnNumber {
         numeric: Numeric::at(it, page.now).without_alarm(),
         measured_by: profile.map_or_else(String::new, |profile| profile.words.clone()),
-        place,
+        place: place(it),
         usual: usual(&points),
         points,
         with: with.map(|it| Numeric::at(it, page.now).without_alarm()),
+        with_place: with.and_then(place),
     }
+}
+
+/// Where a value lies beside its limits; `None` without a value or a limit.
+fn place(it: &view::Numeric) -> Option<&'static str> {
+    it.thousandths.and_then(|value| match (it.low_thousandths, it.high_thousandths) {
+        (Some(low), _) if value < low => Some("below"),
+        (_, Some(high)) if value > high => Some("above"),
+        (None, None) => None,
+        (_, _) => Some("in"),
+    })
 }
 
 /// Between which values eight of ten lie.

@@ -10,14 +10,14 @@ use axum::{
 use engine::Directory;
 use model::{Post, User};
 use record::{Actor, Wish};
-use security::sha256;
+use security::{SHARED, sha256};
 
 use crate::{
     Api,
     dto::{
         alarm::Person,
         bed::Named,
-        people::{self, DemoSignIn, Me, NewPassword, Product, Shift, SignIn, UnitOfMine},
+        people::{self, DemoSignIn, Invited, Me, NewPassword, Product, Shift, SignIn, UnitOfMine},
         words::Spelt as _,
     },
     extract::{self, Given},
@@ -49,6 +49,14 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/session", Access::SignedIn, "Who is signed in", me)
             .answers::<Me>(),
         Route::new(Method::DELETE, "/session", Access::SignedIn, "Signs out", sign_out).status(204),
+        Route::new(
+            Method::GET,
+            "/invitations/{token}",
+            link,
+            "By which name a one-time link lets in; looking does not use it",
+            invited,
+        )
+        .answers::<Invited>(),
         Route::new(
             Method::POST,
             "/invitations/{token}",
@@ -98,14 +106,20 @@ async fn sign_in(
     }
     let directory = api.engine.directory();
     // A login is unique in an organization; an installation for several asks each of them.
-    let found: Vec<&User> =
-        directory.users_by_login(&login).filter(|user| !user.disabled).collect();
+    let found: Vec<&User> = directory
+        .users_by_login(&login)
+        .filter(|user| !user.disabled || is_over(&directory, user))
+        .collect();
     if found.is_empty() {
         api.auth.verify(&given.password, None).await?;
     }
     for user in &found {
         if api.auth.verify(&given.password, user.password_hash.as_ref()).await? {
             api.auth.watched().right(&login, remote.address());
+            if user.disabled {
+                drop(api.note_sign_in(user, &remote.0, SHARED, false));
+                return Err(Problem::share_over("nothing is shared with you any more"));
+            }
             let cookie = api.open_session(user, &remote.0, "password").await?;
             return Ok((StatusCode::NO_CONTENT, cookie));
         }
@@ -119,9 +133,33 @@ async fn sign_in(
     Err(Problem::signed_out("the login or the password is wrong"))
 }
 
+/// Whether this was the login of somebody with whom a patient shares no more: whoever has its
+/// password is told so, and nobody else.
+fn is_over(directory: &Directory, user: &User) -> bool {
+    directory.shares.get(&user.id).is_some_and(|share| share.ended_at.is_some())
+}
+
 async fn sign_out(State(api): State<Arc<Api>>, caller: Caller) -> Entered {
     api.ask(&caller, Wish::CloseSession(caller.session)).await?;
     Ok((StatusCode::NO_CONTENT, api.cookie("", 0)?))
+}
+
+fn used() -> Problem {
+    // Nothing is kept of a spent link that would tell whose it was; each is told who helps.
+    Problem::not_found(
+        "this link was used, is too old or was taken back; ask hospital IT for a new one, or the \
+         patient who shares their page with you",
+    )
+}
+
+async fn invited(
+    State(api): State<Arc<Api>>,
+    extract::Named(token): extract::Named<String>,
+) -> Result<Json<Invited>, Problem> {
+    let directory = api.engine.directory();
+    let user = directory.invitation(&sha256(token.as_bytes()), api.clock.now()).ok_or_else(used)?;
+    // Nobody is signed in yet, so no look could be recorded: no more than what they will type.
+    Ok(Json(Invited { login: user.login.clone() }))
 }
 
 async fn accept(
@@ -130,13 +168,6 @@ async fn accept(
     remote: Remote,
     Given(given): Given<NewPassword>,
 ) -> Entered {
-    let used = || {
-        // Nothing is kept of a spent link that would tell whose it was; each is told who helps.
-        Problem::not_found(
-            "this link was used or is too old; ask hospital IT for a new one, or the patient \
-             who shares their page with you",
-        )
-    };
     let token_hash = sha256(token.as_bytes());
     let _in_use = api.auth.take_link(token_hash).ok_or_else(used)?;
     let directory = api.engine.directory();

@@ -1,7 +1,7 @@
 //! A patient lets somebody they name read their own page, until a day or until they take it
 //! back.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -62,6 +62,9 @@ pub struct Sharing {
     invitation: String,
     expires_at: String,
 }
+
+/// For how many days a page is shared.
+const DAYS: RangeInclusive<u32> = 1..=90;
 
 pub(crate) fn routes() -> Vec<Route> {
     let share = || Access::Permitted(Action::ShareOwn, Scope::Own);
@@ -126,6 +129,11 @@ async fn begin(
 ) -> Result<(StatusCode, Json<Sharing>), Problem> {
     let user: UserId = new_id(caller.at)?;
     let name = given.name.trim().to_owned();
+    if !DAYS.contains(&given.days) {
+        let (first, last) = (DAYS.start(), DAYS.end());
+        let words = format!("days is {}; a page is shared for {first} to {last} days", given.days);
+        return Err(Problem::bad_request(words));
+    }
     let lasts = Duration::from_secs(u64::from(given.days).saturating_mul(86_400));
     let (token, until) = (token()?, caller.at.after(lasts));
     let link_until = until.min(caller.at.after(INVITATION_LASTS));

@@ -26,7 +26,7 @@ use crate::{
     dto::{
         system::{
             BackupNow, Counters, EngineNow, Expiring, Journal, Latencies, PulseShown, Rates,
-            Screens, Storage, System, SystemGap, SystemHistory, TroubleNow,
+            RetentionNow, Screens, Storage, System, SystemGap, SystemHistory, TroubleNow,
         },
         words::{read_time, time},
     },
@@ -35,6 +35,7 @@ use crate::{
     limits::{EXPIRING_MAX, EXPIRY_SHOWN_WITHIN, PULSE_EVERY, PULSES_MAX},
     openapi,
     problem::Problem,
+    retention_desk::RetentionState,
     routes::{Access, Route, Scope},
 };
 
@@ -162,6 +163,8 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
             sign_ins_refused: api.counts.sign_ins_refused.load(Ordering::Relaxed),
         },
         storage,
+        retention: api.retention_desk().state().map(retention_now),
+        holds: directory.holding().filter(|it| it.hold.org == caller.who.org).count(),
         backup: backup.map(|it| backup_now(it, caller.at)),
         certificates: expiring(&directory, caller.who.org, caller.at),
         quarantined: directory
@@ -223,16 +226,35 @@ fn backup_trouble(state: &BackupState, now: Timestamp) -> Option<TroubleNow> {
         return Some(TroubleNow { code: "backup_failed", words });
     }
     let age = now.since(state.last?.at);
-    let hours = age.as_secs() / 3_600;
-    let words = format!("the newest backup is {hours} hours old; look after its folder");
-    let is_old = hours > state.every_hours.saturating_mul(2);
+    let minutes = age.as_secs() / 60;
+    let age_words = match minutes {
+        0..120 => format!("{minutes} minutes"),
+        _ => format!("{} hours", minutes / 60),
+    };
+    let words = format!("the newest backup is {age_words} old; look after its folder");
+    let is_old = age > state.every.saturating_mul(2);
     is_old.then_some(TroubleNow { code: "backup_old", words })
+}
+
+fn retention_now(state: RetentionState) -> RetentionNow {
+    RetentionNow {
+        keep_days: state.keep_days,
+        keep_bytes: state.keep_bytes,
+        segments: state.segments,
+        blocks: state.blocks,
+        saved_bytes: state.saved_bytes,
+        oldest_at: state.received.map(|(oldest, _)| time(oldest)),
+        newest_at: state.received.map(|(_, newest)| time(newest)),
+        over_bytes: state.over_bytes,
+        faults: state.faults,
+        problem: state.problem,
+    }
 }
 
 fn backup_now(state: BackupState, now: Timestamp) -> BackupNow {
     BackupNow {
         folder: state.folder,
-        every_hours: state.every_hours,
+        every_hours: state.every.as_secs() / 3_600,
         count: state.count,
         last_at: state.last.map(|it| time(it.at)),
         last_bytes: state.last.map(|it| it.bytes),
@@ -375,11 +397,19 @@ mod tests {
         assert_eq!(disk_trouble(&disk(791)).map(|it| it.code), Some("disk_nearly_full"));
         let at = Timestamp::from_unix_millis(0);
         let last = Some(crate::BackupMade { at, bytes: 1 });
-        let well = BackupState { every_hours: 24, last, ..BackupState::default() };
+        let every = Duration::from_secs(24 * 3_600);
+        let well = BackupState { every, last, ..BackupState::default() };
         let after = |hours: u64| at.after(Duration::from_secs(hours * 3_600));
         let code =
             |state: &BackupState, hours| backup_trouble(state, after(hours)).map(|it| it.code);
         assert_eq!((code(&well, 48), code(&well, 49)), (None, Some("backup_old")));
+        let often = BackupState { every: Duration::from_secs(60), ..well.clone() };
+        let trouble = |age_s| backup_trouble(&often, at.after(Duration::from_secs(age_s)));
+        assert!(trouble(120).is_none());
+        assert_eq!(
+            trouble(121).map(|it| it.words),
+            Some("the newest backup is 2 minutes old; look after its folder".to_owned())
+        );
         let failed = BackupState { problem: Some("no room".to_owned()), ..well };
         assert_eq!(code(&failed, 0), Some("backup_failed"));
     }

@@ -231,13 +231,14 @@ async fn a_share_has_a_name_and_a_day_and_is_the_patients_to_make() {
     let house = House::open().await;
     let ward = house.ward().await;
     let ilse = patient(&house, &ward).await;
-    for (given, status) in [
-        (json!({ "name": " ", "days": 7 }), 400),
-        (json!({ "name": "Anna", "days": 0 }), 400),
-        (json!({ "name": "Anna", "days": 91 }), 400),
-        (json!({ "name": "Anna" }), 400),
+    for (given, words) in [
+        (json!({ "name": " ", "days": 7 }), "the name is empty or longer than"),
+        (json!({ "name": "Anna", "days": 0 }), "days is 0; a page is shared for 1 to 90 days"),
+        (json!({ "name": "Anna", "days": 91 }), "days is 91; a page is shared for 1 to 90 days"),
+        (json!({ "name": "Anna" }), ""),
     ] {
-        assert_eq!(ilse.post("/own/shares", given.clone()).await.problem().0, status, "{given}");
+        let (status, _, detail) = ilse.post("/own/shares", given.clone()).await.problem();
+        assert!(status == 400 && detail.starts_with(words), "{given}: {detail}");
     }
     // Nobody shares what is somebody else's.
     for other in [&ward.nurse, &ward.charge, &ward.physician, &ward.admin] {
@@ -261,6 +262,17 @@ fn keeps_to_themselves(own: &Value, shared: &Value) {
     }
 }
 
+/// Whoever has the password is told why they are not let in, and nobody else is told anything;
+/// answers the words.
+async fn is_told_that_it_is_over(house: &House, enter: Value) -> &'static str {
+    let guessed = json!({ "login": enter["login"], "password": "ten numbers" });
+    assert_eq!(house.stranger().post("/session", guessed).await.problem().0, 401);
+    let (status, kind, detail) = house.stranger().post("/session", enter).await.problem();
+    let over = "nothing is shared with you any more";
+    assert_eq!((status, kind.as_str(), detail.as_str()), (403, "share-over", over));
+    over
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_back() {
     let house = House::open().await;
@@ -274,7 +286,11 @@ async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_b
     assert_eq!((&shown["name"], &shown["has_entered"]), (&json!("Anna"), &json!(false)));
     let link = made["invitation"].as_str().unwrap().replace("/invite/", "/invitations/");
     let stranger = house.stranger();
+    // Looking at a link leaves no trace, so it tells no name; it does not use the link.
+    let invited = stranger.get(&link).await.good();
+    assert_eq!(invited, json!({ "login": made["login"] }));
     stranger.post(&link, json!({ "password": "ten letters" })).await.good();
+    assert_eq!(stranger.get(&link).await.problem().0, 404);
     let (status, _, detail) =
         stranger.post(&link, json!({ "password": "ten letters" })).await.problem();
     assert_eq!(status, 404);
@@ -318,13 +334,13 @@ async fn a_patient_shares_their_page_for_a_while_sees_who_read_it_and_takes_it_b
     assert_eq!(anna.delete(&path).await.problem().0, 403);
     assert_eq!(ilse.delete(&path).await.good()["shares"], json!([]));
     assert_eq!(anna.get("/own").await.problem().0, 401);
-    assert_eq!(house.stranger().post("/session", enter).await.problem().0, 401);
+    let over = is_told_that_it_is_over(&house, enter).await;
     assert_eq!(ilse.delete(&path).await.problem().0, 409);
     // Even somebody who is let in by another way reads nothing.
     ward.admin.put(&user, json!({ "disabled": false })).await.good();
     let again = house.click(made["login"].as_str().unwrap()).await;
-    let (status, _, detail) = again.get("/own").await.problem();
-    assert_eq!((status, detail.as_str()), (403, "nothing is shared with you any more"));
+    let (status, kind, detail) = again.get("/own").await.problem();
+    assert_eq!((status, kind.as_str(), detail.as_str()), (403, "share-over", over));
     let rows = ward.admin.get("/audit?action=own.share").await.good();
     assert!(
         rows["items"]

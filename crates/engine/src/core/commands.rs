@@ -9,8 +9,9 @@ use care::{
     limit::{self, Side},
 };
 use model::{
-    AlarmId, Assignment, Association, BedId, DeviceId, EmergencyId, Encounter, EndReason,
-    HandOverId, LimitSet, PatientId, Post, Redacted, StaffId, Subject, Timestamp, UserId, Vital,
+    AlarmId, Assignment, Association, BedId, CareUnitId, DeviceId, EmergencyId, Encounter,
+    EndReason, HandOverId, LimitSet, PatientId, Post, Redacted, StaffId, Subject, Timestamp,
+    UserId, Vital,
 };
 
 use super::{About, AlarmKey, Asked, Core, Turn, alarms::Evidence};
@@ -173,9 +174,24 @@ impl Core {
         let (patient, opened_in) = (it.access.patient, it.care_unit);
         self.patient_changed(patient);
         // A patient who lies elsewhere by now changes no bed where the page was opened.
-        let beds = opened_in.map(|unit| self.directory.beds_of(unit)).unwrap_or_default();
-        let first = beds.first().map(|bed| bed.id);
+        if let Some(unit) = opened_in {
+            self.board_changed(unit);
+        }
+    }
+
+    /// Tells a board what it says beside its beds; any of them carries the news.
+    fn board_changed(&mut self, unit: CareUnitId) {
+        let first = self.directory.beds_of(unit).first().map(|bed| bed.id);
         self.changes.beds.extend(first);
+    }
+
+    /// Tells the boards that name a device while it is on somebody who left.
+    fn wearing_changed(&mut self, device: DeviceId, patient: PatientId) {
+        let own = self.directory.devices.get(&device).and_then(|it| it.care_unit);
+        let unit = own.or_else(|| self.care_unit_about(About::Patient(patient)));
+        if let Some(unit) = unit {
+            self.board_changed(unit);
+        }
     }
 
     /// Limits of a patient or of a care unit were set, or hold no longer.
@@ -244,6 +260,9 @@ impl Core {
         for subject in [before, after] {
             if let Subject::Patient(patient) = subject {
                 self.patient_changed(patient);
+                if self.directory.has_left(patient) {
+                    self.wearing_changed(device, patient);
+                }
             }
         }
     }
@@ -280,6 +299,11 @@ impl Core {
         if let Some(patient) = was_there.filter(|patient| self.directory.bed_of(*patient).is_none())
         {
             self.retire(turn, About::Patient(patient), EndReason::PatientLeft, |_, _| true);
+        }
+        // A device may be of another care unit than the bed.
+        for patient in [was_there, line.value].into_iter().flatten() {
+            let worn: Vec<DeviceId> = self.directory.devices_on(patient).collect();
+            worn.into_iter().for_each(|device| self.wearing_changed(device, patient));
         }
         // Another care unit has other limits; who left has no alarms any more.
         if let Some(patient) = line.value {

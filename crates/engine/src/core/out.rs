@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::record::Position;
 use model::{AlarmId, Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum};
+use store::{Invalid, Marks, WaveSpan};
 
 use super::Cause;
 use crate::{
@@ -50,6 +51,35 @@ pub struct WaveOf {
     pub unit: Arc<str>,
     pub samples_counts: Arc<[i32]>,
     pub marks: Vec<view::WaveSpanMark>,
+}
+
+impl WaveOf {
+    /// As it is sealed.
+    pub(crate) fn into_span(self) -> WaveSpan {
+        let Self { at, received_at, rate_hz, gain, clock, age_known, .. } = self;
+        WaveSpan {
+            at,
+            received_at,
+            rate_hz,
+            gain,
+            offset: self.offset_counts,
+            samples: self.samples_counts,
+            invalid: self.marks.iter().filter_map(invalid).collect(),
+            marks: Marks { clock, age_known, late: self.is_late },
+        }
+    }
+}
+
+/// A stretch without a signal; filters and pacing leave the samples what they are.
+fn invalid(mark: &view::WaveSpanMark) -> Option<Invalid> {
+    let reason = match mark.reason {
+        1 => MissingReason::SensorDetached,
+        2 => MissingReason::OutOfRange,
+        3 => MissingReason::PoorSignal,
+        5 => MissingReason::NotMeasured,
+        _ => return None,
+    };
+    Some(Invalid { start: mark.first_sample, len: mark.len_samples, reason })
 }
 
 /// What became of a command.

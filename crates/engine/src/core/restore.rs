@@ -164,7 +164,7 @@ impl Core {
 /// The directory's lists in the order of its fields; indexes are made anew.
 impl Coded for Directory {
     fn write(&self, e: &mut Encoder<'_>) {
-        e.array(26);
+        e.array(27);
         write_map(e, &self.orgs, Coded::write);
         write_map(e, &self.sites, Coded::write);
         write_map(e, &self.care_units, Coded::write);
@@ -191,6 +191,7 @@ impl Coded for Directory {
         write_map(e, &self.emergencies, Coded::write);
         write_map(e, &self.doses, Coded::write);
         write_map(e, &self.shares, Coded::write);
+        write_map(e, &self.holds, Coded::write);
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, BodyError> {
@@ -200,9 +201,9 @@ impl Coded for Directory {
             Ok(Vec::<(K, V)>::read(d)?.into_iter().collect())
         }
         let lists = ::record::array_len(d)?;
-        // Before pages were shared the last list was not there.
-        if !(25..=26).contains(&lists) {
-            return Err(BodyError::malformed("a directory has twenty-five or twenty-six lists"));
+        // Before pages were shared there were twenty-five, and before holds twenty-six.
+        if !(25..=27).contains(&lists) {
+            return Err(BodyError::malformed("a directory has twenty-five to twenty-seven lists"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -233,7 +234,8 @@ impl Coded for Directory {
             claims: plain(d)?,
             emergencies: plain(d)?,
             doses: plain(d)?,
-            shares: if lists == 26 { plain(d)? } else { BTreeMap::new() },
+            shares: if lists >= 26 { plain(d)? } else { BTreeMap::new() },
+            holds: if lists >= 27 { plain(d)? } else { BTreeMap::new() },
             ..Self::default()
         })
     }

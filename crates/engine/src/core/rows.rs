@@ -25,6 +25,7 @@ impl Core {
     }
 
     /// The noun that a granted wish put down, whole as it is now.
+    #[expect(clippy::too_many_lines, reason = "an arm for each wish, and nothing else")]
     pub(super) fn wish_rows(
         &self,
         turn: &mut Turn<'_>,
@@ -87,6 +88,9 @@ impl Core {
             | Wish::Invite { .. }
             | Wish::OpenSession(_)
             | Wish::CloseSession(_)
+            // The audit keeps who held what and why.
+            | Wish::PutHold(_)
+            | Wish::EndHold { .. }
             // The audit keeps who opened what and why.
             | Wish::OpenInEmergency(_)
             | Wish::ReviewEmergency(_)

@@ -3,7 +3,7 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use ::record::WaveBlock;
+use ::record::{SealedWave, WaveBlock};
 use care::{
     alarm::Verdict,
     kind::{AlarmKind, Facts},
@@ -12,9 +12,11 @@ use care::{
     technical::{self, Continuity},
 };
 use model::{
-    Channel, DeviceId, LimitSet, MissingReason, PatientId, Subject, Times, Timestamp, Vital,
+    Channel, DeviceId, LimitSet, MissingReason, PatientId, Subject, Times, Timestamp, Ucum, Vital,
 };
 use protocols::wave::{self, Block, Counts, Doubt};
+use security::sha256;
+use store::WaveSpan;
 
 use super::{
     About, AlarmKey, Core, Turn,
@@ -64,6 +66,121 @@ struct Taken<'a> {
     age_known: bool,
 }
 
+impl<'a> Taken<'a> {
+    /// Reads a block; none if it cannot be read.
+    fn of(record: &'a WaveBlock, received_at: Timestamp) -> Option<Self> {
+        let block = wave::decode(&record.payload).ok()?;
+        let taken = times_of(record, received_at).taken();
+        let duration = i64::try_from(block.duration_ns()).unwrap_or(i64::MAX);
+        let end = plus(taken.at, duration);
+        let counts = block.counts();
+        Some(Self {
+            record,
+            block,
+            counts,
+            start: taken.at,
+            end,
+            received_at,
+            is_late: !taken.age_known || received_at.since(end) >= FRESH_FOR,
+            clock: taken.by,
+            age_known: taken.age_known,
+        })
+    }
+
+    fn samples(&self) -> Arc<[i32]> {
+        self.counts.samples.as_slice().into()
+    }
+
+    fn marks(&self) -> Vec<WaveSpanMark> {
+        self.counts.doubts.iter().map(mark).collect()
+    }
+
+    /// What is to be sealed, as far as the block alone knows.
+    fn wave(&self, unit: Arc<str>, samples: Arc<[i32]>, marks: Vec<WaveSpanMark>) -> WaveOf {
+        WaveOf {
+            org: None,
+            device: self.record.device,
+            channel: self.record.channel.clone(),
+            kind: None,
+            at: self.start,
+            received_at: self.received_at,
+            is_late: self.is_late,
+            clock: self.clock,
+            age_known: self.age_known,
+            rate_hz: self.block.rate_hz,
+            gain: self.counts.gain,
+            offset_counts: self.counts.offset,
+            unit,
+            samples_counts: samples,
+            marks,
+        }
+    }
+}
+
+/// What of a block is sealed, and whether it says more than that.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SealedForm {
+    pub(crate) span: WaveSpan,
+    pub(crate) ucum: Ucum,
+    /// The same payload cannot be made again, byte by byte, of these samples and what the
+    /// payload says beside them: floats are sealed as counts, and some write their CBOR otherwise.
+    pub(crate) is_finer: bool,
+    /// Bytes of its packed samples.
+    pub(crate) sample_bytes: u64,
+}
+
+impl SealedForm {
+    /// That of a block; none if the block cannot be read.
+    pub(crate) fn of(record: &WaveBlock, received_at: Timestamp) -> Option<Self> {
+        let taken = Taken::of(record, received_at)?;
+        let unit = taken.block.unit.into();
+        let span = taken.wave(unit, taken.samples(), taken.marks()).into_span();
+        let is_finer = left_of(record, &span.samples).is_none();
+        let sample_bytes = u64::try_from(taken.block.samples.len()).unwrap_or(u64::MAX);
+        Some(Self { span, ucum: Ucum::new(taken.block.unit), is_finer, sample_bytes })
+    }
+}
+
+fn times_of(record: &WaveBlock, received_at: Timestamp) -> Times {
+    Times {
+        device_at: record.device_at,
+        device_now: record.device_now,
+        gateway_at: record.gateway_at,
+        received_at,
+        clock: record.clock,
+        may_be_buffered: record.may_be_buffered,
+    }
+}
+
+/// Where a block begins by the best estimate; also one whose samples went.
+pub(crate) fn start_of(record: &WaveBlock, received_at: Timestamp) -> Timestamp {
+    times_of(record, received_at).taken().at
+}
+
+/// What stays of a block beside its sealed samples; none if that and these would not make the
+/// very same payload again.
+pub(crate) fn left_of(block: &WaveBlock, samples: &[i32]) -> Option<SealedWave> {
+    let head = wave::decode(&block.payload).ok()?;
+    let payload = wave::encode(&Block { samples: &[], ..head });
+    let left = SealedWave {
+        block: WaveBlock { payload, ..block.clone() },
+        payload_len_bytes: u64::try_from(block.payload.len()).ok()?,
+        payload_sha256: sha256(&block.payload),
+    };
+    made_again(&left, samples).is_some().then_some(left)
+}
+
+/// The block as it was received, of what stayed of it and its sealed samples; none if these are
+/// not the samples that it had.
+pub(crate) fn made_again(left: &SealedWave, samples: &[i32]) -> Option<WaveBlock> {
+    let head = wave::decode_head(&left.block.payload).ok()?;
+    let packed = wave::pack(samples, head.encoding);
+    let payload = wave::encode(&Block { samples: &packed, ..head });
+    let is_it = u64::try_from(payload.len()).is_ok_and(|len| len == left.payload_len_bytes)
+        && sha256(&payload) == left.payload_sha256;
+    is_it.then(|| WaveBlock { payload, ..left.block.clone() })
+}
+
 impl Core {
     /// Takes in one waveform block.
     pub(super) fn take_wave(
@@ -75,35 +192,11 @@ impl Core {
         self.counters.stored += 1;
         self.heard_unless_kept(record.device, record.gateway_at, turn);
         // The door has read it before; what cannot be read any more is counted.
-        let Ok(block) = wave::decode(&record.payload) else {
+        let Some(taken) = Taken::of(record, received_at) else {
             self.counters.unreadable += 1;
             return;
         };
-        let times = Times {
-            device_at: record.device_at,
-            device_now: record.device_now,
-            gateway_at: record.gateway_at,
-            received_at,
-            clock: record.clock,
-            may_be_buffered: record.may_be_buffered,
-        };
-        let taken = times.taken();
-        let duration = i64::try_from(block.duration_ns()).unwrap_or(i64::MAX);
-        let end = plus(taken.at, duration);
-        let is_late = !taken.age_known || received_at.since(end) >= FRESH_FOR;
-        let counts = block.counts();
-        self.counters.waveform_samples += u64::from(block.count);
-        let taken = Taken {
-            record,
-            block,
-            counts,
-            start: taken.at,
-            end,
-            received_at,
-            is_late,
-            clock: taken.by,
-            age_known: taken.age_known,
-        };
+        self.counters.waveform_samples += u64::from(taken.block.count);
         let whose = self.directory.who(record.device, taken.start, received_at);
         // What a device had kept of whom it left behind fills that chart, and teaches its
         // detectors nothing about whom it is on now.
@@ -111,8 +204,7 @@ impl Core {
         // One that lay here as a dead letter fills the chart, and its channel has run on since.
         let is_current = record.gateway_at.is_none();
         let gap_before = is_current.then(|| self.run_wave(&taken, is_theirs)).flatten();
-        let samples: Arc<[i32]> = taken.counts.samples.as_slice().into();
-        let marks: Vec<WaveSpanMark> = taken.counts.doubts.iter().map(mark).collect();
+        let (samples, marks) = (taken.samples(), taken.marks());
         turn.out.waves.push(self.wave_of(&taken, &samples, &marks));
         let Subject::Patient(patient) = whose else { return };
         if gap_before.is_some() && !taken.is_late {
@@ -298,27 +390,14 @@ impl Core {
     }
 
     fn wave_of(&self, taken: &Taken<'_>, samples: &Arc<[i32]>, marks: &[WaveSpanMark]) -> WaveOf {
-        let unit = self
-            .run_of(taken.record.device, &taken.record.channel)
-            .map_or_else(|| taken.block.unit.into(), |run| Arc::clone(&run.unit));
+        // Not that of the channel's newest block: one that came late may have another.
+        let run = self.run_of(taken.record.device, &taken.record.channel);
+        let unit = run.map(|run| &run.unit).filter(|unit| ***unit == *taken.block.unit);
+        let unit = unit.map_or_else(|| taken.block.unit.into(), Arc::clone);
         let facts = self.facts_of(taken.record.device);
-        WaveOf {
-            org: self.org_now(),
-            device: taken.record.device,
-            channel: taken.record.channel.clone(),
-            kind: facts.channels.get(&taken.record.channel.0).map(|it| it.code),
-            at: taken.start,
-            received_at: taken.received_at,
-            is_late: taken.is_late,
-            clock: taken.clock,
-            age_known: taken.age_known,
-            rate_hz: taken.block.rate_hz,
-            gain: taken.counts.gain,
-            offset_counts: taken.counts.offset,
-            unit,
-            samples_counts: Arc::clone(samples),
-            marks: marks.to_vec(),
-        }
+        let kind = facts.channels.get(&taken.record.channel.0).map(|it| it.code);
+        let of = taken.wave(unit, Arc::clone(samples), marks.to_vec());
+        WaveOf { org: self.org_now(), kind, ..of }
     }
 
     fn trace(

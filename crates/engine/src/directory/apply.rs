@@ -25,6 +25,7 @@ impl Directory {
     /// Folds a wish of `by` that was accepted and reached us at `at` into the directory.
     ///
     /// Wishes about alarms and charting change nothing here.
+    #[expect(clippy::too_many_lines, reason = "an arm for each wish, and nothing else")]
     pub(crate) fn apply(&mut self, wish: &Wish, by: Actor, at: Timestamp) {
         match wish {
             Wish::PutOrg(_)
@@ -77,6 +78,8 @@ impl Directory {
             Wish::ClearDose(patient) => drop(self.doses.remove(patient)),
             Wish::Share(share) => self.share(share, at),
             Wish::EndShare(user) => self.end_share(*user, at),
+            Wish::PutHold(hold) => self.put_hold(hold, by, at),
+            Wish::EndHold { hold, .. } => self.end_hold(*hold, by, at),
             Wish::SetSpO2Scale { patient, scale } => {
                 if let Some(patient) = self.patients.get_mut(patient) {
                     patient.spo2_scale = *scale;

@@ -9,7 +9,7 @@ use fleet::lifecycle::{self, NoMove, Wanted};
 
 use ::record::{Actor, Session, Wish};
 use model::{
-    Assignment, Association, Bed, CareUnitId, Certificate, CertificateId, Charting, Device,
+    Assignment, Association, Bed, BedId, CareUnitId, Certificate, CertificateId, Charting, Device,
     DeviceId, Encounter, Lifecycle, LimitSet, OrgId, Patient, PatientId, Post, Role, SessionId,
     Staff, StaffId, Subject, Timestamp, User, UserId,
 };
@@ -69,6 +69,7 @@ pub(crate) struct Check<'a> {
 
 impl Check<'_> {
     /// Whether the wish can be granted; wishes about alarms are only checked for their asker.
+    #[expect(clippy::too_many_lines, reason = "an arm for each wish, and nothing else")]
     pub(crate) fn wish(&self, actor: Actor, wish: &Wish) -> Checked {
         match wish {
             Wish::PutOrg(_)
@@ -139,6 +140,8 @@ impl Check<'_> {
             Wish::ClearDose(patient) => self.clear_dose(*patient),
             Wish::Share(share) => self.share(actor, share),
             Wish::EndShare(user) => self.end_share(actor, *user),
+            Wish::PutHold(hold) => self.put_hold(hold),
+            Wish::EndHold { hold, why } => self.end_hold(*hold, &why.0),
         }
     }
 
@@ -420,6 +423,8 @@ impl Check<'_> {
             self.patient(patient)?;
             let other = self.directory.patient_in(line.key).filter(|there| *there != patient);
             need(other.is_none(), Reason::Occupied, "another patient lies in this bed")?;
+        } else {
+            self.empties_nobody_unseen(line)?;
         }
         // A stay that begins before one already recorded would leave two truths.
         let histories = [Some(line.key), left].into_iter().flatten();
@@ -427,6 +432,15 @@ impl Check<'_> {
         let newest = lines.map(|line| line.from).max();
         let holds = newest.is_none_or(|newest| line.from >= newest);
         need(holds, Reason::WrongTime, "a later change of this bed is recorded already")
+    }
+
+    /// Whoever empties a bed saw somebody there, by what was known then: nobody who came into it
+    /// since loses it.
+    fn empties_nobody_unseen(&self, line: &Encounter) -> Checked {
+        let seen = self.directory.encounter_at(line.key, self.at, line.known_at);
+        let there = self.directory.patient_in(line.key);
+        let words = "somebody else lies in this bed by now; look again";
+        need(there.is_none() || there == seen, Reason::Occupied, words)
     }
 
     fn assign(&self, line: &Assignment) -> Checked {
@@ -496,6 +510,14 @@ impl Directory {
     /// `known_at` this instant is refused once more is known.
     pub fn associations_known_at(&self, device: DeviceId) -> Timestamp {
         let history = self.associations.get(&device).into_iter().flatten();
+        let last = history.map(|line| line.known_at).max();
+        last.unwrap_or(Timestamp::from_unix_nanos(0))
+    }
+
+    /// When the last that is known of who lies in a bed was recorded; a wish to empty it that is
+    /// `known_at` this instant is refused once somebody else lies there.
+    pub fn encounters_known_at(&self, bed: BedId) -> Timestamp {
+        let history = self.encounters.get(&bed).into_iter().flatten();
         let last = history.map(|line| line.known_at).max();
         last.unwrap_or(Timestamp::from_unix_nanos(0))
     }

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use model::{BedId, CareUnitId, Line, PatientId, Timestamp, as_of};
+use model::{BedId, CareUnitId, DeviceId, Line, PatientId, Subject, Timestamp, as_of};
 
 use super::Directory;
 use crate::limits::OPEN_AFTER_LEAVING;
@@ -96,6 +96,33 @@ impl Directory {
     pub fn unit_answering_for(&self, patient: PatientId, now: Timestamp) -> Option<CareUnitId> {
         let last = || self.care_unit_of_bed(self.bed_left_last(patient, now)?);
         self.care_unit_caring_for(patient).or_else(last)
+    }
+
+    /// The patient who left every bed and whom this device is on still.
+    pub fn left_wearing(&self, device: DeviceId) -> Option<PatientId> {
+        match self.subject_of(device) {
+            Subject::Patient(patient) => Some(patient).filter(|it| self.has_left(*it)),
+            Subject::Place(_) | Subject::Nobody => None,
+        }
+    }
+
+    /// The devices that are still on patients who left: those of this care unit, and those of
+    /// none whose patient left it last. In the order of patients and devices.
+    pub fn still_on(&self, care_unit: CareUnitId, now: Timestamp) -> Vec<(DeviceId, PatientId)> {
+        let worn = self.now_holds.devices_on.iter();
+        let left = worn.filter(|(patient, _)| self.has_left(**patient));
+        let each = left.flat_map(|(patient, on)| on.iter().map(|device| (*device, *patient)));
+        let mine = |(device, patient): &(DeviceId, PatientId)| {
+            let own = self.devices.get(device).and_then(|it| it.care_unit);
+            own.or_else(|| self.unit_answering_for(*patient, now)) == Some(care_unit)
+        };
+        each.filter(mine).collect()
+    }
+
+    /// Since when a device is on whom it is on now, by all that is known.
+    pub fn worn_since_when(&self, device: DeviceId, now: Timestamp) -> Option<Timestamp> {
+        let history = self.associations.get(&device)?;
+        history.iter().map(|line| line.from).filter(|from| *from <= now).max()
     }
 
     /// The bed that a patient left last, as known at `now`.

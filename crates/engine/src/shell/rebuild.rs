@@ -4,11 +4,11 @@
 //! Nothing is decided here and nothing is journalled. Records at the journal's end that a
 //! crash left undecided are left to the next start, and so is everything behind them.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use store::{
-    DatabaseError, LogOffset, OpenError, Pushed, ReadError, Record, Records, RecordsError,
-    SealError, Series, Storage, replay,
+    DatabaseError, Ends, Lack, LogOffset, OpenError, Pushed, ReadError, Record, Records,
+    RecordsError, SealError, Series, Storage, begins_at, ends_at, replay, thinned_to,
 };
 
 use super::writer;
@@ -26,6 +26,8 @@ pub enum RebuildError {
     Open(#[source] OpenError),
     #[error("the journal cannot be read")]
     Journal(#[source] ReadError),
+    #[error("the journal's segments cannot be listed")]
+    Segments(#[source] io::Error),
     #[error("the checkpoint cannot be read")]
     Series(#[source] DatabaseError),
     #[error("the checkpoint cannot be taken up")]
@@ -36,6 +38,12 @@ pub enum RebuildError {
     Seal(#[source] SealError),
     #[error("{frames} frames of decisions cannot be read by this program; use a newer program")]
     Decisions { frames: u64 },
+    #[error("{lack}; nothing was changed: restore a backup")]
+    Gone { lack: Lack },
+    #[error(
+        "the record that ends at offset {at} was not decided on, and the checkpoint is behind it; nothing was changed: restore a backup"
+    )]
+    Undecided { at: LogOffset },
     #[error("samples found no room in memory; nothing was changed")]
     Lacking,
 }
@@ -48,6 +56,9 @@ pub struct Rebuild {
     pub series: Series,
     /// New and empty, or the copy that belongs to the series.
     pub records: Records,
+    /// The series are a copy that is right up to its checkpoint, and the records are new: all
+    /// else is made from the journal's beginning, as only the copy has the samples that went.
+    pub keeps_series: bool,
     /// As the server is set up.
     pub setup: Setup,
     /// Decisions that stand behind this place are known there; a state to compare with ends here.
@@ -82,8 +93,12 @@ impl Rebuild {
     /// Reads the journal twice and writes all that follows from it; blocks for as long as that
     /// takes, and tells after each few thousand records how often it has begun and where it is.
     pub fn run(self, tell: &mut dyn FnMut(u32, LogOffset)) -> Result<Rebuilt, RebuildError> {
-        let Self { storage, series, records, setup, until } = self;
-        let (mut core, from) = begin(&series, &setup)?;
+        let Self { storage, series, records, keeps_series, setup, until } = self;
+        let sealed = make_sure_of_copy(&*storage, &series)?;
+        let (mut core, from) = match keeps_series {
+            true => (Core::new(setup.clone()), LogOffset::default()),
+            false => begin(&series, &setup)?,
+        };
         let mut ahead = look_ahead(&storage, from, &core, tell)?;
         let mut writer = writer::Replayed::new(&series, &records, false);
         let (mut out, mut to) = (Out::default(), from);
@@ -98,12 +113,20 @@ impl Rebuild {
                 ahead.finish(&mut core, &mut out);
                 stop_at = Some(first_undecided(&storage, &core, &setup, to)?);
             }
-            if stop_at.flatten().is_some_and(|stop| record.offset >= stop) {
+            if let Some(at) = stop_at.flatten().filter(|stop| record.offset >= *stop) {
+                if at <= sealed {
+                    return Err(RebuildError::Undecided { at });
+                }
                 undecided += u64::from(!is_decision);
                 continue;
             }
             ahead.take(&mut core, &record, &mut out);
             to = record.offset;
+            if to <= sealed {
+                // The series hold these samples already.
+                out.points.clear();
+                out.waves.clear();
+            }
             taken += u64::from(!is_decision);
             if taken % RECORDS_AT_ONCE == 0 && !is_decision {
                 tell(2, to);
@@ -118,6 +141,8 @@ impl Rebuild {
             // Behind the last record stands nothing else up to there.
             to = until.map_or(to, |until| until.max(to));
         }
+        // All that stands up to the checkpoint of a copy was taken.
+        to = to.max(sealed);
         seal(&mut writer, to, &core)?;
         tell(2, to);
         Ok(Rebuilt { records: taken, undecided, from, to, alarms_standing: core.standing() })
@@ -158,6 +183,22 @@ pub fn read_back(
 
 fn is_decision(record: &Record) -> bool {
     record.frame.kind >= ::record::DECISIONS_FROM
+}
+
+/// Where the series' checkpoint stands; refuses one that the journal does not reach, or that
+/// stands before samples that went: what is made from there would not be whole.
+fn make_sure_of_copy(storage: &dyn Storage, series: &Series) -> Result<LogOffset, RebuildError> {
+    let checkpoint = series.load_checkpoint().map_err(RebuildError::Series)?;
+    let checkpoint = checkpoint.map(|(offset, _)| offset);
+    let (begins, thinned) = begins_at(storage)
+        .and_then(|begins| Ok((begins, thinned_to(storage)?)))
+        .map_err(RebuildError::Segments)?;
+    let ends = ends_at(storage).map_err(RebuildError::Open)?;
+    let ends = Ends { begins, ends, thinned, checkpoint, applied: LogOffset::default() };
+    match ends.lacks().into_iter().find(Lack::is_fatal) {
+        Some(lack) => Err(RebuildError::Gone { lack }),
+        None => Ok(checkpoint.unwrap_or_default()),
+    }
 }
 
 /// The state to go on from, and its place.

@@ -35,9 +35,15 @@ pub enum StartError {
     #[error("the journal's segments could not be listed")]
     Segments(#[source] io::Error),
     #[error(
-        "{lack}; nothing was changed: restore a backup, or run `wardline store rebuild` to make everything anew from the journal that is left"
+        "{lack}; nothing was changed: restore a backup, or run `wardline store rebuild` to make anew what follows from the journal that is left"
     )]
     Gone { lack: Lack },
+    #[error(
+        "{lack}, or the rows in PostgreSQL are of another history, such as that before a restore; nothing was changed: restore a newer backup, or drop the schema `wardline` there, and the rows are made anew from the journal that is left"
+    )]
+    OtherRows { lack: Lack },
+    #[error("{lack}; nothing was changed: restore a backup, no rebuild of a thinned journal helps")]
+    Thinned { lack: Lack },
     #[error(
         "{lack}, and no state can be taken up in its place, as {why}; nothing was changed: restore a backup, or start the program that made the checkpoint"
     )]
@@ -72,9 +78,15 @@ pub(super) fn read_past(
     let found = series.load_checkpoint().map_err(StartError::Series)?;
     let mut checkpoint = found.as_ref().map_or(LogOffset::default(), |(offset, _)| *offset);
     let applied = records.applied().map_err(StartError::Records)?;
-    let gone = gone(journal, found.as_ref().map(|(offset, _)| *offset), applied)?;
+    let gone = gone(journal, found.as_ref().map(|(offset, _)| *offset), applied);
+    let gone = gone.map_err(|error| match error {
+        StartError::Gone { lack: lack @ Lack::EndOfRows { .. } } if records.are_elsewhere() => {
+            StartError::OtherRows { lack }
+        }
+        other => other,
+    })?;
     // Without its rows a checkpoint is half of the truth: the journal has them all.
-    let has_rows = applied > LogOffset::default();
+    let has_rows = records.reach(checkpoint).map_err(StartError::Records)?;
     let (mut core, from) = match found.filter(|_| has_rows) {
         None => {
             (begin(&setup, gone, "there is no checkpoint with its rows")?, LogOffset::default())
@@ -95,6 +107,10 @@ pub(super) fn read_past(
         return Err(StartError::Decisions { frames: ahead.unreadable() });
     }
     ahead.forget_known(&core);
+    if from == LogOffset::default() {
+        // Every row is made again, and none of another history may stay among them.
+        records.begin_anew().map_err(StartError::Records)?;
+    }
     let mut writer = writer::Replayed::new(series, records, no_series);
     let (mut out, mut came_to, mut taken) = (Out::default(), from, 0_u64);
     for record in journal.replay(from) {
@@ -114,6 +130,7 @@ pub(super) fn read_past(
             // A checkpoint may know no decision that the journal does not.
             let is_known = ahead.has_decided(came_to) || recorded.is_ok();
             if pushed != Pushed::Kept && is_known && !writer.is_lacking() {
+                records.note_reached(came_to).map_err(StartError::Records)?;
                 writer.seal(came_to, &core.checkpoint()).map_err(StartError::Seal)?;
                 checkpoint = came_to;
             }
@@ -132,17 +149,26 @@ struct NotRecorded;
 
 // RC-029
 /// What of the journal is gone, if it is only its beginning; more is an error. New entries would
-/// take the places of those that are gone, and be taken for what rows and series know already.
+/// take the places of those that are gone, and be taken for what rows and series know already;
+/// and series made anew from a thinned journal would lack what went, and nobody would be told.
 fn gone(
     journal: &Journal,
     checkpoint: Option<LogOffset>,
     applied: LogOffset,
 ) -> Result<Option<Lack>, StartError> {
     let begins = journal.begins_at().map_err(StartError::Segments)?;
-    let found = Ends { begins, ends: journal.end(), checkpoint, applied };
+    let thinned = journal.thinned_to().map_err(StartError::Segments)?;
+    let found = Ends { begins, ends: journal.end(), thinned, checkpoint, applied };
     let lacks = found.lacks();
     if let Some(lack) = lacks.iter().copied().find(Lack::is_fatal) {
-        return Err(StartError::Gone { lack });
+        // Rows can be made anew of such a journal, and its series cannot.
+        let is_of_rows = matches!(lack, Lack::EndOfRows { .. });
+        let is_mended = thinned == LogOffset::default() || is_of_rows;
+        return Err(if is_mended {
+            StartError::Gone { lack }
+        } else {
+            StartError::Thinned { lack }
+        });
     }
     let gone = lacks.first().copied();
     if let Some(lack) = gone {

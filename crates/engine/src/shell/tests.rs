@@ -1,6 +1,8 @@
 //! The loop on a real journal, whose disk can be full, slow, or gone.
 
+mod elsewhere;
 mod past;
+mod thinning;
 mod unrecorded;
 
 use std::time::Duration;

@@ -13,16 +13,13 @@ use std::{
     time::Duration,
 };
 
-use model::{Channel, Code, DeviceId, MissingReason, OrgId, Ucum};
-use store::{
-    Invalid, LogOffset, Marks, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey, WaveSpan,
-};
+use model::{Channel, Code, DeviceId, OrgId, Ucum};
+use store::{LogOffset, Marks, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey, WaveSpan};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     core::{Out, OutcomeOf, PointOf, WaveOf},
-    limits::BATCHES_BEHIND_MAX,
-    view::WaveSpanMark,
+    limits::{BATCHES_BEHIND_MAX, ROWS_AT_ONCE_MAX},
 };
 
 /// What the writer is given, in order.
@@ -135,6 +132,7 @@ impl WriterHandle {
             is_filling: false,
             trouble: Arc::clone(&trouble),
             is_behind: false,
+            pause: TRY_AGAIN,
         };
         let thread = std::thread::Builder::new()
             .name("engine-writer".to_owned())
@@ -218,8 +216,10 @@ struct Writer {
     ids: HashMap<DeviceId, Vec<Known>>,
     is_filling: bool,
     trouble: Arc<Trouble>,
-    /// Whether rows wait for a disk that did not take them.
+    /// Whether rows wait for a disk or a database that did not take them.
     is_behind: bool,
+    /// How long until they are tried again; not at all once some of them went in.
+    pause: Duration,
 }
 
 /// The series in which a channel was written last.
@@ -247,12 +247,15 @@ impl Writer {
                     Ok(first) => Some(first),
                     Err(_) => break,
                 },
-                true => match queue.recv_timeout(TRY_AGAIN) {
+                true => match queue.recv_timeout(self.pause) {
                     Ok(first) => Some(first),
                     Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) if self.pause.is_zero() => None,
                     Err(RecvTimeoutError::Disconnected) => break,
                 },
             };
+            // Behind one that hangs the queue fills; all of it comes out before the next try.
+            let most = if self.is_behind { BATCHES_BEHIND_MAX } else { BATCHES_AT_ONCE_MAX };
             let mut taken = 0;
             while let Some(job) = next.take() {
                 match job {
@@ -264,7 +267,7 @@ impl Writer {
                     Job::Seal { up_to, bytes, go } => seal = Some((up_to, bytes, go)),
                 }
                 taken += 1;
-                if seal.is_none() && taken < BATCHES_AT_ONCE_MAX {
+                if seal.is_none() && taken < most {
                     next = queue.try_recv().ok();
                 }
             }
@@ -276,21 +279,37 @@ impl Writer {
     }
 
     fn write(&mut self, rows: &mut Vec<Row>, outcomes: &mut Vec<OutcomeOf>) {
-        match self.records.apply(rows) {
-            Ok(()) => {
-                rows.clear();
-                self.is_behind = false;
-            }
-            Err(error) => {
-                if !self.is_behind {
+        let was_behind = self.is_behind;
+        if was_behind {
+            // The commands were decided, and nobody waits for what failed the time before.
+            self.settle(rows, outcomes);
+        }
+        while !rows.is_empty() {
+            let some = rows.get(..ROWS_AT_ONCE_MAX).unwrap_or(rows);
+            let count = some.len();
+            if let Err(error) = self.records.apply_soon(some) {
+                if !was_behind {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "rows_wait_for_the_disk"
                     );
                 }
-                self.is_behind = true;
+                (self.is_behind, self.pause) = (true, TRY_AGAIN);
+                break;
+            }
+            rows.drain(..count);
+            self.pause = Duration::ZERO;
+            if was_behind {
+                // What came meanwhile is taken in between.
+                break;
             }
         }
+        self.is_behind &= !rows.is_empty();
+        self.settle(rows, outcomes);
+    }
+
+    /// Leaves rows to the next start if too many wait, and answers those who asked.
+    fn settle(&mut self, rows: &mut Vec<Row>, outcomes: &mut Vec<OutcomeOf>) {
         if rows.len() > ROWS_WAITING_MAX {
             // The next start makes them from the journal; no checkpoint may pass them.
             tracing::error!("rows_left_to_the_next_start");
@@ -347,11 +366,7 @@ impl Writer {
 
     fn wave(&mut self, of: WaveOf) -> Option<(SeriesId, WaveSpan)> {
         let id = self.id(of.org?, of.device, &of.channel, of.kind, &Ucum::new(&of.unit));
-        let invalid = of.marks.iter().filter_map(invalid).collect();
-        let marks = Marks { clock: of.clock, age_known: of.age_known, late: of.is_late };
-        let WaveOf { at, received_at, rate_hz, gain, offset_counts, samples_counts, .. } = of;
-        let (offset, samples) = (offset_counts, samples_counts);
-        Some((id, WaveSpan { at, received_at, rate_hz, gain, offset, samples, invalid, marks }))
+        Some((id, of.into_span()))
     }
 
     fn id(
@@ -387,6 +402,11 @@ impl Writer {
             let _ = tell.send(Wrote::NotSealed);
             return;
         }
+        if let Err(error) = self.records.note_reached(up_to) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint_not_begun");
+            let _ = tell.send(Wrote::NotSealed);
+            return;
+        }
         let sealing = match self.series.begin_seal(up_to, bytes) {
             Ok(sealing) => sealing,
             Err(error) => {
@@ -419,18 +439,6 @@ impl Writer {
     }
 }
 
-/// A stretch without a signal; filters and pacing leave the samples what they are.
-fn invalid(mark: &WaveSpanMark) -> Option<Invalid> {
-    let reason = match mark.reason {
-        1 => MissingReason::SensorDetached,
-        2 => MissingReason::OutOfRange,
-        3 => MissingReason::PoorSignal,
-        5 => MissingReason::NotMeasured,
-        _ => return None,
-    };
-    Some(Invalid { start: mark.first_sample, len: mark.len_samples, reason })
-}
-
 /// The same without a thread, for reading the past.
 pub(super) struct Replayed(Writer);
 
@@ -439,14 +447,25 @@ impl Replayed {
         let (tell, _) = mpsc::unbounded_channel();
         let (series, records, ids) = (series.clone(), records.clone(), HashMap::new());
         let (is_filling, is_behind, trouble) = (false, false, Arc::default());
-        Self(Writer { series, records, no_series, tell, ids, is_filling, trouble, is_behind })
+        let pause = TRY_AGAIN;
+        Self(Writer {
+            series,
+            records,
+            no_series,
+            tell,
+            ids,
+            is_filling,
+            trouble,
+            is_behind,
+            pause,
+        })
     }
 
     /// Writes what can be made again, and forgets what only the living ask for. Says whether
     /// memory is filling with samples.
     pub(super) fn write(&mut self, out: &mut Out) -> Result<Pushed, store::RecordsError> {
         let pushed = self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
-        self.0.records.apply(&out.rows)?;
+        out.rows.chunks(ROWS_AT_ONCE_MAX).try_for_each(|some| self.0.records.apply(some))?;
         out.rows.clear();
         out.outcomes.clear();
         out.traces.clear();

@@ -60,6 +60,23 @@ struct Fields<'a> {
 }
 
 pub(super) fn decode(payload: &[u8]) -> Read<Block<'_>> {
+    let block = fields(payload)?.check()?;
+    check_count(&block)?;
+    check_spans(&block)?;
+    Ok(block)
+}
+
+/// Everything but what the samples would say: there are none.
+pub(super) fn decode_head(payload: &[u8]) -> Read<Block<'_>> {
+    let block = fields(payload)?.check()?;
+    if !block.samples.is_empty() {
+        return Err(WaveError::new("samples", "there are some"));
+    }
+    check_spans(&block)?;
+    Ok(block)
+}
+
+fn fields(payload: &[u8]) -> Read<Fields<'_>> {
     if payload.len() > limits::PAYLOAD_LEN_MAX {
         let what = format!("{} bytes are more than {}", payload.len(), limits::PAYLOAD_LEN_MAX);
         return Err(WaveError::new("len", what));
@@ -86,7 +103,7 @@ pub(super) fn decode(payload: &[u8]) -> Read<Block<'_>> {
     if d.position() != payload.len() {
         return Err(WaveError::new("cbor", "bytes are left over"));
     }
-    fields.check()
+    Ok(fields)
 }
 
 impl<'a> Fields<'a> {
@@ -162,8 +179,6 @@ impl<'a> Fields<'a> {
         if need(self.crc, "crc32c")? != crc {
             return Err(WaveError::new("crc32c", "the samples fail their checksum"));
         }
-        check_count(&block)?;
-        check_spans(&block)?;
         Ok(block)
     }
 }

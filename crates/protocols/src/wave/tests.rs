@@ -222,13 +222,19 @@ proptest! {
         let read = decode(&bytes).unwrap();
         prop_assert_eq!(&read, &sent);
         let counts = read.counts();
-        prop_assert_eq!(counts.samples, samples);
+        prop_assert_eq!(&counts.samples, &samples);
         prop_assert_eq!((counts.gain, counts.offset), (gain, offset));
+        // Without its samples it is read as a head only, and they make the same bytes again.
+        let head = encode(&Block { samples: &[], ..read });
+        prop_assert!(decode(&head).is_err() && decode_head(&bytes).is_err());
+        let head = decode_head(&head).unwrap();
+        let packed = pack(&samples, head.encoding);
+        prop_assert_eq!(encode(&Block { samples: &packed, ..head }), bytes);
     }
 
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>, at: prop::sample::Index, to: u8) {
-        let _ = decode(&bytes);
+        let _ = (decode(&bytes), decode_head(&bytes));
         let mut whole = include_bytes!("../../../../profiles/ecg-patch/ecg.cbor").to_vec();
         let at = at.index(whole.len());
         whole[at] = to;

@@ -5,17 +5,17 @@ use std::time::Duration;
 use model::{
     AgeBand, Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code,
     Consciousness, Date, Device, EmergencyAccess, EmergencyReason, Encounter, EndReason, Feeling,
-    HandOver, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure, MissingReason, NextDose, Org,
-    Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Redacted, Role, Room, Sample, Sex,
-    Share, Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
+    HandOver, Hold, HoldOf, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure, MissingReason,
+    NextDose, Org, Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Redacted, Role, Room,
+    Sample, Sex, Share, Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
 };
 use proptest::{collection::vec, option, prelude::*};
 
 use super::{mqtt_samples, report_samples};
 use crate::{
     Actor, AuditEntry, Body, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
-    Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SegmentHead, Session, Spoke,
-    TurnedAway, Upward, WaveBlock, Wish,
+    Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SealedWave, SegmentHead,
+    Session, Spoke, ThinnedSegment, TurnedAway, Upward, WaveBlock, Wish,
 };
 
 /// The id whose last digits are `number`.
@@ -343,6 +343,38 @@ fn share() -> Share {
     }
 }
 
+fn hold(of: HoldOf) -> Hold {
+    Hold { id: id(18), org: id(1), of, why: red("case 4711") }
+}
+
+/// What is left where a journal was thinned, and the note of it.
+fn thinned() -> [(&'static str, Body); 2] {
+    let block = WaveBlock {
+        device: id(7),
+        channel: "MDC_ECG_ELEC_POTL_II".into(),
+        counted: Counted { boot: 3, seq: 41 },
+        device_at: at(0),
+        device_now: Some(at(1)),
+        gateway_at: None,
+        clock: Clock::Synchronised { offset_ns: -5 },
+        may_be_buffered: true,
+        payload: vec![0xa1, 0x01, 0x02],
+    };
+    let sealed = SealedWave { block, payload_len_bytes: 561, payload_sha256: [7; 32] };
+    let segment = ThinnedSegment {
+        from: 33_554_000,
+        to: 67_108_000,
+        blocks: 61_000,
+        bytes_before: 33_554_000,
+        bytes: 11_000_000,
+        oldest: at(0),
+        newest: at(600),
+        keep_days: Some(30),
+        keep_bytes: None,
+    };
+    [("sealed-wave", Body::SealedWave(sealed)), ("thinned", Body::Thinned(segment))]
+}
+
 /// What the screens of the house ask for.
 fn house() -> Vec<(&'static str, Wish)> {
     let own = User {
@@ -394,6 +426,9 @@ fn house() -> Vec<(&'static str, Wish)> {
     vec![
         ("share", Wish::Share(share())),
         ("end-share", Wish::EndShare(id(17))),
+        ("put-hold", Wish::PutHold(hold(HoldOf::Patient(id(8))))),
+        ("put-hold-span-2", Wish::PutHold(hold(HoldOf::Received { from: at(0), to: at(60) }))),
+        ("end-hold", Wish::EndHold { hold: id(18), why: red("the case was closed") }),
         ("user-patient-2", Wish::PutUser(own)),
         ("chart-feeling-2", Wish::Chart(felt)),
         ("unit-limits", Wish::SetUnitLimits { care_unit, band, limits }),
@@ -424,6 +459,7 @@ pub(crate) fn golden_bodies() -> Vec<(String, Body)> {
     let by_system = Command { actor: Actor::System, wish: Wish::RevokeCertificate(id(12)) };
     let inputs = inputs().into_iter().map(|(name, body)| (name.to_owned(), body));
     inputs
+        .chain(thinned().map(|(name, body)| (name.to_owned(), body)))
         .chain(report_samples::reports().into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(mqtt_samples::golden().into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(wishes)

@@ -176,10 +176,12 @@ fn each_wish_that_can_be_made_is_among_the_golden_ones() {
         Wish::ClearDose(_) => "clear-dose",
         Wish::Share(_) => "share",
         Wish::EndShare(_) => "end-share",
+        Wish::PutHold(_) => "put-hold",
+        Wish::EndHold { .. } => "end-hold",
     };
     let wish = Wish::Acknowledge { alarm, quiet_for: Duration::from_secs(120) };
     assert_eq!(name(&wish), "acknowledge");
-    let mut wanted = 44;
+    let mut wanted = 46;
     for (line, body) in golden_bodies() {
         if let Body::Command(Command { wish, actor }) = body {
             assert!(line.starts_with(&format!("wish-{}", name(&wish))), "{line}");

@@ -306,6 +306,13 @@ pub fn check_series(series: &Series, model: &Model, up_to: LogOffset) -> Result<
     Ok(())
 }
 
+/// Whether the sealed chunks have a stretch of a device's waveform, every sample of it.
+pub fn is_sealed(series: &Series, device: u64, wave: &WaveSpan) -> Result<bool, Broken> {
+    let found = series.sealed_waves(&question(device, "ECG_II"));
+    let found = found.map_err(|error| broken("sealed waveforms cannot be read", error))?;
+    Ok(found.iter().any(|stretch| stretch.items.contains(wave)))
+}
+
 /// Compares the records with all rows up to a place.
 pub fn check_records(records: &Records, model: &Model, up_to: LogOffset) -> Result<(), Broken> {
     let applied = records.applied().map_err(|error| broken("`applied` cannot be read", error))?;

@@ -11,7 +11,8 @@ use model::{
 };
 use record::{Actor, AuditEntry, Position};
 use store::{
-    Draw, Durable, Entry, Invalid, LogOffset, Marks, Noun, Point, Record, Row, SeriesKey, WaveSpan,
+    Draw, Durable, Entry, Invalid, LogOffset, Marks, Noun, Point, Record, Row, SeriesKey, Stub,
+    WaveSpan,
 };
 
 /// What was found to be wrong.
@@ -163,6 +164,27 @@ pub struct Known {
     pub position: Position,
     /// Where it ends; the beginning of everything until it has been read once.
     pub offset: LogOffset,
+    /// Whether a shorter one stands in its place.
+    pub thinned: Thinned,
+}
+
+/// Whether a shorter entry stands in the place of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Thinned {
+    #[default]
+    No,
+    /// A thinning was cut short: either form is sound.
+    Perhaps,
+    Yes,
+}
+
+/// The kind of what stands in the place of a thinned entry.
+const STUB: u16 = 0x0777;
+
+/// What stands in the place of an entry: no more than its number.
+pub fn stub(entry: &Entry) -> Stub {
+    let body = entry.body.get(..8).unwrap_or_default().to_vec();
+    Stub { kind: STUB, body_version: 1, body }
 }
 
 /// What was said to the storage and what it answered.
@@ -203,7 +225,7 @@ impl Model {
                 number_of(&entry.body)
             );
             let (position, offset) = (*position, LogOffset::default());
-            self.log.push(Known { entry, position, offset });
+            self.log.push(Known { entry, position, offset, thinned: Thinned::No });
         }
         Ok(())
     }
@@ -218,7 +240,7 @@ impl Model {
     /// Compares records one by one with the log, and learns where they end.
     pub fn check_same(&mut self, found: &[Record], skip: usize) -> Result<(), Broken> {
         for (known, record) in self.log.iter_mut().skip(skip).zip(found) {
-            same(&known.entry, record)?;
+            same_or_thinned(known, record)?;
             let number = number_of(&known.entry.body);
             ensure!(
                 known.position == record.frame.position,
@@ -262,7 +284,7 @@ impl Model {
             for (entry, record) in group.into_iter().zip(whole) {
                 same(&entry, record)?;
                 let (position, offset) = (record.frame.position, record.offset);
-                self.log.push(Known { entry, position, offset });
+                self.log.push(Known { entry, position, offset, thinned: Thinned::No });
             }
             rest = later;
         }
@@ -321,6 +343,18 @@ impl Model {
         let all = self.up_to(offset).filter_map(|known| measured(&known.entry));
         all.filter(move |(of, _)| *of == device).map(|(_, measured)| measured)
     }
+}
+
+/// The entry as it was, or what stands in its place if somebody thinned it.
+fn same_or_thinned(known: &Known, record: &Record) -> Result<(), Broken> {
+    let is_stub = record.frame.kind == STUB;
+    match known.thinned {
+        Thinned::No => return same(&known.entry, record),
+        Thinned::Perhaps if !is_stub => return same(&known.entry, record),
+        Thinned::Perhaps | Thinned::Yes => {}
+    }
+    let Stub { kind, body_version, body } = stub(&known.entry);
+    same(&Entry { kind, body_version, body, ..known.entry.clone() }, record)
 }
 
 fn same(entry: &Entry, record: &Record) -> Result<(), Broken> {

@@ -5,6 +5,7 @@
 //! for it, so that the same seed makes the same run.
 
 mod attacks;
+mod thin;
 
 use std::{
     collections::BTreeMap,
@@ -260,6 +261,10 @@ impl Run {
                         ^ u64::try_from(len).unwrap_or(0).rotate_left(40)
                 }
                 Happened::Synced { start } => start.bytes().rotate_left(32),
+                Happened::Thinned { start, len } => {
+                    start.bytes() ^ u64::try_from(len).unwrap_or(0).rotate_left(24)
+                }
+                Happened::Dropped { start } => start.bytes().rotate_left(48),
                 Happened::Failed => u64::MAX,
             });
         }
@@ -312,6 +317,7 @@ impl Run {
                 974..979 => return Ok(Ending::Kill),
                 979..985 => return Ok(Ending::PowerCut),
                 985..990 => self.lose_a_segment(live)?,
+                990..994 => self.thin(live)?,
                 _ => self.pass_time(live),
             }
             // Nobody writes now, so this is where the log ends in every run of this seed.

@@ -12,7 +12,8 @@ use model::Timestamp;
 use security::hex;
 
 use super::{
-    BackupError, BackupFolder, Kept, Listed, Lost, Manifest, clear, cut, io_at, make_folder,
+    BackupError, BackupFolder, Kept, Listed, Lost, Manifest, OBJECT_LEN_MAX, clear, cut, io_at,
+    make_folder, object,
 };
 use crate::{
     DataDir, FileStorage, Lack, LogOffset, data_dir::sync_dir, limits::BACKUP_BLOCK_LEN, verify,
@@ -59,7 +60,10 @@ struct Plan<'a> {
     has_derived: bool,
     /// Where the journal ended once the rows and series had been copied.
     derived_ends: LogOffset,
-    journal_begins: LogOffset,
+    /// The segment that it ended in then, if that is another backup than the journal's.
+    derived_tail: Option<&'a Kept>,
+    /// From where on the journal has everything that came in.
+    whole_from: LogOffset,
 }
 
 /// A directory that is written and does not have its name yet.
@@ -84,19 +88,26 @@ impl BackupFolder {
         tell: &mut dyn FnMut(u64),
     ) -> Result<Restored, BackupError> {
         refuse_full(target)?;
-        let none = || BackupError::None { path: self.root.clone() };
+        let none = || BackupError::None { path: self.place.address() };
         let listed = self.list()?;
         let Some(at) = at else {
             let manifest = self.manifest(listed.last().ok_or_else(none)?)?;
-            return self.carry_out(&Plan::whole(&manifest), target, tell);
+            return self.carry_out(&Plan::whole(&manifest)?, target, tell);
         };
         // The journal of the first backup after the moment has all of it; else the newest ends before.
         let journal = listed.iter().find(|it| it.at >= at).or(listed.last()).ok_or_else(none)?;
         let journal = self.manifest(journal)?;
         // Rows and series of the last backup before the moment. They may know what arrived while it
         // was taken, which is after the moment: once the journal is cut, its end is asked.
-        let derived =
-            listed.iter().rfind(|it| it.at <= at).map(|it| self.manifest(it)).transpose()?;
+        let mut derived = None;
+        for older in listed.iter().rev().filter(|it| it.at <= at) {
+            let older = self.manifest(older)?;
+            // Those of a journal that went another way, as after a restore, are not of this one.
+            if journal.goes_on_from(&older) {
+                derived = Some(older);
+                break;
+            }
+        }
         let plan = Plan::at(at, &journal, derived.as_ref())?;
         self.carry_out(&plan, target, tell)
     }
@@ -111,8 +122,9 @@ impl BackupFolder {
         tell: &mut dyn FnMut(u64),
     ) -> Result<Rehearsed, BackupError> {
         refuse_full(scratch)?;
+        self.is_still_there()?;
         let manifest = self.manifest(listed)?;
-        let plan = Plan::whole(&manifest);
+        let plan = Plan::whole(&manifest)?;
         if let Err(error) = self.carry_out(&plan, scratch, tell) {
             if matches!(error, BackupError::Damaged { .. }) {
                 self.put_aside(&manifest);
@@ -139,14 +151,18 @@ impl BackupFolder {
         self.rehearse(listed, &scratch, now, tell)
     }
 
-    /// Renames what was read and is not what its name says: only a whole object may stand under
-    /// its name. One that could not be read stays, for a disk or a network may answer again.
+    /// Gives another name to what was read and is not what its name says: only a whole object may
+    /// stand under it. One that could not be read stays, for a disk or a network may answer again.
     fn put_aside(&self, manifest: &Manifest) {
         for name in manifest.files.iter().flat_map(Kept::names).flatten() {
             if let Err(Lost::Damaged(_)) = self.get(name) {
-                let path = self.object(name);
+                let object = object(name);
+                // What is too long to be an object is not kept for anybody to look at.
+                if let Ok(bytes) = self.place.get(&object, OBJECT_LEN_MAX) {
+                    let _ = self.place.put(&format!("{object}.damaged"), &bytes);
+                }
                 // If it stays, the next rehearsal names it again.
-                let _ = fs::rename(&path, path.with_extension("damaged"));
+                let _ = self.place.delete(&object);
             }
         }
     }
@@ -224,11 +240,20 @@ impl BackupFolder {
         let storage = FileStorage::folder(&folder).map_err(io_at(&folder))?;
         let mut has_derived = plan.has_derived;
         if let Some(at) = plan.cut {
+            let is_other = match plan.derived_tail {
+                Some(tail) => !begins_with(root, tail).map_err(io_at(&folder))?,
+                None => false,
+            };
             let end = cut::end_at(&storage, at).map_err(BackupError::Journal)?;
             let what = "the journal begins later";
             let end = end.ok_or(BackupError::NotKept { at, what })?;
+            if !cut::can_end_at(&storage, end).map_err(io_at(&folder))? {
+                let what =
+                    "the journal of that time was thinned, and it can end only where it is whole";
+                return Err(BackupError::NotKept { at, what });
+            }
             cut::cut(&folder, end).map_err(io_at(&folder))?;
-            if has_derived && plan.derived_ends > end {
+            if has_derived && (is_other || plan.derived_ends > end) {
                 plan.make_sure_of_rebuild(at)?;
                 drop_derived(root)?;
                 has_derived = false;
@@ -261,17 +286,19 @@ impl BackupFolder {
 }
 
 impl<'a> Plan<'a> {
-    fn whole(manifest: &'a Manifest) -> Self {
+    fn whole(manifest: &'a Manifest) -> Result<Self, BackupError> {
+        manifest.make_sure_of_samples()?;
         let files: Vec<&Kept> = manifest.files.iter().collect();
         let has_derived = files.iter().any(|file| is_derived(file));
-        Self {
+        Ok(Self {
             files,
             cut: None,
             taken_at: manifest.taken_at(),
             has_derived,
             derived_ends: manifest.journal_ends(),
-            journal_begins: manifest.journal_begins(),
-        }
+            derived_tail: None,
+            whole_from: manifest.whole_from(),
+        })
     }
 
     fn at(
@@ -282,7 +309,7 @@ impl<'a> Plan<'a> {
         let mut files: Vec<&Kept> = journal.files.iter().filter(|file| !is_derived(file)).collect();
         // Its state goes on from a place that the journal still holds.
         let derived = derived.filter(|it| {
-            it.checkpoint().is_some_and(|checkpoint| checkpoint >= journal.journal_begins())
+            it.checkpoint().is_some_and(|checkpoint| checkpoint >= journal.whole_from())
         });
         let older = derived.map_or(&[][..], |it| &it.files);
         files.extend(older.iter().filter(|file| is_derived(file)));
@@ -292,7 +319,8 @@ impl<'a> Plan<'a> {
             taken_at: journal.taken_at(),
             has_derived: derived.is_some(),
             derived_ends: derived.map_or(LogOffset::default(), Manifest::journal_ends),
-            journal_begins: journal.journal_begins(),
+            derived_tail: derived.and_then(Manifest::tail),
+            whole_from: journal.whole_from(),
         };
         if derived.is_none() {
             plan.make_sure_of_rebuild(at)?;
@@ -302,8 +330,8 @@ impl<'a> Plan<'a> {
 
     /// Without rows and series they are made from the journal, which must have its beginning.
     fn make_sure_of_rebuild(&self, at: Timestamp) -> Result<(), BackupError> {
-        if self.journal_begins > LogOffset::default() {
-            let what = "the journal was trimmed, and no backup of before has its state";
+        if self.whole_from > LogOffset::default() {
+            let what = "the journal was thinned or trimmed, and no backup of before has its state";
             return Err(BackupError::NotKept { at, what });
         }
         Ok(())
@@ -373,7 +401,16 @@ fn compare(manifest: &Manifest, root: &Path) -> Result<Rehearsed, BackupError> {
     })
 }
 
-fn hash_of(path: &Path, used: u64) -> io::Result<String> {
+/// Whether a directory's journal has what a segment of an older backup had. One that was thinned
+/// or trimmed since cannot be compared.
+pub(super) fn begins_with(root: &Path, older: &Kept) -> io::Result<bool> {
+    match hash_of(&root.join(&older.path), older.used) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        found => Ok(found? == older.sha256),
+    }
+}
+
+pub(super) fn hash_of(path: &Path, used: u64) -> io::Result<String> {
     let mut rest = File::open(path)?.take(used);
     let mut hash = security::Sha256::new();
     let mut block = vec![0; BACKUP_BLOCK_LEN];

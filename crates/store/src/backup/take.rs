@@ -2,19 +2,26 @@
 //!
 //! The order makes the copy consistent: first the series with their checkpoint, then the
 //! records, which have every row up to it, then the journal, which has all that both rest on.
+//! Nothing is thinned until the journal is copied: the series have only what was sealed before.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
 use model::Timestamp;
-use security::hex;
+use security::{ObjectName, SEALING_LEN, hex};
 
-use super::{BackupError, BackupFolder, Kept, Manifest, clear, io_at};
+use super::{
+    BACKUPS, BackupError, BackupFolder, Kept, Listed, Manifest, clear,
+    hold::{Hold, Work},
+    io_at,
+};
 use crate::{
-    FileStorage, Journal, LogOffset, Storage,
+    FileStorage, Form, Journal, LogOffset, Storage,
     journal::{checkpoint_of, find_tail},
     limits::BACKUP_BLOCK_LEN,
     sqlite,
@@ -35,6 +42,8 @@ pub struct Source<'a> {
 /// What a backup took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
+    /// Which one it is.
+    pub listed: Listed,
     /// What it holds.
     pub manifest: Manifest,
     /// Blocks that were not in the folder before.
@@ -46,6 +55,10 @@ pub struct Taken {
 struct Taking<'a> {
     folder: &'a BackupFolder,
     root: &'a Path,
+    /// The objects that are in the place, with their lengths in bytes.
+    there: BTreeMap<ObjectName, u64>,
+    /// Whole segments of the newest backup that is there, by their paths.
+    before: BTreeMap<String, Kept>,
     files: Vec<Kept>,
     new_blocks: u64,
     new_bytes: u64,
@@ -55,32 +68,58 @@ struct Taking<'a> {
 
 impl BackupFolder {
     /// Takes a backup; blocks for as long as that takes, and tells after each block how many
-    /// bytes were looked at. `now` is its name.
+    /// bytes were looked at. `now` is its name, unless there is one that is dated later: it goes
+    /// right behind that one then.
     pub fn take(
         &self,
         source: &Source<'_>,
         now: Timestamp,
         tell: &mut dyn FnMut(u64),
     ) -> Result<Taken, BackupError> {
+        let hold = Hold::begin(self, Work::Taking, now)?;
+        let taken_at = self.dated(now)?;
         let mut taking = Taking {
             folder: self,
             root: source.root,
+            there: self.objects()?,
+            before: self.segments_before(),
             files: Vec::new(),
             new_blocks: 0,
             new_bytes: 0,
             tell,
             done: 0,
         };
+        let as_it_is = source.journal.map(Journal::keep_whole);
         let copies = Copies::begin(source.root)?;
         let checkpoint = taking.databases(&copies)?;
         drop(copies);
         taking.keys()?;
         let journal = taking.journal(source.journal)?;
+        drop(as_it_is);
         taking.file("FORMAT", &source.root.join("FORMAT"), None)?;
         let Taking { files, new_blocks, new_bytes, .. } = taking;
-        let manifest = Manifest::new(now, journal, checkpoint, files);
-        self.put_manifest(&manifest)?;
-        Ok(Taken { manifest, new_blocks, new_bytes })
+        let manifest = Manifest::new(taken_at, journal, checkpoint, files);
+        manifest.make_sure_of_samples()?;
+        hold.is_there()?;
+        let listed = self.put_manifest(&manifest)?;
+        // Whoever thins out and believed us dead before that has not seen it, and may have begun
+        // to delete what it names.
+        if let Err(error) = hold.is_there() {
+            let name = listed.place();
+            self.place.delete(&name).map_err(self.io_of(&name))?;
+            self.settle(BACKUPS)?;
+            return Err(error);
+        }
+        Ok(Taken { listed, manifest, new_blocks, new_bytes })
+    }
+}
+
+impl BackupFolder {
+    /// Whole segments of the newest backup; none if that cannot be read, for then all are read.
+    fn segments_before(&self) -> BTreeMap<String, Kept> {
+        let files = self.newest().ok().flatten().map(|it| it.files).unwrap_or_default();
+        let segments = files.into_iter().filter(|file| file.path.starts_with("journal/"));
+        segments.map(|file| (file.path.clone(), file)).collect()
     }
 }
 
@@ -110,7 +149,8 @@ impl Taking<'_> {
         let mut checkpoint = None;
         for path in ["series/series.sqlite", "records.sqlite"] {
             let live = self.root.join(path);
-            if !live.exists() {
+            let is_left = path == "records.sqlite" && crate::records::is_elsewhere(self.root);
+            if is_left || !live.exists() {
                 continue;
             }
             let copy = copies.0.join("copy");
@@ -163,11 +203,66 @@ impl Taking<'_> {
             }
             let next =
                 segments.get(place.saturating_add(1)).map_or(end, |next| next.start.min(end));
-            let name = format!("{:020}.seg", segment.start.bytes());
-            let content = (next.minus(segment.start), segment.len);
-            self.file(&format!("journal/{name}"), &folder.join(&name), Some(content))?;
+            let is_over = next < end;
+            let name = format!("{:020}", segment.start.bytes());
+            if segment.form == Form::Whole {
+                let content = (next.minus(segment.start), segment.len);
+                self.segment(&folder, &format!("{name}.seg"), content, is_over)?;
+                continue;
+            }
+            let name = format!("{name}.thin");
+            let from = folder.join(&name);
+            let len = fs::metadata(&from).map_err(io_at(&from))?.len();
+            self.segment(&folder, &name, (len, len), is_over)?;
         }
         Ok((begin, end))
+    }
+
+    /// One segment; one that is over is not read again.
+    fn segment(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        content: (u64, u64),
+        is_over: bool,
+    ) -> Result<(), BackupError> {
+        let (path, from) = (format!("journal/{name}"), folder.join(name));
+        if is_over && self.holds(&path, &from, content).map_err(io_at(&from))? {
+            return Ok(());
+        }
+        self.file(&path, &from, Some(content))
+    }
+
+    /// Takes a segment as the newest backup has it. Nothing is added to a whole segment, so its
+    /// length and its ends say that it is the same: another one of the same place, from a
+    /// journal that was restored to a moment and went on, ends with other times.
+    fn holds(&mut self, path: &str, from: &Path, content: (u64, u64)) -> io::Result<bool> {
+        let Some(before) = self.before.remove(path).filter(|it| (it.used, it.len) == content)
+        else {
+            return Ok(false);
+        };
+        let file = File::open(from)?;
+        let block_len = u64::try_from(BACKUP_BLOCK_LEN).unwrap_or(u64::MAX);
+        let last = before.blocks.len().saturating_sub(1);
+        for (number, name) in before.names().enumerate() {
+            let Some(name) = name else { return Ok(false) };
+            let at = block_len.saturating_mul(u64::try_from(number).unwrap_or(u64::MAX));
+            let len = before.used.saturating_sub(at).min(block_len);
+            if self.there.get(&name) != Some(&len.saturating_add(SEALING_LEN)) {
+                return Ok(false);
+            }
+            if number == 0 || number == last {
+                let mut block = vec![0; usize::try_from(len).unwrap_or(BACKUP_BLOCK_LEN)];
+                file.read_exact_at(&mut block, at)?;
+                if self.folder.key.name_of(&block) != name {
+                    return Ok(false);
+                }
+            }
+        }
+        self.done = self.done.saturating_add(before.used);
+        (self.tell)(self.done);
+        self.files.push(before);
+        Ok(true)
     }
 
     /// One file, as blocks; `content` says how much of it counts, and how long it is.
@@ -192,7 +287,7 @@ impl Taking<'_> {
             }
             let count = u64::try_from(count).unwrap_or(u64::MAX);
             hash.add(&block);
-            let (name, is_new) = self.folder.put(&block)?;
+            let (name, is_new) = self.folder.put(&block, &mut self.there)?;
             if is_new {
                 self.new_blocks = self.new_blocks.saturating_add(1);
                 self.new_bytes = self.new_bytes.saturating_add(count);

@@ -8,16 +8,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Clock, DataDir, Entry, FileStorage, Journal, JournalLimits, LogOffset, Marks, Noun, Point,
-    Question, Record, Records, Row, Series, SeriesKey, replay,
+    Question, Record, Records, Row, Series, SeriesKey, Stub, replay,
 };
 
 const SEGMENT_LEN: u64 = 16 << 10;
 
-fn second(second: u64) -> Timestamp {
+pub(super) fn second(second: u64) -> Timestamp {
     Timestamp::from_unix_millis(1_700_000_000_000).after(Duration::from_secs(second))
 }
 
-fn key(secret: u8) -> BackupKey {
+pub(super) fn key(secret: u8) -> BackupKey {
     BackupKey::of(&[secret; 32]).unwrap()
 }
 
@@ -38,17 +38,17 @@ fn entry(at: Timestamp, number: u64) -> Entry {
 }
 
 /// A data directory with its journal open, a series and records.
-struct Ward {
-    place: tempfile::TempDir,
-    clock: Clock,
-    journal: Option<Journal>,
+pub(super) struct Ward {
+    pub(super) place: tempfile::TempDir,
+    pub(super) clock: Clock,
+    pub(super) journal: Option<Journal>,
     series: Series,
     records: Records,
     lived: u64,
 }
 
 impl Ward {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         let dir = DataDir::open(place.path().join("data")).unwrap();
         fs::create_dir(dir.path().join("keys")).unwrap();
@@ -62,12 +62,12 @@ impl Ward {
         Self { place, clock, journal: Some(journal), series, records, lived: 0 }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.place.path().join("data")
     }
 
     /// One second: a record, a point, a row, and now and then a checkpoint.
-    fn live(&mut self, seconds: u64) {
+    pub(super) fn live(&mut self, seconds: u64) {
         let journal = self.journal.clone().unwrap();
         for _ in 0..seconds {
             self.lived += 1;
@@ -94,14 +94,31 @@ impl Ward {
         }
     }
 
-    fn folder(&self) -> BackupFolder {
+    pub(super) fn folder(&self) -> BackupFolder {
         BackupFolder::open(&self.place.path().join("backups"), key(1)).unwrap()
     }
 
-    fn back_up(&self) -> Taken {
+    pub(super) fn back_up(&self) -> Taken {
         let data = self.data();
         let source = Source { root: &data, journal: self.journal.as_ref() };
         self.folder().take(&source, self.clock.now(), &mut |_| {}).unwrap()
+    }
+
+    /// The directory as it was at a moment goes on by itself, and is backed up to the same place.
+    pub(super) fn goes_another_way(&self, from: Timestamp, at: Timestamp) -> PathBuf {
+        let (root, _) = self.restore("another-way", Some(from)).unwrap();
+        let dir = DataDir::open(&root).unwrap();
+        let limits = JournalLimits { segment_len: SEGMENT_LEN, ..JournalLimits::default() };
+        let storage = FileStorage::open(&dir).unwrap();
+        let (journal, _) = Journal::open(storage, Clock::manual(from), limits).unwrap();
+        for number in 0..60 {
+            let now = from.after(Duration::from_secs(number));
+            journal.append(vec![entry(now, 1_000 + number)]).wait().unwrap();
+        }
+        let source = Source { root: &root, journal: Some(&journal) };
+        self.folder().take(&source, at, &mut |_| {}).unwrap();
+        journal.close();
+        root
     }
 
     fn rehearse(&self) -> Result<Rehearsed, BackupError> {
@@ -116,7 +133,7 @@ impl Ward {
         folder.rehearse_below(&newest, &self.data(), second(9_999), &mut |_| {})
     }
 
-    fn restore(
+    pub(super) fn restore(
         &self,
         name: &str,
         at: Option<Timestamp>,
@@ -133,7 +150,7 @@ impl Ward {
     }
 }
 
-fn records_of(root: &Path) -> Vec<Record> {
+pub(super) fn records_of(root: &Path) -> Vec<Record> {
     let storage = FileStorage::folder(root.join("journal")).unwrap();
     replay(Arc::new(storage), LogOffset::default()).unwrap().map(Result::unwrap).collect()
 }
@@ -194,6 +211,193 @@ fn only_what_is_new_is_written_again_and_without_a_server_nothing() {
     let third = ward.back_up();
     assert_eq!((third.new_blocks, third.new_bytes), (0, 0), "{third:?}");
     assert_eq!(ward.folder().list().unwrap().len(), 3);
+}
+
+#[test]
+fn a_whole_segment_is_taken_from_the_backup_before_and_another_one_of_its_place_is_read() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = DataDir::open(place.path().join("data")).unwrap();
+    let limits = JournalLimits { segment_len: 4 << 20, ..JournalLimits::default() };
+    let storage = FileStorage::open(&dir).unwrap();
+    let (journal, _) = Journal::open(storage, Clock::manual(second(0)), limits).unwrap();
+    for number in 0..120 {
+        let body = vec![number as u8; 64 << 10];
+        journal.append(vec![Entry { body, ..entry(second(number), number) }]).wait().unwrap();
+    }
+    let folder = BackupFolder::open(&place.path().join("backups"), key(1)).unwrap();
+    let source = Source { root: dir.path(), journal: Some(&journal) };
+    let take = |at| folder.take(&source, at, &mut |_| {}).unwrap();
+    let first = take(second(200));
+    let segment = first.manifest.files[0].clone();
+    assert!(segment.path.starts_with("journal/") && segment.blocks.len() >= 3, "{segment:?}");
+    assert!(segment.used < journal.end().bytes(), "it is whole");
+    let path = dir.path().join(&segment.path);
+    let whole = fs::read(&path).unwrap();
+    let spoilt = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    };
+    // In the middle nobody looks; each end is compared, and then all of it is read.
+    let last = usize::try_from(segment.used).unwrap() - 1;
+    for (number, (at, is_read)) in
+        [(3 << 19, false), (0, true), (last, true), (last + 1, false)].into_iter().enumerate()
+    {
+        spoilt(at);
+        let next = take(second(201 + number as u64));
+        assert_eq!(next.manifest.files[0] != segment, is_read, "byte {at}");
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(take(second(300 + number as u64)).manifest.files[0], segment);
+    }
+    // An object that is gone is written again.
+    let name = segment.names().nth(1).flatten().unwrap();
+    fs::remove_file(place.path().join("backups").join(object(name))).unwrap();
+    let next = take(second(400));
+    assert_eq!((next.new_blocks, &next.manifest.files[0]), (1, &segment));
+    journal.close();
+}
+
+#[test]
+fn a_thinned_segment_is_kept_as_it_is_and_no_journal_ends_inside_of_it() {
+    let mut ward = Ward::new();
+    ward.live(400);
+    let before = ward.back_up();
+    let whole = records_of(&ward.data());
+    let journal = ward.journal.clone().unwrap();
+    let (from, to) = journal.thinnable().unwrap()[0];
+    let inside: Vec<_> = whole.iter().filter(|it| it.offset > from && it.offset <= to).collect();
+    let stub = || Stub { kind: 3_001, body_version: 1, body: b"short".to_vec() };
+    let stubs = inside.iter().map(|it| (it.offset, stub())).collect();
+    journal.thin(from, &stubs, |_| true).unwrap();
+    let thinned = records_of(&ward.data());
+    assert!(thinned != whole && thinned.len() == whole.len());
+    ward.live(1);
+    let taken = ward.back_up();
+    assert!(taken.manifest.files.iter().any(|file| file.path.ends_with(".thin")));
+    assert!(before.manifest.files.iter().all(|file| !file.path.ends_with(".thin")));
+    ward.rehearse().unwrap();
+    let (root, _) = ward.restore("again", None).unwrap();
+    assert_eq!(records_of(&root), records_of(&ward.data()));
+    // Behind it a journal can end; for a moment in it only the backup from before will do.
+    let later = second(399);
+    let (root, _) = ward.restore("later", Some(later)).unwrap();
+    assert!(records_of(&root).iter().all(|it| it.frame.received_at <= later));
+    let within = inside[inside.len() / 2].frame.received_at;
+    let (root, _) = ward.restore("within", Some(within)).unwrap();
+    assert_eq!(records_of(&root).last().unwrap().frame.received_at, within);
+    let folder = ward.folder();
+    let first = folder.list().unwrap().remove(0);
+    fs::remove_file(ward.place.path().join("backups").join(first.place())).unwrap();
+    let refused = ward.restore("refused", Some(within)).unwrap_err();
+    assert!(refused.to_string().contains("was thinned"), "{refused}");
+}
+
+/// Thins all that is long over, and says what came of it.
+fn thin_all(journal: &Journal, spans: &[(LogOffset, LogOffset)]) -> Vec<bool> {
+    let stub = || Stub { kind: 3_001, body_version: 1, body: b"short".to_vec() };
+    let thin = |(from, to): &(LogOffset, LogOffset)| {
+        let records = journal.replay_between(*from, *to).map(Result::unwrap);
+        let stubs = records.map(|it| (it.offset, stub())).collect();
+        journal.thin(*from, &stubs, |_| true).is_ok()
+    };
+    spans.iter().map(thin).collect()
+}
+
+#[test]
+fn nothing_is_thinned_between_the_copy_of_the_series_and_that_of_the_journal() {
+    let mut ward = Ward::new();
+    ward.live(155);
+    let (folder, data, journal) = (ward.folder(), ward.data(), ward.journal.clone().unwrap());
+    let source = Source { root: &data, journal: Some(&journal) };
+    // The series are copied by then; a server seals on, and would thin what they do not have.
+    let (mut calls, mut thinned, mut spans) = (0, Vec::new(), Vec::new());
+    let mut tell = |_: u64| {
+        calls += 1;
+        if calls == 1 {
+            ward.live(300);
+            assert_eq!(journal.thinnable().unwrap(), []);
+            let segments = journal.segments().unwrap();
+            let starts = segments.windows(2).map(|two| (two[0].start, two[1].start));
+            spans = starts.take(segments.len() - crate::limits::SEGMENTS_WHOLE_MIN).collect();
+            thinned = thin_all(&journal, &spans);
+        }
+    };
+    let taken = folder.take(&source, second(500), &mut tell).unwrap();
+    assert!(thinned.len() >= 3 && thinned.iter().all(|it| !it), "{thinned:?}");
+    assert!(taken.manifest.files.iter().all(|file| !file.path.ends_with(".thin")));
+    assert!(taken.manifest.checkpoint() < Some(spans[spans.len() - 1].1), "{taken:?}");
+    ward.rehearse().unwrap();
+    // Afterwards it goes on.
+    assert_eq!(journal.thinnable().unwrap(), spans);
+    assert!(thin_all(&journal, &spans).iter().all(|it| *it));
+}
+
+#[test]
+fn series_that_end_before_what_was_thinned_are_refused_wherever_they_come_from() {
+    let mut ward = Ward::new();
+    ward.live(100);
+    let old = ward.back_up().manifest;
+    let mut standby = Standby::open(&ward.place.path().join("standby"), &key(1)).unwrap();
+    ward.live(300);
+    let journal = ward.journal.clone().unwrap();
+    let spans = journal.thinnable().unwrap();
+    assert!(thin_all(&journal, &spans).iter().all(|it| *it));
+    let whole = ward.back_up().manifest;
+    assert_eq!(whole.whole_from(), spans[spans.len() - 1].1);
+    let (root, _) = ward.restore("whole", None).unwrap();
+    let thinned = spans[spans.len() - 1].1;
+    // Put back alone from an older backup.
+    let (older, _) = ward.restore("older", Some(old.taken_at())).unwrap();
+    fs::copy(older.join("series/series.sqlite"), root.join("series/series.sqlite")).unwrap();
+    let dir = DataDir::open(&root).unwrap();
+    let lack = Lack::Samples { checkpoint: old.checkpoint().unwrap(), thinned };
+    assert_eq!(crate::verify(&dir).unwrap().lacks, [lack]);
+    assert_eq!(crate::lacks(&dir).unwrap(), [lack]);
+    let source = Source { root: &root, journal: None };
+    let folder = ward.folder();
+    let is_refused = |refused: BackupError| {
+        assert!(matches!(refused, BackupError::NotWhole { lack: it, .. } if it == lack));
+    };
+    is_refused(folder.take(&source, second(600), &mut |_| {}).unwrap_err());
+    // One that was taken all the same.
+    let series = |it: &Manifest| it.files.iter().find(|it| it.path.starts_with("series/")).cloned();
+    let files = whole.files.iter().filter(|it| !it.path.starts_with("series/")).cloned();
+    let files = files.chain(series(&old)).collect();
+    let journal = (whole.journal_begins(), whole.journal_ends());
+    let lacking = Manifest::new(second(600), journal, old.checkpoint(), files);
+    folder.put_manifest(&lacking).unwrap();
+    is_refused(ward.rehearse().unwrap_err());
+    is_refused(ward.restore("lacking", None).unwrap_err());
+    is_refused(standby.follow(&folder, &mut |_| {}).unwrap_err());
+    assert_eq!(standby.taken_at(), None);
+    // And without any series at all.
+    fs::remove_file(root.join("series/series.sqlite")).unwrap();
+    assert_eq!(crate::verify(&dir).unwrap().lacks, [Lack::Series { thinned }]);
+}
+
+#[test]
+fn a_state_from_before_what_was_thinned_is_not_gone_on_from() {
+    let mut ward = Ward::new();
+    ward.live(100);
+    ward.back_up();
+    ward.live(290);
+    let journal = ward.journal.clone().unwrap();
+    let stub = || Stub { kind: 3_001, body_version: 1, body: b"short".to_vec() };
+    for (from, to) in journal.thinnable().unwrap() {
+        let records = journal.replay_between(from, to).map(Result::unwrap);
+        let stubs = records.map(|it| (it.offset, stub())).collect();
+        journal.thin(from, &stubs, |_| true).unwrap();
+    }
+    ward.live(10);
+    // Its rows and series would lack what was thinned since.
+    ward.back_up();
+    let refused = ward.restore("lacking", Some(second(395))).unwrap_err();
+    assert!(refused.to_string().contains("was thinned"), "{refused}");
+    ward.live(10);
+    ward.back_up();
+    let (root, restored) = ward.restore("whole", Some(second(405))).unwrap();
+    assert!(restored.has_derived);
+    assert_eq!(points_of(&root), 400);
 }
 
 #[test]
@@ -321,6 +525,31 @@ fn a_key_whose_name_no_manifest_can_hold_is_refused_and_not_left_out() {
     fs::rename(&odd, keys.join("ca.key")).unwrap();
     let taken = folder.take(&source, second(31), &mut |_| {}).unwrap();
     assert!(taken.manifest.files.iter().any(|file| file.path == "keys/ca.key"));
+}
+
+#[test]
+fn nothing_is_backed_up_rehearsed_or_thinned_out_where_the_disk_of_backups_was_unmounted() {
+    let mut ward = Ward::new();
+    ward.live(3);
+    ward.back_up();
+    let (folder, data) = (ward.folder(), ward.data());
+    let listed = folder.list().unwrap().pop().unwrap();
+    let backups = ward.place.path().join("backups");
+    // What is left is the empty folder in which the disk was.
+    fs::rename(&backups, ward.place.path().join("unmounted")).unwrap();
+    fs::create_dir(&backups).unwrap();
+    let is_gone = |error| matches!(error, BackupError::Gone { .. });
+    let source = Source { root: &data, journal: ward.journal.as_ref() };
+    assert!(is_gone(folder.take(&source, second(9), &mut |_| {}).unwrap_err()));
+    assert!(is_gone(folder.prune(Keep { daily: 1, ..Keep::default() }, &ward.clock).unwrap_err()));
+    assert!(is_gone(folder.rehearse_below(&listed, &data, second(9), &mut |_| {}).unwrap_err()));
+    assert_eq!(fs::read_dir(&backups).unwrap().count(), 0);
+    // Or a disk with other backups.
+    fs::write(backups.join("KEY"), key(2).id()).unwrap();
+    assert!(is_gone(folder.take(&source, second(9), &mut |_| {}).unwrap_err()));
+    fs::remove_dir_all(&backups).unwrap();
+    fs::rename(ward.place.path().join("unmounted"), &backups).unwrap();
+    folder.take(&source, second(9), &mut |_| {}).unwrap();
 }
 
 #[test]
@@ -487,5 +716,54 @@ proptest! {
             let dir = DataDir::open(&root).unwrap();
             prop_assert!(crate::verify(&dir).unwrap().is_sound());
         }
+    }
+}
+
+#[test]
+fn rows_and_series_of_a_journal_that_went_another_way_are_not_taken() {
+    let mut ward = Ward::new();
+    ward.live(30);
+    ward.back_up();
+    ward.live(10);
+    ward.back_up();
+    let root = ward.goes_another_way(second(20), second(100));
+    let (mixed, restored) = ward.restore("mixed", Some(second(90))).unwrap();
+    assert_eq!(records_of(&mixed), records_of(&root));
+    assert!(!restored.has_derived && points_of(&mixed) == 0, "{restored:?}");
+    assert!(!mixed.join("records.sqlite").exists());
+    // The way that was left is whole as well.
+    let (first, restored) = ward.restore("first", Some(second(35))).unwrap();
+    assert!(restored.has_derived);
+    assert_eq!(records_of(&first).len(), 35);
+}
+
+#[test]
+fn a_backup_that_is_taken_later_is_the_newest_whatever_a_clock_said_before() {
+    let mut ward = Ward::new();
+    ward.live(10);
+    let (folder, data) = (ward.folder(), ward.data());
+    let source = Source { root: &data, journal: ward.journal.as_ref() };
+    let ahead = folder.take(&source, second(90_000), &mut |_| {}).unwrap();
+    assert_eq!(ahead.listed.at, second(90_000));
+    ward.live(10);
+    let right = ward.back_up();
+    assert_eq!(right.listed.at, second(90_000).after(Duration::from_millis(1)));
+    assert_eq!(folder.list().unwrap().last(), Some(&right.listed));
+    assert_eq!(folder.newest().unwrap(), Some(right.manifest));
+    let (root, _) = ward.restore("again", None).unwrap();
+    assert_eq!(records_of(&root).len(), 20);
+
+    // Nothing is deleted by dates that are wrong; once they have come they are right.
+    let keep = Keep { daily: 1, ..Keep::default() };
+    for (now, is_ahead) in [(second(20), true), (second(89_940), true), (second(89_941), false)] {
+        assert_eq!(BackupFolder::is_ahead(right.listed.at, now), is_ahead);
+        let refused = matches!(
+            folder.prune(keep, &Clock::manual(now)),
+            Err(BackupError::Ahead { at, .. }) if at == right.listed.at
+        );
+        assert_eq!(
+            (refused, folder.list().unwrap().len()),
+            (is_ahead, if is_ahead { 2 } else { 1 })
+        );
     }
 }

@@ -39,6 +39,19 @@ impl Pace {
         }
     }
 
+    /// Whether the reader comes to a place; not if nobody sets the pace any more.
+    pub(super) async fn reached(&self, place: LogOffset) -> bool {
+        loop {
+            let mut advanced = std::pin::pin!(self.advanced.notified());
+            advanced.as_mut().enable();
+            match self.came_to.load(Ordering::Acquire) {
+                u64::MAX => return false,
+                came_to if came_to >= place.bytes() => return true,
+                _ => advanced.await,
+            }
+        }
+    }
+
     /// Lets everybody look again.
     pub(super) fn wake(&self) {
         self.advanced.notify_waiters();

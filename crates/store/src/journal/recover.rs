@@ -20,7 +20,7 @@ use super::{
     status::unrecorded_since,
 };
 use crate::{
-    Segment, Storage,
+    Form, Segment, Storage,
     storage::{read_full, write_full},
 };
 
@@ -136,9 +136,14 @@ fn read_newest(storage: &dyn Storage) -> Result<Found, OpenError> {
             unrecorded_since,
         });
     };
+    if newest.form == Form::Thinned {
+        let (segment, offset) = (newest.start, newest.start);
+        let what = "it is thinned, and the segments that stood behind it are gone".to_owned();
+        return Err(OpenError::Damaged { segment, offset, what });
+    }
     let bytes = read_whole(storage, newest)?;
     let mut last_at = None;
-    let mut walked = walk(&bytes, newest.start, &Next::new(), |_, frame| {
+    let mut walked = walk(&bytes, Form::Whole, newest.start, &Next::new(), |_, frame| {
         last_at = last_at.max(Some(frame.envelope.received_at));
     });
     let torn = judge(&bytes, newest.start, &walked)?;
@@ -159,7 +164,9 @@ fn read_newest(storage: &dyn Storage) -> Result<Found, OpenError> {
 /// All but the newest must at least be as long as the log says.
 fn check_lengths(segments: &[Segment]) -> Result<(), OpenError> {
     for pair in segments.windows(2) {
+        // A thinned one is read by its frames, which say where it ends.
         if let [older, newer] = pair
+            && older.form == Form::Whole
             && older.start.plus(older.len) < newer.start
         {
             let (segment, offset) = (older.start, older.start.plus(older.len));
@@ -200,12 +207,14 @@ fn numbers_after(
     end: LogOffset,
 ) -> Result<(Next, Option<Timestamp>), OpenError> {
     let mut bytes = read_whole(storage, segment)?;
-    bytes.truncate(usize::try_from(end.minus(segment.start)).unwrap_or(usize::MAX));
+    if segment.form == Form::Whole {
+        bytes.truncate(usize::try_from(end.minus(segment.start)).unwrap_or(usize::MAX));
+    }
     let mut last_at = None;
-    let walked = walk(&bytes, segment.start, &Next::new(), |_, frame| {
+    let walked = walk(&bytes, segment.form, segment.start, &Next::new(), |_, frame| {
         last_at = last_at.max(Some(frame.envelope.received_at));
     });
-    if segment.start.plus(walked.committed) == end {
+    if walked.is_whole(segment.form, end.minus(segment.start)) {
         return Ok((walked.next, last_at));
     }
     let offset = segment.start.plus(walked.ended);
@@ -213,8 +222,11 @@ fn numbers_after(
     Err(OpenError::Damaged { segment: segment.start, offset, what })
 }
 
-/// All bytes of a segment.
+/// All bytes of a segment, in the form that it is in.
 pub(crate) fn read_whole(storage: &dyn Storage, segment: Segment) -> Result<Vec<u8>, OpenError> {
+    if segment.form == Form::Thinned {
+        return storage.read_thinned(segment.start).map_err(OpenError::Io);
+    }
     let mut bytes = vec![0; usize::try_from(segment.len).unwrap_or(usize::MAX)];
     let read = read_full(storage, segment.start, 0, &mut bytes).map_err(OpenError::Io)?;
     bytes.truncate(read);

@@ -9,17 +9,22 @@ use std::{collections::BTreeMap, io, sync::Arc, vec};
 
 use model::{OrgId, PartitionId, Timestamp};
 use record::{
-    BODY_LEN_MAX, Body, Decoder, Encoder, Envelope, Frame, FrameError, FrameRef, Kinds, Part,
-    Position, SegmentHead, join_parts,
+    BODY_LEN_MAX, Body, Decoder, Encoder, Envelope, FRAME_LEN_MIN, Frame, FrameError, FrameRef,
+    Kinds, Part, Position, SegmentHead, join_parts,
 };
 
-use super::{LogOffset, Record, find_tail};
-use crate::{Segment, Storage, limits::READ_LEN, storage::read_full};
+use super::{LogOffset, Record, find_tail, thin::Stub};
+use crate::{Form, Segment, Storage, limits::READ_LEN, storage::read_full};
 
 /// The kind of a commit frame, which no reader outside ever sees. Its body is a map of
 /// 0: where the commit began, 1: where this frame stands, in bytes since the log began.
 pub(crate) const COMMIT: u16 = 0x0fff;
 const COMMIT_VERSION: u8 = 1;
+/// The kind of a frame in a thinned segment that stands for a longer one. Readers outside see
+/// what it says in its place. Its body is a map of 0: how many bytes the frame had, 1: the kind,
+/// 2: the version and 3: the bytes of the body that stands there instead.
+pub(crate) const THINNED: u16 = 0x0ffe;
+const THINNED_VERSION: u8 = 1;
 /// No less than a commit frame takes.
 pub(super) const COMMIT_LEN_MAX: u64 = 128;
 
@@ -101,7 +106,94 @@ fn decode_commit(frame: &FrameRef<'_>) -> Option<(LogOffset, LogOffset)> {
     start.zip(at)
 }
 
-/// What a walk over the bytes of one segment found.
+/// Appends a frame that stands for one of `len` bytes with this envelope, whose kind, version
+/// and body are replaced.
+pub(super) fn encode_thinned(
+    envelope: Envelope,
+    len: u64,
+    stub: &Stub,
+    out: &mut Vec<u8>,
+) -> Result<(), FrameError> {
+    let mut body = Vec::with_capacity(stub.body.len().saturating_add(24));
+    let mut e = Encoder::new(&mut body);
+    e.map(4);
+    e.uint(0);
+    e.uint(len);
+    e.uint(1);
+    e.uint(stub.kind.into());
+    e.uint(2);
+    e.uint(stub.body_version.into());
+    e.uint(3);
+    e.bytes(&stub.body);
+    Envelope { kind: THINNED, body_version: THINNED_VERSION, ..envelope }.encode(&body, out)
+}
+
+/// How long the frame was that this one stands for, and what it says now.
+fn decode_thinned<'a>(frame: &FrameRef<'a>) -> Option<(u64, FrameRef<'a>)> {
+    let mut d = Decoder::new(frame.body());
+    let version = frame.envelope.body_version;
+    if version != THINNED_VERSION || d.map().ok()? != Some(4) {
+        return None;
+    }
+    let (mut len, mut kind, mut body_version, mut body) = (None, None, None, None);
+    for _ in 0..4 {
+        match d.u64().ok()? {
+            0 => len = Some(d.u64().ok()?),
+            1 => kind = Some(d.u16().ok()?),
+            2 => body_version = Some(d.u8().ok()?),
+            3 => body = Some(d.bytes().ok()?),
+            _ => return None,
+        }
+    }
+    let frame_max = self::len(BODY_LEN_MAX.saturating_add(FRAME_LEN_MIN));
+    let len = len.filter(|len| (self::len(FRAME_LEN_MIN)..=frame_max).contains(len))?;
+    // Nothing of the log itself is ever replaced, nor put in a place.
+    let kind = kind.filter(|kind| ![COMMIT, THINNED, Kinds::SEGMENT_HEAD].contains(kind))?;
+    Some((len, frame.standing_for(kind, body_version?, body?)))
+}
+
+/// What of a segment was replaced by something shorter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shortened {
+    /// How many frames.
+    pub frames: u64,
+    /// How many bytes they had.
+    pub bytes_before: u64,
+    /// How many bytes stand in their places.
+    pub bytes: u64,
+    /// When the oldest and the newest of them were received.
+    pub received: Option<(Timestamp, Timestamp)>,
+}
+
+impl Shortened {
+    fn add(&mut self, before: u64, now: u64, at: Timestamp) {
+        self.frames = self.frames.saturating_add(1);
+        self.bytes_before = self.bytes_before.saturating_add(before);
+        self.bytes = self.bytes.saturating_add(now);
+        let (oldest, newest) = self.received.unwrap_or((at, at));
+        self.received = Some((oldest.min(at), newest.max(at)));
+    }
+
+    /// Both together.
+    pub(crate) fn with(self, other: Self) -> Self {
+        let span = |one: (Timestamp, Timestamp), two: (Timestamp, Timestamp)| {
+            (one.0.min(two.0), one.1.max(two.1))
+        };
+        let received = match (self.received, other.received) {
+            (Some(one), Some(two)) => Some(span(one, two)),
+            (one, two) => one.or(two),
+        };
+        Self {
+            frames: self.frames.saturating_add(other.frames),
+            bytes_before: self.bytes_before.saturating_add(other.bytes_before),
+            bytes: self.bytes.saturating_add(other.bytes),
+            received,
+        }
+    }
+}
+
+/// What a walk over the bytes of one segment found. All places are those of the log, also in a
+/// thinned segment, whose file is shorter.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
     /// Bytes up to the end of the last whole commit.
@@ -120,13 +212,26 @@ pub(crate) struct Walked {
     pub(crate) bad: Option<String>,
     /// The version of an envelope that only a newer program reads.
     pub(crate) unknown_version: Option<u8>,
+    /// What was replaced by something shorter.
+    pub(crate) shortened: Shortened,
+}
+
+impl Walked {
+    /// Whether the walk saw all that a segment has which ends at `end` bytes from its start, and
+    /// nothing else.
+    pub(crate) fn is_whole(&self, form: Form, end: u64) -> bool {
+        let is_over = form == Form::Whole || (self.bad.is_none() && self.ended == end);
+        self.committed == end && is_over
+    }
 }
 
 /// Walks the frames of a segment from its start until zeros, the end, or a bad frame.
 ///
-/// `next` is what is known from the segment before; an empty map trusts the head.
+/// `next` is what is known from the segment before; an empty map trusts the head. Frames that
+/// stand for longer ones are in thinned segments only, and are visited as what they say now.
 pub(crate) fn walk(
     bytes: &[u8],
+    form: Form,
     start: LogOffset,
     next: &Next,
     mut visit: impl FnMut(LogOffset, &FrameRef<'_>),
@@ -148,6 +253,15 @@ pub(crate) fn walk(
                 return walked;
             }
         };
+        let stored_len = len(frame.len());
+        let (frame_len, frame) = match thinned(&frame, form) {
+            Ok(Some(found)) => found,
+            Ok(None) => (stored_len, frame),
+            Err(what) => {
+                walked.bad = Some(what);
+                return walked;
+            }
+        };
         let commit = decode_commit(&frame);
         let whole = if walked.ended == 0 {
             read_head(&frame, start, &walked.next, &mut loose)
@@ -163,7 +277,10 @@ pub(crate) fn walk(
             walked.bad = Some(what);
             return walked;
         }
-        walked.ended = len(bytes.len()).saturating_sub(len(rest.len()));
+        if stored_len != frame_len {
+            walked.shortened.add(frame_len, stored_len, frame.envelope.received_at);
+        }
+        walked.ended = walked.ended.saturating_add(frame_len);
         walked.loose = walked.loose.saturating_add(1);
         if commit.is_some() {
             walked.last_commit = walked.committed;
@@ -175,6 +292,18 @@ pub(crate) fn walk(
         visit(start.plus(walked.ended), &frame);
     }
     walked
+}
+
+/// How long the frame was that this one stands for, and what it says now, if it stands for one.
+fn thinned<'a>(frame: &FrameRef<'a>, form: Form) -> Result<Option<(u64, FrameRef<'a>)>, String> {
+    match (frame.envelope.kind, form) {
+        (THINNED, Form::Thinned) => match decode_thinned(frame) {
+            Some(found) => Ok(Some(found)),
+            None => Err("a frame does not say what it stands for".to_owned()),
+        },
+        (THINNED, Form::Whole) => Err("a segment that was never thinned lacks a frame".to_owned()),
+        _ => Ok(None),
+    }
 }
 
 fn read_head(
@@ -269,17 +398,30 @@ impl Reader {
 
     /// Reads up to `want` bytes; stays where it is if they hold no whole frame.
     fn read_some(&mut self, want: usize, records: &mut Vec<Record>) -> Result<(), ReadError> {
-        let (segment, end) = self.segment()?;
+        let (segment, form, end) = self.segment()?;
+        if form == Form::Thinned {
+            return self.read_thinned(segment, end, records);
+        }
         let left = usize::try_from(end.minus(self.at)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; want.min(left)];
         let within = self.at.minus(segment);
-        let read = read_full(&*self.storage, segment, within, &mut bytes);
-        let read = read.map_err(|source| ReadError::Io { segment, source })?;
+        let read = match read_full(&*self.storage, segment, within, &mut bytes) {
+            Ok(read) => read,
+            Err(source) if self.was_thinned(segment, &source) => return Ok(()),
+            Err(source) => return Err(ReadError::Io { segment, source }),
+        };
         let mut rest = bytes.get(..read).unwrap_or_default();
         let all_there = read == left || want > BODY_LEN_MAX.saturating_mul(2);
         while !rest.is_empty() {
             match FrameRef::decode(&mut rest) {
-                Ok(frame) => self.take(segment, &frame, records)?,
+                Ok(frame) => {
+                    let offset = self.at.plus(len(frame.len()));
+                    if frame.envelope.kind == THINNED {
+                        let what = "a segment that was never thinned lacks a frame";
+                        return Err(self.damaged(segment, what.to_owned()));
+                    }
+                    self.take(segment, offset, &frame, records)?;
+                }
                 // The next read begins here and says so if it is no accident.
                 Err(FrameError::Torn) if !all_there => return Ok(()),
                 Err(_) if !records.is_empty() => return Ok(()),
@@ -292,13 +434,57 @@ impl Reader {
         Ok(())
     }
 
+    /// Reads a thinned segment from where the reader is to its end: it is short, and where a
+    /// frame stands in it only the frames before it tell.
+    fn read_thinned(
+        &mut self,
+        segment: LogOffset,
+        end: LogOffset,
+        records: &mut Vec<Record>,
+    ) -> Result<(), ReadError> {
+        let bytes = self.storage.read_thinned(segment);
+        let bytes = bytes.map_err(|source| ReadError::Io { segment, source })?;
+        let (from, mut failed) = (self.at, None);
+        let walked = walk(&bytes, Form::Thinned, segment, &Next::new(), |offset, frame| {
+            if offset > from && offset <= end && failed.is_none() {
+                failed = self.take(segment, offset, frame, records).err();
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if walked.is_whole(Form::Thinned, end.minus(segment)) {
+            return Ok(());
+        }
+        if !records.is_empty() && self.at < end {
+            // The next read begins behind them and says so.
+            return Ok(());
+        }
+        let offset = segment.plus(walked.ended);
+        let what = walked.bad.unwrap_or_else(|| "frames are missing".to_owned());
+        Err(ReadError::Damaged { segment, offset, what })
+    }
+
+    /// Whether a segment could not be read because it was thinned since the list was read, which
+    /// is forgotten then.
+    fn was_thinned(&mut self, segment: LogOffset, error: &io::Error) -> bool {
+        let is_thinned = error.kind() == io::ErrorKind::NotFound
+            && self.storage.segments().is_ok_and(|found| {
+                found.iter().any(|it| it.start == segment && it.form == Form::Thinned)
+            });
+        if is_thinned {
+            self.segments.clear();
+        }
+        is_thinned
+    }
+
     fn take(
         &mut self,
         segment: LogOffset,
+        offset: LogOffset,
         frame: &FrameRef<'_>,
         records: &mut Vec<Record>,
     ) -> Result<(), ReadError> {
-        let offset = self.at.plus(len(frame.len()));
         match frame.envelope.kind {
             COMMIT | Kinds::SEGMENT_HEAD => {}
             Kinds::PART => {
@@ -335,18 +521,18 @@ impl Reader {
         ReadError::Damaged { segment, offset: self.at, what }
     }
 
-    /// The segment that holds the next frame, and where its frames end.
-    fn segment(&mut self) -> Result<(LogOffset, LogOffset), ReadError> {
+    /// The segment that holds the next frame, its form, and where its frames end.
+    fn segment(&mut self) -> Result<(LogOffset, Form, LogOffset), ReadError> {
         let find = |segments: &[Segment], at| {
             let after = segments.partition_point(|segment| segment.start <= at);
-            let start = segments.get(after.checked_sub(1)?)?.start;
-            Some((start, segments.get(after).map(|segment| segment.start)))
+            let Segment { start, form, .. } = *segments.get(after.checked_sub(1)?)?;
+            Some((start, form, segments.get(after).map(|segment| segment.start)))
         };
         let found = find(&self.segments, self.at);
-        let (start, end) = match found {
-            Some((start, Some(end))) => (start, Some(end)),
+        let (start, form, end) = match found {
+            Some((start, form, Some(end))) => (start, form, Some(end)),
             // A newer segment may have been made since the list was read.
-            Some((_, None)) | None => {
+            Some((_, _, None)) | None => {
                 let io = |source| ReadError::Io { segment: self.at, source };
                 self.segments = self.storage.segments().map_err(io)?;
                 let oldest = self.segments.first().map_or(self.at, |segment| segment.start);
@@ -354,7 +540,12 @@ impl Reader {
                 find(&self.segments, self.at).ok_or(trimmed)?
             }
         };
-        Ok((start, end.map_or(self.until, |end| end.min(self.until))))
+        let end = match form {
+            Form::Whole => end.map_or(self.until, |end| end.min(self.until)),
+            // It is read as a whole, and its end is part of what it must say.
+            Form::Thinned => end.unwrap_or(self.until),
+        };
+        Ok((start, form, end))
     }
 }
 

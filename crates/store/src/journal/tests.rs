@@ -4,6 +4,7 @@
 
 mod crash;
 mod follow;
+mod thin;
 mod trouble;
 
 use std::{sync::Arc, thread};
@@ -369,4 +370,27 @@ fn a_segment_without_its_head_is_never_acknowledged() {
     assert!(matches!(error, AppendError::Fault(_)), "{error}");
     journal.close();
     assert_eq!(numbers(&all_of(&open().0)), acknowledged);
+}
+
+#[tokio::test]
+async fn whoever_asks_hears_when_all_that_is_durable_was_decided_and_when_nobody_decides() {
+    let (journal, _) = open(&FaultyDisk::new());
+    journal.append(vec![entry(1, 0, 100)]).await.unwrap();
+    assert!(!journal.decided().await);
+    let asks = || {
+        let asking = journal.clone();
+        tokio::spawn(async move { asking.decided().await })
+    };
+    let pacer = journal.pace(LogOffset::default());
+    let decided = asks();
+    pacer.came_to(LogOffset::from_bytes(journal.end().bytes() - 1));
+    tokio::task::yield_now().await;
+    assert!(!decided.is_finished());
+    pacer.came_to(journal.end());
+    assert!(decided.await.unwrap() && journal.decided().await);
+    pacer.came_to(LogOffset::default());
+    let decided = asks();
+    tokio::task::yield_now().await;
+    drop(pacer);
+    assert!(!decided.await.unwrap());
 }

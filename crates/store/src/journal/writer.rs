@@ -23,7 +23,7 @@ use super::{
     recover::Tail,
     segment::{COMMIT_LEN_MAX, encode_commit, encode_head, len},
 };
-use crate::{Segment, Storage, storage::write_full};
+use crate::{Form, Segment, Storage, storage::write_full};
 
 /// More than this is given back after a large commit.
 const BUFFER_KEPT_LEN_MAX: usize = 8 << 20;
@@ -181,7 +181,7 @@ impl Writer {
         let segment_len = self.shared.limits.segment_len.max(with_head);
         match self.shared.storage.create(start, segment_len) {
             Ok(()) => {
-                self.tail.segment = Some(Segment { start, len: segment_len });
+                self.tail.segment = Some(Segment { start, len: segment_len, form: Form::Whole });
                 self.tail.used = 0;
                 self.wanted = 0;
                 Ok(())

@@ -4,12 +4,11 @@ use model::{
     AlarmClass, AlarmId, BedId, CareUnitId, DeviceId, Id, Kind, OrgId, PatientId, Priority,
     StaffId, Timestamp, Vital,
 };
-use rusqlite::{OptionalExtension as _, params_from_iter, types::Value};
 
 use super::{
-    Records, RecordsError,
+    Records, RecordsError, count,
+    db::Found,
     row::{blob, int, time, vital},
-    sound,
 };
 
 /// An alarm in its latest form.
@@ -83,24 +82,27 @@ fn vital_of(number: i64) -> Option<Vital> {
 const COLUMNS: &str = "id, care_unit, patient, device, bed, class, priority, code, title, detail, \
     state, since, raised_at, ended_at, ending, kind, vital";
 
-fn read(row: &rusqlite::Row<'_>) -> Result<AlarmRow, RecordsError> {
-    sound(row, COLUMNS.split(',').count(), "alarm")?;
+fn own_columns() -> (usize, &'static str) {
+    (COLUMNS.split(',').count(), "alarm")
+}
+
+fn read(row: &Found<'_>) -> Result<AlarmRow, RecordsError> {
     let at = |nanos: i64| Timestamp::from_unix_nanos(nanos);
     let unreadable =
         |what: &str, code: i64| RecordsError::Unreadable { what: format!("{what} {code}") };
-    let class = match row.get(5)? {
+    let class = match row.get::<i64>(5)? {
         1 => AlarmClass::Physiological,
         2 => AlarmClass::Technical,
         other => return Err(unreadable("class of alarm", other)),
     };
-    let priority = match row.get(6)? {
+    let priority = match row.get::<i64>(6)? {
         1 => Priority::Low,
         2 => Priority::Medium,
         3 => Priority::High,
         other => return Err(unreadable("priority", other)),
     };
     Ok(AlarmRow {
-        id: id(&row.get::<_, Vec<u8>>(0)?)?,
+        id: id(&row.get::<Vec<u8>>(0)?)?,
         care_unit: maybe_id(row.get(1)?)?,
         patient: maybe_id(row.get(2)?)?,
         device: maybe_id(row.get(3)?)?,
@@ -113,10 +115,10 @@ fn read(row: &rusqlite::Row<'_>) -> Result<AlarmRow, RecordsError> {
         state: row.get(10)?,
         since: at(row.get(11)?),
         raised_at: at(row.get(12)?),
-        ended_at: row.get::<_, Option<i64>>(13)?.map(at),
+        ended_at: row.get::<Option<i64>>(13)?.map(at),
         ending: row.get(14)?,
         kind: row.get(15)?,
-        vital: row.get::<_, Option<i64>>(16)?.and_then(vital_of),
+        vital: row.get::<Option<i64>>(16)?.and_then(vital_of),
     })
 }
 
@@ -128,73 +130,52 @@ impl Records {
         filter: &AlarmFilter,
         limit: usize,
     ) -> Result<Vec<AlarmRow>, RecordsError> {
-        let mut sql = format!("SELECT {COLUMNS}, alarm.* FROM alarm WHERE org = ?");
+        let mut sql = format!("SELECT {COLUMNS}, alarm.* FROM alarm WHERE org = $1");
         let mut values = vec![blob(org)];
+        let mut narrow = |condition: &str, value| {
+            values.push(value);
+            sql.push_str(&format!(" AND {condition} ${}", values.len()));
+        };
         if let Some(care_unit) = filter.care_unit {
-            sql.push_str(" AND care_unit = ?");
-            values.push(blob(care_unit));
+            narrow("care_unit =", blob(care_unit));
         }
         if let Some(patient) = filter.patient {
-            sql.push_str(" AND patient = ?");
-            values.push(blob(patient));
+            narrow("patient =", blob(patient));
         }
         if let Some(it) = filter.vital {
-            sql.push_str(" AND vital = ?");
-            values.push(int(vital(it)));
+            narrow("vital =", int(vital(it)));
+        }
+        if let Some(before) = filter.before {
+            narrow("raised_at <", time(before));
         }
         match filter.ended {
             Some(true) => sql.push_str(" AND ended_at IS NOT NULL"),
             Some(false) => sql.push_str(" AND ended_at IS NULL"),
             None => {}
         }
-        if let Some(before) = filter.before {
-            sql.push_str(" AND raised_at < ?");
-            values.push(time(before));
-        }
-        sql.push_str(" ORDER BY raised_at DESC, id DESC LIMIT ?");
-        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(read(row)?);
-            }
-            Ok(found)
-        })
+        values.push(count(limit));
+        sql.push_str(&format!(" ORDER BY raised_at DESC, id DESC LIMIT ${}", values.len()));
+        self.all(&sql, &values, own_columns(), read)
     }
 
     /// One alarm, if the organization has it.
     pub fn alarm(&self, org: OrgId, alarm: AlarmId) -> Result<Option<AlarmRow>, RecordsError> {
-        self.read(|reader| {
-            let sql = format!("SELECT {COLUMNS}, alarm.* FROM alarm WHERE org = ? AND id = ?");
-            let mut statement = reader.prepare_cached(&sql)?;
-            let found = statement
-                .query_row(params_from_iter([blob(org), blob(alarm)]), |row| Ok(read(row)));
-            found.optional()?.transpose()
-        })
+        let sql = format!("SELECT {COLUMNS}, alarm.* FROM alarm WHERE org = $1 AND id = $2");
+        self.one(&sql, &[blob(org), blob(alarm)], own_columns(), read)
     }
 
     /// What happened to an alarm, oldest first.
     pub fn alarm_life(&self, org: OrgId, alarm: AlarmId) -> Result<Vec<LifeRow>, RecordsError> {
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(
-                "SELECT at, what, detail, by_staff, alarm_life.* FROM alarm_life WHERE org = ? AND alarm = ? \
-                 ORDER BY at, log_offset, row_index",
-            )?;
-            let mut rows = statement.query(params_from_iter([blob(org), blob(alarm)]))?;
-            let mut life = Vec::new();
-            while let Some(row) = rows.next()? {
-                sound(row, 4, "alarm_life")?;
-                life.push(LifeRow {
-                    alarm,
-                    at: Timestamp::from_unix_nanos(row.get(0)?),
-                    what: row.get(1)?,
-                    detail: row.get(2)?,
-                    by: maybe_id(row.get(3)?)?,
-                });
-            }
-            Ok(life)
+        let ask = "SELECT at, what, detail, by_staff, alarm_life.* FROM alarm_life \
+                   WHERE org = $1 AND alarm = $2 ORDER BY at, log_offset, row_index";
+        self.all(ask, &[blob(org), blob(alarm)], (4, "alarm_life"), |row| {
+            Ok(LifeRow {
+                alarm,
+                at: Timestamp::from_unix_nanos(row.get(0)?),
+                what: row.get(1)?,
+                detail: row.get(2)?,
+                by: maybe_id(row.get(3)?)?,
+            })
         })
     }
 }

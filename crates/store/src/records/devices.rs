@@ -2,9 +2,8 @@
 
 use model::{DeadLetterId, DeviceId, OrgId, Timestamp, UserId};
 use record::{Actor, Replayed};
-use rusqlite::params_from_iter;
 
-use super::{Records, RecordsError, alarms::id, row::blob, sound, trail::actor_of};
+use super::{Records, RecordsError, alarms::id, count, row::blob, trail::actor_of};
 
 /// One thing that happened to a device by somebody's hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,26 +34,17 @@ impl Records {
         device: DeviceId,
         limit: usize,
     ) -> Result<Vec<DeviceLifeRow>, RecordsError> {
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(
-                "SELECT known_at, what, detail, actor_kind, actor, device_life.* FROM device_life \
-                 WHERE org = ? AND device = ? ORDER BY log_offset DESC, row_index DESC LIMIT ?",
-            )?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows =
-                statement.query(params_from_iter([blob(org), blob(device), limit.into()]))?;
-            let mut life = Vec::new();
-            while let Some(row) = rows.next()? {
-                sound(row, 5, "device_life")?;
-                life.push(DeviceLifeRow {
-                    device,
-                    at: Timestamp::from_unix_nanos(row.get(0)?),
-                    what: row.get(1)?,
-                    detail: row.get(2)?,
-                    by: actor_of(row.get(3)?, row.get(4)?)?,
-                });
-            }
-            Ok(life)
+        let ask = "SELECT known_at, what, detail, actor_kind, actor, device_life.* FROM device_life \
+                   WHERE org = $1 AND device = $2 ORDER BY log_offset DESC, row_index DESC LIMIT $3";
+        let values = [blob(org), blob(device), count(limit)];
+        self.all(ask, &values, (5, "device_life"), |row| {
+            Ok(DeviceLifeRow {
+                device,
+                at: Timestamp::from_unix_nanos(row.get(0)?),
+                what: row.get(1)?,
+                detail: row.get(2)?,
+                by: actor_of(row.get(3)?, row.get(4)?)?,
+            })
         })
     }
 
@@ -64,23 +54,15 @@ impl Records {
         org: OrgId,
         letter: DeadLetterId,
     ) -> Result<Vec<ReplayRow>, RecordsError> {
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(
-                "SELECT known_at, by_user, mended, outcome, words, letter_replay.* FROM letter_replay \
-                 WHERE org = ? AND letter = ? ORDER BY log_offset DESC, row_index DESC",
-            )?;
-            let mut rows = statement.query(params_from_iter([blob(org), blob(letter)]))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                sound(row, 5, "letter_replay")?;
-                let by: UserId = id(&row.get::<_, Vec<u8>>(1)?)?;
-                let (mended, outcome, words) = (row.get(2)?, row.get(3)?, row.get(4)?);
-                found.push(ReplayRow {
-                    at: Timestamp::from_unix_nanos(row.get(0)?),
-                    replayed: Replayed { letter, by, mended, outcome, words },
-                });
-            }
-            Ok(found)
+        let ask = "SELECT known_at, by_user, mended, outcome, words, letter_replay.* FROM letter_replay \
+                   WHERE org = $1 AND letter = $2 ORDER BY log_offset DESC, row_index DESC";
+        self.all(ask, &[blob(org), blob(letter)], (5, "letter_replay"), |row| {
+            let by: UserId = id(&row.get::<Vec<u8>>(1)?)?;
+            let (mended, outcome, words) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(ReplayRow {
+                at: Timestamp::from_unix_nanos(row.get(0)?),
+                replayed: Replayed { letter, by, mended, outcome, words },
+            })
         })
     }
 }

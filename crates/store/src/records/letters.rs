@@ -2,14 +2,14 @@
 
 use model::{DeadLetterId, OrgId, Timestamp};
 use record::DeadLetter;
-use rusqlite::{OptionalExtension as _, params, params_from_iter};
 
 use super::{
     Records, RecordsError,
     alarms::{id, maybe_id},
+    count,
+    db::{Found, Val},
     number,
     row::blob,
-    sound,
 };
 use crate::LogOffset;
 
@@ -25,10 +25,13 @@ pub struct LetterRow {
 const COLUMNS: &str =
     "log_offset, at, id, device, door, topic, content_type, reason, explanation, payload";
 
-fn read(row: &rusqlite::Row<'_>) -> Result<LetterRow, RecordsError> {
-    sound(row, COLUMNS.split(',').count(), "dead_letter")?;
+fn own_columns() -> (usize, &'static str) {
+    (COLUMNS.split(',').count(), "dead_letter")
+}
+
+fn read(row: &Found<'_>) -> Result<LetterRow, RecordsError> {
     let letter = DeadLetter {
-        id: id(&row.get::<_, Vec<u8>>(2)?)?,
+        id: id(&row.get::<Vec<u8>>(2)?)?,
         device: maybe_id(row.get(3)?)?,
         door: row.get(4)?,
         topic: row.get(5)?,
@@ -37,7 +40,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<LetterRow, RecordsError> {
         explanation: row.get(8)?,
         payload: row.get(9)?,
     };
-    let offset = LogOffset::from_bytes(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
+    let offset = LogOffset::from_bytes(u64::try_from(row.get::<i64>(0)?).unwrap_or(0));
     Ok(LetterRow { offset, at: Timestamp::from_unix_nanos(row.get(1)?), letter })
 }
 
@@ -50,19 +53,11 @@ impl Records {
         limit: usize,
     ) -> Result<Vec<LetterRow>, RecordsError> {
         let before = before.map_or(i64::MAX, |place| number(place.bytes()));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(&format!(
-                "SELECT {COLUMNS}, dead_letter.* FROM dead_letter WHERE org = ? AND log_offset < ? \
-                 ORDER BY log_offset DESC LIMIT ?"
-            ))?;
-            let mut rows = statement.query(params![org.uuid().to_be_bytes(), before, limit])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(read(row)?);
-            }
-            Ok(found)
-        })
+        let ask = format!(
+            "SELECT {COLUMNS}, dead_letter.* FROM dead_letter WHERE org = $1 AND log_offset < $2 \
+             ORDER BY log_offset DESC LIMIT $3"
+        );
+        self.all(&ask, &[blob(org), Val::Int(before), count(limit)], own_columns(), read)
     }
 
     /// One dead letter, if the organization has it.
@@ -71,14 +66,8 @@ impl Records {
         org: OrgId,
         letter: DeadLetterId,
     ) -> Result<Option<LetterRow>, RecordsError> {
-        self.read(|reader| {
-            let sql = format!(
-                "SELECT {COLUMNS}, dead_letter.* FROM dead_letter WHERE org = ? AND id = ?"
-            );
-            let mut statement = reader.prepare_cached(&sql)?;
-            let found = statement
-                .query_row(params_from_iter([blob(org), blob(letter)]), |row| Ok(read(row)));
-            found.optional()?.transpose()
-        })
+        let ask =
+            format!("SELECT {COLUMNS}, dead_letter.* FROM dead_letter WHERE org = $1 AND id = $2");
+        self.one(&ask, &[blob(org), blob(letter)], own_columns(), read)
     }
 }

@@ -1,5 +1,7 @@
 //! One accepted fact as a row of its table.
 
+use std::collections::BTreeMap;
+
 use model::{
     AgeBand, AlarmClass, Assignment, Association, Bed, CareUnit, CareUnitId, Certificate, Charting,
     Consciousness, Date, Device, Encounter, Feeling, HandOver, HandOverId, Id, Lifecycle, LimitSet,
@@ -7,18 +9,14 @@ use model::{
     Role, Room, Sex, Site, Staff, Subject, Timestamp, User, Vital,
 };
 use record::{Actor, AuditEntry, DeadLetter, Pulse, Replayed};
-use rusqlite::{
-    Transaction, params_from_iter,
-    types::{Value, ValueRef},
-};
 
 use super::{
-    AlarmRow, DeviceLifeRow, LifeRow, RecordsError, ScoreRow, number, statement::statement,
+    AlarmRow, DeviceLifeRow, LifeRow, ScoreRow,
+    db::{Change, Table, Val},
+    number,
+    statement::statement,
 };
-use crate::{
-    LogOffset,
-    row_sum::{self, Places},
-};
+use crate::{LogOffset, row_sum};
 
 /// What happened to a hand-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,72 +76,86 @@ pub enum Noun {
     Score(ScoreRow),
 }
 
-pub(super) fn blob<K>(id: Id<K>) -> Value
+pub(super) fn blob<K>(id: Id<K>) -> Val
 where
     K: model::Kind,
 {
-    Value::Blob(id.uuid().to_be_bytes().to_vec())
+    Val::Blob(id.uuid().to_be_bytes().to_vec())
 }
 
-pub(super) fn maybe<K: model::Kind>(id: Option<Id<K>>) -> Value {
-    id.map_or(Value::Null, blob)
+pub(super) fn maybe<K: model::Kind>(id: Option<Id<K>>) -> Val {
+    id.map_or(Val::Null, blob)
 }
 
-pub(super) fn time(at: Timestamp) -> Value {
-    Value::Integer(at.unix_nanos())
+pub(super) fn time(at: Timestamp) -> Val {
+    Val::Int(at.unix_nanos())
 }
 
-pub(super) fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
+pub(super) fn text(text: &str) -> Val {
+    Val::Text(text.to_owned())
 }
 
-pub(super) fn int(value: impl Into<i64>) -> Value {
-    Value::Integer(value.into())
+pub(super) fn int(value: impl Into<i64>) -> Val {
+    Val::Int(value.into())
 }
 
-/// Adds the row; one that is there already stays, and an alarm is replaced by its newer form.
-/// Its checksum stands where `sums` says.
-pub(super) fn insert(
-    transaction: &Transaction<'_>,
-    row: &Row,
-    sums: &Places,
-) -> Result<(), RecordsError> {
-    let (sql, mut values) = match &row.noun {
-        Noun::Alarm(alarm) => (ALARM, alarm_values(row, alarm)),
-        Noun::Audit(entry) => (AUDIT, audit_values(row, entry)),
-        Noun::DeadLetter(letter) => (DEAD_LETTER, letter_values(row, letter)),
+/// How a row is put into a table, and where its checksum stands among its values.
+#[derive(Clone, Debug)]
+pub(super) struct Insert {
+    pub(super) sql: String,
+    pub(super) sum_at: usize,
+}
+
+impl Insert {
+    /// Puts whole rows into a table; one that is there already stays, and an alarm is
+    /// replaced by its newer form.
+    pub(super) fn into((table, columns): &Table) -> Self {
+        let places: Vec<String> = (1..=columns.len()).map(|it| format!("${it}")).collect();
+        let end = if table == "alarm" { ALARM } else { "ON CONFLICT DO NOTHING" };
+        let sql = format!("INSERT INTO {table} VALUES ({}) {end}", places.join(","));
+        let sum_at = columns.iter().position(|name| name == row_sum::COLUMN);
+        Self { sql, sum_at: sum_at.unwrap_or(columns.len()) }
+    }
+}
+
+/// The statements that put rows into each table.
+pub(super) type Inserts = BTreeMap<String, Insert>;
+
+/// What adds the row.
+pub(super) fn change<'a>(row: &Row, inserts: &'a Inserts) -> Change<'a> {
+    let (table, mut values) = match &row.noun {
+        Noun::Alarm(alarm) => ("alarm", alarm_values(row, alarm)),
+        Noun::Audit(entry) => ("audit", audit_values(row, entry)),
+        Noun::DeadLetter(letter) => ("dead_letter", letter_values(row, letter)),
         other => {
-            let (sql, own) = statement(other).unwrap_or_default();
-            let mut values = vec![
+            let (table, own) = statement(other).unwrap_or_default();
+            let mut values = Vec::with_capacity(own.len().saturating_add(5));
+            values.extend([
                 blob(row.org),
                 int(number(row.offset.bytes())),
                 int(row.index),
                 time(row.known_at),
-            ];
+            ]);
             values.extend(own);
-            (sql, values)
+            (table, values)
         }
     };
-    let table =
-        sql.split_whitespace().skip_while(|word| *word != "INTO").nth(1).unwrap_or_default();
-    let sum = row_sum::of(table, values.iter().map(ValueRef::from));
-    let place = sums.get(table).copied().unwrap_or(values.len()).min(values.len());
-    values.insert(place, Value::Integer(sum));
-    let sql = sql.replacen("VALUES (", "VALUES (?,", 1);
-    transaction.prepare_cached(&sql)?.execute(params_from_iter(values))?;
-    Ok(())
+    let sum = row_sum::of(table, values.iter().map(Val::cell));
+    let insert = inserts.get(table);
+    let place = insert.map_or(values.len(), |it| it.sum_at.min(values.len()));
+    values.insert(place, Val::Int(sum));
+    let sql =
+        insert.map_or_else(|| format!("INSERT INTO {table}").into(), |it| it.sql.as_str().into());
+    Change { sql, values }
 }
 
-const ALARM: &str = "INSERT INTO alarm VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) \
-    ON CONFLICT (org, id) DO UPDATE SET log_offset = excluded.log_offset, row_sum = excluded.row_sum, \
+const ALARM: &str = "ON CONFLICT (org, id) DO UPDATE SET log_offset = excluded.log_offset, row_sum = excluded.row_sum, \
     class = excluded.class, code = excluded.code, since = excluded.since, care_unit = excluded.care_unit, \
     patient = excluded.patient, device = excluded.device, bed = excluded.bed, priority = excluded.priority, \
     title = excluded.title, detail = excluded.detail, state = excluded.state, raised_at = excluded.raised_at, \
     ended_at = excluded.ended_at, ending = excluded.ending, kind = excluded.kind, vital = excluded.vital WHERE excluded.log_offset >= alarm.log_offset";
-const AUDIT: &str = "INSERT OR IGNORE INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?,?)";
-const DEAD_LETTER: &str = "INSERT OR IGNORE INTO dead_letter VALUES (?,?,?,?,?,?,?,?,?,?,?,?)";
 
-fn alarm_values(row: &Row, it: &AlarmRow) -> Vec<Value> {
+fn alarm_values(row: &Row, it: &AlarmRow) -> Vec<Val> {
     vec![
         blob(row.org),
         blob(it.id),
@@ -160,14 +172,14 @@ fn alarm_values(row: &Row, it: &AlarmRow) -> Vec<Value> {
         text(&it.state),
         time(it.since),
         time(it.raised_at),
-        it.ended_at.map_or(Value::Null, time),
-        it.ending.as_deref().map_or(Value::Null, text),
+        it.ended_at.map_or(Val::Null, time),
+        it.ending.as_deref().map_or(Val::Null, text),
         text(&it.kind),
-        it.vital.map_or(Value::Null, |it| int(vital(it))),
+        it.vital.map_or(Val::Null, |it| int(vital(it))),
     ]
 }
 
-fn audit_values(row: &Row, it: &AuditEntry) -> Vec<Value> {
+fn audit_values(row: &Row, it: &AuditEntry) -> Vec<Val> {
     let (kind, actor) = actor(it.actor);
     vec![
         blob(row.org),
@@ -185,7 +197,7 @@ fn audit_values(row: &Row, it: &AuditEntry) -> Vec<Value> {
     ]
 }
 
-fn letter_values(row: &Row, it: &DeadLetter) -> Vec<Value> {
+fn letter_values(row: &Row, it: &DeadLetter) -> Vec<Val> {
     vec![
         blob(row.org),
         blob(it.id),
@@ -195,19 +207,19 @@ fn letter_values(row: &Row, it: &DeadLetter) -> Vec<Value> {
         maybe(it.device),
         text(&it.door),
         text(&it.topic),
-        it.content_type.as_deref().map_or(Value::Null, text),
+        it.content_type.as_deref().map_or(Val::Null, text),
         text(&it.reason),
         text(&it.explanation),
-        Value::Blob(it.payload.clone()),
+        Val::Blob(it.payload.clone()),
     ]
 }
 
-pub(super) fn side(side: Option<LimitSide>) -> [Value; 4] {
-    side.map_or([Value::Null, Value::Null, Value::Null, Value::Null], |side| {
+pub(super) fn side(side: Option<LimitSide>) -> [Val; 4] {
+    side.map_or([Val::Null, Val::Null, Val::Null, Val::Null], |side| {
         [
-            Value::Integer(side.limit_thousandths),
-            Value::Integer(side.clears_at_thousandths),
-            Value::Integer(i64::try_from(side.delay.as_nanos()).unwrap_or(i64::MAX)),
+            Val::Int(side.limit_thousandths),
+            Val::Int(side.clears_at_thousandths),
+            Val::Int(i64::try_from(side.delay.as_nanos()).unwrap_or(i64::MAX)),
             int(priority(side.priority)),
         ]
     })
@@ -217,34 +229,34 @@ pub(super) fn day(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
 }
 
-pub(super) fn subject(subject: Subject) -> (i64, Value) {
+pub(super) fn subject(subject: Subject) -> (i64, Val) {
     match subject {
-        Subject::Nobody => (0, Value::Null),
+        Subject::Nobody => (0, Val::Null),
         Subject::Patient(patient) => (1, blob(patient)),
         Subject::Place(place) => (2, blob(place)),
     }
 }
 
-pub(super) fn post(post: Post) -> (i64, Value) {
+pub(super) fn post(post: Post) -> (i64, Val) {
     match post {
         Post::Bed(bed) => (0, blob(bed)),
         Post::Charge(unit) => (1, blob(unit)),
     }
 }
 
-pub(super) fn oxygen(oxygen: Option<Oxygen>) -> (Value, Value, Value) {
+pub(super) fn oxygen(oxygen: Option<Oxygen>) -> (Val, Val, Val) {
     match oxygen {
-        None => (Value::Null, Value::Null, Value::Null),
-        Some(Oxygen::Air) => (int(0), Value::Null, Value::Null),
+        None => (Val::Null, Val::Null, Val::Null),
+        Some(Oxygen::Air) => (int(0), Val::Null, Val::Null),
         Some(Oxygen::Added { flow_ml_per_min, by }) => {
-            (int(1), flow_ml_per_min.map_or(Value::Null, int), int(oxygen_device(by)))
+            (int(1), flow_ml_per_min.map_or(Val::Null, int), int(oxygen_device(by)))
         }
     }
 }
 
-pub(super) fn actor(actor: Actor) -> (i64, Value) {
+pub(super) fn actor(actor: Actor) -> (i64, Val) {
     match actor {
-        Actor::System => (0, Value::Null),
+        Actor::System => (0, Val::Null),
         Actor::User(user) => (1, blob(user)),
         Actor::Device(device) => (2, blob(device)),
     }

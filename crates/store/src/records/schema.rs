@@ -8,12 +8,9 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::RecordsError;
-use crate::{
-    row_sum::{self, Places},
-    sqlite::room_to_upgrade_mib,
-};
+use crate::{row_sum, sqlite::room_to_upgrade_mib};
 
-/// Each migration makes the version of its place, counted from 1. None is ever edited.
+/// Each migration of SQLite makes the version of its place, counted from 1. None is ever edited.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_spine.sql"),
     include_str!("schema/0002_house.sql"),
@@ -23,12 +20,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema/0006_row_sums.sql"),
 ];
 
-/// The version of the tables that this program writes.
+/// The same for PostgreSQL, which came when SQLite was at version 6.
+pub(super) const POSTGRES_MIGRATIONS: &[&str] = &[include_str!("schema/postgres/0001_records.sql")];
+
+/// The version of SQLite's tables that this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "there are few")]
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-/// Brings the tables to the newest version, and says where the checksums stand in them.
-pub(super) fn migrate(writer: &mut Connection) -> Result<Places, RecordsError> {
+/// Brings the tables of a file to the newest version.
+pub(super) fn migrate(writer: &mut Connection) -> Result<(), RecordsError> {
     let found: u32 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = VERSION;
     if found > known {
@@ -40,16 +40,15 @@ pub(super) fn migrate(writer: &mut Connection) -> Result<Places, RecordsError> {
     })
 }
 
-fn bring_up(writer: &mut Connection, found: u32, known: u32) -> rusqlite::Result<Places> {
+fn bring_up(writer: &mut Connection, found: u32, known: u32) -> rusqlite::Result<()> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(found).unwrap_or(usize::MAX);
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
-    let places = row_sum::prepare(&transaction, found < known)?;
+    row_sum::prepare(&transaction, found < known)?;
     if found < known {
         transaction.pragma_update(None, "user_version", known)?;
     }
-    transaction.commit()?;
-    Ok(places)
+    transaction.commit()
 }

@@ -5,18 +5,19 @@ use model::{
     User, Vital,
 };
 use record::{Actor, Pulse};
-use rusqlite::types::Value;
 
 use super::{
-    ScoreRow, number,
+    ScoreRow,
+    db::Val,
+    number,
     row::{
         HandOverStep, Noun, actor, age_band, blob, consciousness, day, feeling, hand_over_step,
         int, lifecycle, maybe, oxygen, post, role, sex, side, subject, text, time, vital,
     },
 };
 
-/// A statement, with its values behind the four that every row begins with.
-pub(super) type Statement = (&'static str, Vec<Value>);
+/// A table, and the values behind the four that every row begins with.
+pub(super) type Statement = (&'static str, Vec<Val>);
 
 /// The row of a fact; `None` for those that are kept in a form of their own.
 pub(super) fn statement(noun: &Noun) -> Option<Statement> {
@@ -25,10 +26,7 @@ pub(super) fn statement(noun: &Noun) -> Option<Statement> {
             return place(noun);
         }
         Noun::Patient(it) => patient(it),
-        Noun::Staff(it) => (
-            "INSERT OR IGNORE INTO staff VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.site), text(&it.name.0)],
-        ),
+        Noun::Staff(it) => ("staff", vec![blob(it.id), blob(it.site), text(&it.name.0)]),
         Noun::User(it) => user(it),
         Noun::Device(it) => device(it),
         Noun::Certificate(it) => certificate(it),
@@ -47,25 +45,22 @@ pub(super) fn statement(noun: &Noun) -> Option<Statement> {
         Noun::HandOver { hand_over: it, what, by } => hand_over(it, *what, *by),
         Noun::HandOverNote { hand_over, note } => {
             let (kind, of) = post(note.post);
-            (
-                "INSERT OR IGNORE INTO hand_over_note VALUES (?,?,?,?,?,?,?,?)",
-                vec![blob(*hand_over), of, int(kind), text(&note.note.0)],
-            )
+            ("hand_over_note", vec![blob(*hand_over), of, int(kind), text(&note.note.0)])
         }
         Noun::Pulse(it) => pulse(it),
         Noun::AlarmLife(it) => (
-            "INSERT OR IGNORE INTO alarm_life VALUES (?,?,?,?,?,?,?,?,?)",
+            "alarm_life",
             vec![blob(it.alarm), time(it.at), text(&it.what), text(&it.detail), maybe(it.by)],
         ),
         Noun::DeviceLife(it) => {
             let (kind, actor) = actor(it.by);
             (
-                "INSERT OR IGNORE INTO device_life VALUES (?,?,?,?,?,?,?,?,?)",
+                "device_life",
                 vec![blob(it.device), text(&it.what), text(&it.detail), int(kind), actor],
             )
         }
         Noun::Replayed(it) => (
-            "INSERT OR IGNORE INTO letter_replay VALUES (?,?,?,?,?,?,?,?,?)",
+            "letter_replay",
             vec![blob(it.letter), blob(it.by), int(it.mended), text(&it.outcome), text(&it.words)],
         ),
         Noun::Score(it) => score(it),
@@ -79,25 +74,11 @@ const fn no_limits(vital: Vital) -> LimitSet {
 
 fn place(noun: &Noun) -> Option<Statement> {
     Some(match noun {
-        Noun::Org(it) => (
-            "INSERT OR IGNORE INTO organization VALUES (?,?,?,?,?,?)",
-            vec![blob(it.id), text(&it.name)],
-        ),
-        Noun::Site(it) => {
-            ("INSERT OR IGNORE INTO site VALUES (?,?,?,?,?,?)", vec![blob(it.id), text(&it.name)])
-        }
-        Noun::CareUnit(it) => (
-            "INSERT OR IGNORE INTO care_unit VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.site), text(&it.name)],
-        ),
-        Noun::Room(it) => (
-            "INSERT OR IGNORE INTO room VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.care_unit), text(&it.name)],
-        ),
-        Noun::Bed(it) => (
-            "INSERT OR IGNORE INTO bed VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.id), blob(it.room), text(&it.name)],
-        ),
+        Noun::Org(it) => ("organization", vec![blob(it.id), text(&it.name)]),
+        Noun::Site(it) => ("site", vec![blob(it.id), text(&it.name)]),
+        Noun::CareUnit(it) => ("care_unit", vec![blob(it.id), blob(it.site), text(&it.name)]),
+        Noun::Room(it) => ("room", vec![blob(it.id), blob(it.care_unit), text(&it.name)]),
+        Noun::Bed(it) => ("bed", vec![blob(it.id), blob(it.room), text(&it.name)]),
         // The match that calls this names every fact.
         _ => return None,
     })
@@ -107,21 +88,12 @@ fn history(noun: &Noun) -> Option<Statement> {
     Some(match noun {
         Noun::Association(it) => {
             let (kind, subject) = subject(it.value);
-            (
-                "INSERT OR IGNORE INTO association VALUES (?,?,?,?,?,?,?,?)",
-                vec![blob(it.key), int(kind), subject, time(it.from)],
-            )
+            ("association", vec![blob(it.key), int(kind), subject, time(it.from)])
         }
-        Noun::Encounter(it) => (
-            "INSERT OR IGNORE INTO encounter VALUES (?,?,?,?,?,?,?)",
-            vec![blob(it.key), maybe(it.value), time(it.from)],
-        ),
+        Noun::Encounter(it) => ("encounter", vec![blob(it.key), maybe(it.value), time(it.from)]),
         Noun::Assignment(it) => {
             let (kind, post) = post(it.key);
-            (
-                "INSERT OR IGNORE INTO assignment VALUES (?,?,?,?,?,?,?,?)",
-                vec![post, int(kind), maybe(it.value), time(it.from)],
-            )
+            ("assignment", vec![post, int(kind), maybe(it.value), time(it.from)])
         }
         // The match that calls this names every fact.
         _ => return None,
@@ -137,7 +109,7 @@ fn patient_limit(
     let mut values = vec![blob(patient), int(vital(limits.vital))];
     values.extend([side(limits.low), side(limits.high)].concat());
     values.extend([actor(by).1, int(cleared)]);
-    ("INSERT OR IGNORE INTO patient_limit VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
+    ("patient_limit", values)
 }
 
 fn unit_limit(
@@ -146,22 +118,22 @@ fn unit_limit(
     by: Actor,
     cleared: bool,
 ) -> Statement {
-    let band = band.map_or(Value::Null, |band| int(age_band(band)));
+    let band = band.map_or(Val::Null, |band| int(age_band(band)));
     let mut values = vec![blob(care_unit), band, int(vital(limits.vital))];
     values.extend([side(limits.low), side(limits.high)].concat());
     values.extend([actor(by).1, int(cleared)]);
-    ("INSERT OR IGNORE INTO unit_limit VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
+    ("unit_limit", values)
 }
 
 fn patient(it: &Patient) -> Statement {
     (
-        "INSERT OR IGNORE INTO patient VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        "patient",
         vec![
             blob(it.id),
             text(&it.record_number.0),
             text(&it.given_name.0),
             text(&it.family_name.0),
-            it.birth_date.as_ref().map_or(Value::Null, |born| Value::Text(day(born.0))),
+            it.birth_date.as_ref().map_or(Val::Null, |born| Val::Text(day(born.0))),
             int(sex(it.sex)),
             text(&it.here_for.0),
             int(match it.spo2_scale {
@@ -174,13 +146,13 @@ fn patient(it: &Patient) -> Statement {
 
 fn user(it: &User) -> Statement {
     (
-        "INSERT OR IGNORE INTO user_account VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        "user_account",
         vec![
             blob(it.id),
             text(&it.login),
             int(role(it.role)),
             maybe(it.staff),
-            it.password_hash.as_ref().map_or(Value::Null, |hash| text(&hash.0)),
+            it.password_hash.as_ref().map_or(Val::Null, |hash| text(&hash.0)),
             int(it.disabled),
             maybe(it.patient),
         ],
@@ -189,7 +161,7 @@ fn user(it: &User) -> Statement {
 
 fn device(it: &Device) -> Statement {
     (
-        "INSERT OR IGNORE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        "device",
         vec![
             blob(it.id),
             blob(it.site),
@@ -204,14 +176,14 @@ fn device(it: &Device) -> Statement {
 
 fn certificate(it: &Certificate) -> Statement {
     (
-        "INSERT OR IGNORE INTO certificate VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "certificate",
         vec![
             blob(it.id),
             blob(it.device),
-            Value::Blob(it.serial.clone()),
+            Val::Blob(it.serial.clone()),
             time(it.not_before),
             time(it.not_after),
-            it.revoked_at.map_or(Value::Null, time),
+            it.revoked_at.map_or(Val::Null, time),
         ],
     )
 }
@@ -219,25 +191,25 @@ fn certificate(it: &Certificate) -> Statement {
 fn charting(it: &Charting, by: Actor) -> Statement {
     let (oxygen, flow, device) = oxygen(it.oxygen);
     (
-        "INSERT OR IGNORE INTO charting VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "charting",
         vec![
             blob(it.patient),
             time(it.observed_at),
-            it.consciousness.map_or(Value::Null, |it| int(consciousness(it))),
+            it.consciousness.map_or(Val::Null, |it| int(consciousness(it))),
             oxygen,
             flow,
             device,
-            it.breaths_per_min.map_or(Value::Null, int),
+            it.breaths_per_min.map_or(Val::Null, int),
             text(&it.note.0),
             actor(by).1,
-            it.feeling.map_or(Value::Null, |it| int(feeling(it))),
+            it.feeling.map_or(Val::Null, |it| int(feeling(it))),
         ],
     )
 }
 
 fn hand_over(it: &HandOver, what: HandOverStep, by: Actor) -> Statement {
     (
-        "INSERT OR IGNORE INTO hand_over VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "hand_over",
         vec![
             blob(it.id),
             blob(it.care_unit),
@@ -251,7 +223,7 @@ fn hand_over(it: &HandOver, what: HandOverStep, by: Actor) -> Statement {
 
 fn pulse(it: &Pulse) -> Statement {
     (
-        "INSERT OR IGNORE INTO pulse VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        "pulse",
         vec![
             int(number(it.messages_per_ks)),
             int(number(it.readings_per_ks)),
@@ -266,11 +238,11 @@ fn pulse(it: &Pulse) -> Statement {
 
 fn score(it: &ScoreRow) -> Statement {
     (
-        "INSERT OR IGNORE INTO score VALUES (?,?,?,?,?,?,?,?,?)",
+        "score",
         vec![
             blob(it.patient),
             time(it.at),
-            it.total.map_or(Value::Null, int),
+            it.total.map_or(Val::Null, int),
             int(it.single_red),
             text(&it.missing.join(" ")),
         ],

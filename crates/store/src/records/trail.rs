@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{OrgId, PatientId, Timestamp, UserId};
 use record::{Actor, AuditEntry};
-use rusqlite::{params_from_iter, types::Value};
 
 use super::{
     Records, RecordsError,
     alarms::{id, maybe_id},
+    count,
+    db::{Found, Val},
     number,
-    row::blob,
-    sound,
+    row::{blob, int, text, time},
 };
 use crate::LogOffset;
 
@@ -52,48 +52,26 @@ impl Records {
         limit: usize,
     ) -> Result<Vec<AuditRow>, RecordsError> {
         let mut sql = "SELECT log_offset, at, actor_kind, actor, action, patient, resource, allowed, rule, remote, \
-             audit.* FROM audit WHERE org = ?"
+             audit.* FROM audit WHERE org = $1"
             .to_owned();
         let mut values = vec![blob(org)];
-        if let Some(patient) = filter.patient {
-            sql.push_str(" AND patient = ?");
-            values.push(blob(patient));
-        }
-        if let Some(user) = filter.user {
-            sql.push_str(" AND actor = ?");
-            values.push(blob(user));
-        }
-        if let Some(action) = &filter.action {
-            sql.push_str(" AND action = ?");
-            values.push(Value::Text(action.clone()));
-        }
-        if let Some(allowed) = filter.allowed {
-            sql.push_str(" AND allowed = ?");
-            values.push(Value::Integer(i64::from(allowed)));
-        }
-        if let Some(from) = filter.from {
-            sql.push_str(" AND at >= ?");
-            values.push(Value::Integer(from.unix_nanos()));
-        }
-        if let Some(to) = filter.to {
-            sql.push_str(" AND at < ?");
-            values.push(Value::Integer(to.unix_nanos()));
-        }
-        if let Some(before) = filter.before {
-            sql.push_str(" AND log_offset < ?");
-            values.push(Value::Integer(number(before.bytes())));
-        }
-        sql.push_str(" ORDER BY log_offset DESC, row_index DESC LIMIT ?");
-        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(read(row)?);
+        let mut narrow = |condition: &str, value: Option<Val>| {
+            if let Some(value) = value {
+                values.push(value);
+                sql.push_str(&format!(" AND {condition} ${}", values.len()));
             }
-            Ok(found)
-        })
+        };
+        narrow("patient =", filter.patient.map(blob));
+        narrow("actor =", filter.user.map(blob));
+        narrow("action =", filter.action.as_deref().map(text));
+        narrow("allowed =", filter.allowed.map(int));
+        narrow("at >=", filter.from.map(time));
+        narrow("at <", filter.to.map(time));
+        narrow("log_offset <", filter.before.map(|place| Val::Int(number(place.bytes()))));
+        values.push(count(limit));
+        let end = format!(" ORDER BY log_offset DESC, row_index DESC LIMIT ${}", values.len());
+        sql.push_str(&end);
+        self.all(&sql, &values, (10, "audit"), read)
     }
 }
 
@@ -126,23 +104,20 @@ impl Records {
         patient: PatientId,
         limit: usize,
     ) -> Result<Vec<LookRow>, RecordsError> {
-        self.read(|reader| {
-            let mut statement = reader.prepare_cached(
-                "SELECT actor, at, audit.* FROM audit \
-                 WHERE org = ? AND patient = ? AND actor_kind = 1 AND allowed = 1",
-            )?;
-            let mut rows = statement.query(params_from_iter([blob(org), blob(patient)]))?;
-            let mut found: BTreeMap<UserId, BTreeSet<Timestamp>> = BTreeMap::new();
-            while let Some(row) = rows.next()? {
-                sound(row, 2, "audit")?;
-                let user = id(&row.get::<_, Vec<u8>>(0)?)?;
-                found.entry(user).or_default().insert(Timestamp::from_unix_nanos(row.get(1)?));
-            }
-            let mut found: Vec<LookRow> = found.into_iter().filter_map(looks).collect();
-            found.sort_by_key(|look| std::cmp::Reverse(look.last_at));
-            found.truncate(limit);
-            Ok(found)
-        })
+        let ask = "SELECT actor, at, audit.* FROM audit \
+                   WHERE org = $1 AND patient = $2 AND actor_kind = 1 AND allowed = 1";
+        let all = self.all(ask, &[blob(org), blob(patient)], (2, "audit"), |row| {
+            let user: UserId = id(&row.get::<Vec<u8>>(0)?)?;
+            Ok((user, Timestamp::from_unix_nanos(row.get(1)?)))
+        })?;
+        let mut found: BTreeMap<UserId, BTreeSet<Timestamp>> = BTreeMap::new();
+        for (user, at) in all {
+            found.entry(user).or_default().insert(at);
+        }
+        let mut found: Vec<LookRow> = found.into_iter().filter_map(looks).collect();
+        found.sort_by_key(|look| std::cmp::Reverse(look.last_at));
+        found.truncate(limit);
+        Ok(found)
     }
 }
 
@@ -154,8 +129,7 @@ fn looks((user, times): (UserId, BTreeSet<Timestamp>)) -> Option<LookRow> {
     Some(LookRow { user, count, first_at, last_at })
 }
 
-fn read(row: &rusqlite::Row<'_>) -> Result<AuditRow, RecordsError> {
-    sound(row, 10, "audit")?;
+fn read(row: &Found<'_>) -> Result<AuditRow, RecordsError> {
     let actor = actor_of(row.get(2)?, row.get(3)?)?;
     let entry = AuditEntry {
         actor,
@@ -166,6 +140,6 @@ fn read(row: &rusqlite::Row<'_>) -> Result<AuditRow, RecordsError> {
         rule: row.get(8)?,
         remote: row.get(9)?,
     };
-    let offset = LogOffset::from_bytes(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
+    let offset = LogOffset::from_bytes(u64::try_from(row.get::<i64>(0)?).unwrap_or(0));
     Ok(AuditRow { offset, at: Timestamp::from_unix_nanos(row.get(1)?), entry })
 }

@@ -54,6 +54,15 @@ impl Series {
         self.ask(question, hot, max, "samples")
     }
 
+    /// The same of what is sealed only, read from the disk: what memory alone has is left out.
+    pub fn sealed_waves(
+        &self,
+        question: &Question,
+    ) -> Result<Vec<Stretch<WaveSpan>>, DatabaseError> {
+        let max = hold(&self.0.hot).limits.query_samples_max;
+        self.ask(question, |_| Vec::new(), max, "samples")
+    }
+
     fn ask<T: Item>(
         &self,
         question: &Question,
@@ -96,7 +105,7 @@ impl Series {
 
 impl Series {
     /// Reads every sealed chunk, counts them, and names those that are damaged.
-    pub(crate) fn check_chunks(&self) -> Result<(u64, Vec<String>), DatabaseError> {
+    pub fn check_chunks(&self) -> Result<(u64, Vec<String>), DatabaseError> {
         self.0.database.read(|db| {
             let ask =
                 "SELECT series, codec, first, bytes, chunk.* FROM chunk ORDER BY series, codec, first";

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Draw, Mark};
+use super::{Draw, Form, Mark};
 use crate::{LogOffset, Segment, Storage, hold::hold};
 
 const SECTOR: usize = 512;
@@ -107,12 +107,18 @@ pub enum Happened {
     Created { start: LogOffset },
     Wrote { start: LogOffset, at: u64, len: usize },
     Synced { start: LogOffset },
+    Thinned { start: LogOffset, len: usize },
+    Dropped { start: LogOffset },
     Failed,
 }
 
 #[derive(Debug, Default)]
 struct Disk {
     segments: BTreeMap<LogOffset, Platter>,
+    /// Thinned forms, whole and synced.
+    thinned: BTreeMap<LogOffset, Arc<Vec<u8>>>,
+    /// Whole forms that were taken away, which a crash may bring back.
+    dropped: BTreeMap<LogOffset, Platter>,
     happened: Vec<Happened>,
     calls: u64,
     /// The call at which the power goes.
@@ -268,20 +274,26 @@ impl FaultyDisk {
                 }
             }
             disk.count(Fault::BitFlip);
+        } else if let Some(bytes) = disk.thinned.get_mut(&start) {
+            if let Some(byte) = Arc::make_mut(bytes).get_mut(at) {
+                *byte ^= 0x10;
+            }
+            disk.count(Fault::BitFlip);
         }
     }
 
     /// Takes a whole segment away, as a file that somebody deleted or forgot to copy.
     pub fn lose(&self, start: LogOffset) {
         let mut disk = hold(&self.0.disk);
-        if disk.segments.remove(&start).is_some() {
+        let whole = disk.segments.remove(&start).is_some();
+        if disk.thinned.remove(&start).is_some() || whole {
             disk.count(Fault::LostSegment);
         }
     }
 
     /// A disk of the same content with its own fate, as a backup would be.
     pub fn copy(&self) -> Self {
-        self.survivor(|platter, sectors, _| {
+        self.survivor(false, |platter, sectors, _| {
             for sector in sectors {
                 platter.keep(*sector, SECTOR);
             }
@@ -291,14 +303,15 @@ impl FaultyDisk {
     /// The disk that a restart finds if the power goes now and nothing unsynced survives.
     pub fn after_worst_crash(&self) -> Self {
         self.power_cut();
-        self.survivor(|_, _, _| {})
+        self.survivor(true, |_, _, _| {})
     }
 
     /// The disk that a restart finds if the power goes now; `seed` draws what survives.
     pub fn after_crash(&self, seed: u64) -> Self {
         self.power_cut();
         let mut draw = Draw::from_seed(seed);
-        self.survivor(|platter, sectors, fired| {
+        let comes_back = Draw::from_seed(!seed).once_in(2);
+        self.survivor(comes_back, |platter, sectors, fired| {
             let mut fire = |fault| count(fired, fault);
             match draw.below(4) {
                 0 if sectors.is_empty() => {}
@@ -348,14 +361,20 @@ impl FaultyDisk {
         hold(&self.0.disk).count(Fault::PowerCut);
     }
 
+    /// `comes_back` says whether a name that was taken away and not synced is there again.
     fn survivor(
         &self,
+        comes_back: bool,
         mut survive: impl FnMut(&mut Platter, &[usize], &mut BTreeMap<Fault, u64>),
     ) -> Self {
-        let (segments, mark, mut fired) = {
+        let (mut segments, thinned, mark, mut fired, dropped) = {
             let disk = hold(&self.0.disk);
-            (disk.segments.clone(), disk.mark, disk.fired.clone())
+            let Disk { segments, thinned, mark, fired, dropped, .. } = &*disk;
+            (segments.clone(), thinned.clone(), *mark, fired.clone(), dropped.clone())
         };
+        if comes_back {
+            segments.extend(dropped);
+        }
         let segments = segments.into_iter().map(|(start, mut platter)| {
             if platter.unsynced.is_empty() && !platter.differs {
                 return (start, platter);
@@ -367,7 +386,7 @@ impl FaultyDisk {
             (start, platter)
         });
         let segments = segments.collect();
-        let disk = Disk { segments, mark, fired, ..Disk::default() };
+        let disk = Disk { segments, thinned, mark, fired, ..Disk::default() };
         Self(Arc::new(Shared { disk: Mutex::new(disk), stirred: Condvar::new() }))
     }
 }
@@ -454,11 +473,17 @@ impl FaultyDisk {
 impl Storage for FaultyDisk {
     fn segments(&self) -> io::Result<Vec<Segment>> {
         let disk = hold(&self.0.disk);
-        let segment = |(start, platter): (&LogOffset, &Platter)| Segment {
-            start: *start,
-            len: u64::try_from(platter.seen.len()).unwrap_or(u64::MAX),
+        let segment = |start: &LogOffset, len: usize, form| {
+            let len = u64::try_from(len).unwrap_or(u64::MAX);
+            Segment { start: *start, len, form }
         };
-        Ok(disk.segments.iter().map(segment).collect())
+        let whole = disk.segments.iter();
+        let whole = whole.map(|(start, it)| segment(start, it.seen.len(), Form::Whole));
+        let thinned = disk.thinned.iter().filter(|(at, _)| !disk.segments.contains_key(at));
+        let thinned = thinned.map(|(start, it)| segment(start, it.len(), Form::Thinned));
+        let mut all: Vec<Segment> = whole.chain(thinned).collect();
+        all.sort_unstable_by_key(|it| it.start);
+        Ok(all)
     }
 
     fn create(&self, start: LogOffset, len: u64) -> io::Result<()> {
@@ -564,6 +589,59 @@ impl Storage for FaultyDisk {
             into.copy_from_slice(bytes);
         }
         Ok(bytes.len())
+    }
+
+    fn read_thinned(&self, start: LogOffset) -> io::Result<Vec<u8>> {
+        let mut disk = hold(&self.0.disk);
+        if disk.due(Fault::ReadError) {
+            return Err(broken());
+        }
+        let bytes = disk.thinned.get(&start).ok_or(io::ErrorKind::NotFound)?;
+        Ok(bytes.to_vec())
+    }
+
+    fn put_thinned(&self, start: LogOffset, bytes: &[u8]) -> io::Result<()> {
+        // Under a name of its own first: written, synced, and only then named.
+        for fault in [Fault::WriteError, Fault::SyncError] {
+            self.call(|disk| {
+                if disk.due(fault) {
+                    disk.failed();
+                    return Err(broken());
+                }
+                Ok(())
+            })?;
+        }
+        self.call(|disk| {
+            disk.thinned.insert(start, Arc::new(bytes.to_vec()));
+            disk.happened.push(Happened::Thinned { start, len: bytes.len() });
+            Ok(())
+        })
+    }
+
+    fn drop_thinned(&self, start: LogOffset) -> io::Result<()> {
+        self.call(|disk| {
+            if !disk.segments.contains_key(&start) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            disk.thinned.remove(&start);
+            Ok(())
+        })
+    }
+
+    fn drop_whole(&self, start: LogOffset) -> io::Result<()> {
+        self.call(|disk| {
+            if !disk.thinned.contains_key(&start) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let platter = disk.segments.remove(&start).ok_or(io::ErrorKind::NotFound)?;
+            disk.dropped.insert(start, platter);
+            disk.happened.push(Happened::Dropped { start });
+            Ok(())
+        })?;
+        self.call(|disk| {
+            disk.dropped.remove(&start);
+            Ok(())
+        })
     }
 
     fn mark(&self) -> io::Result<Mark> {

@@ -3,6 +3,9 @@
 //! A segment gets its name only when it is whole: it is allocated and synced under
 //! another name first. The next one is made ready beside the log, so that a full
 //! segment costs the writer a rename.
+//!
+//! A thinned segment is `%020d.thin`, as long as its frames. It too gets its name only when it is
+//! whole and synced, and counts once the file of the same number in `.seg` is gone.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,10 +15,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rustix::fs::{FallocateFlags, fallocate, fdatasync};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync};
 
-use super::Mark;
-use crate::{DataDir, LogOffset, Segment, Storage, data_dir::sync_dir, hold::hold};
+use super::{Form, Mark};
+use crate::{
+    DataDir, LogOffset, Segment, Storage, data_dir::sync_dir, hold::hold,
+    limits::THINNING_RESERVE_LEN,
+};
 
 /// The journal's folder of a data directory, which stays locked while this exists.
 #[derive(Debug)]
@@ -25,7 +31,11 @@ pub struct FileStorage {
     reading: Mutex<Option<(LogOffset, Arc<File>)>>,
     /// The length of the file that waits under the name `spare`.
     spare_len: Mutex<Option<u64>>,
-    _held: Option<DataDir>,
+    /// Held while the names are read, and while one of them goes.
+    names: Mutex<()>,
+    held: Option<DataDir>,
+    /// Bytes that a thinning leaves free.
+    reserve: u64,
 }
 
 impl FileStorage {
@@ -40,15 +50,29 @@ impl FileStorage {
     }
 
     fn at(folder: PathBuf, held: Option<DataDir>) -> io::Result<Self> {
-        if held.is_some() && folder.join(SPARE).try_exists()? {
-            fs::remove_file(folder.join(SPARE))?;
+        if held.is_some() {
+            for unfinished in [SPARE, THINNING] {
+                gone(&folder.join(unfinished))?;
+            }
         }
         let (writing, reading) = (Mutex::new(None), Mutex::new(None));
-        Ok(Self { folder, writing, reading, spare_len: Mutex::new(None), _held: held })
+        Ok(Self {
+            folder,
+            writing,
+            reading,
+            spare_len: Mutex::new(None),
+            names: Mutex::new(()),
+            held,
+            reserve: THINNING_RESERVE_LEN,
+        })
     }
 
     fn path(&self, start: LogOffset) -> PathBuf {
         self.folder.join(format!("{:020}.seg", start.bytes()))
+    }
+
+    fn thinned(&self, start: LogOffset) -> PathBuf {
+        self.folder.join(format!("{:020}.thin", start.bytes()))
     }
 
     /// The one handle that writes and syncs: a failed sync is told to the handle that wrote.
@@ -72,6 +96,29 @@ impl FileStorage {
         Ok(file)
     }
 
+    /// Refuses what would leave the recording too little room.
+    fn check_room(&self, len: usize) -> io::Result<()> {
+        let system = rustix::fs::statvfs(&self.folder)?;
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        let wanted = u64::try_from(len).unwrap_or(u64::MAX).saturating_add(self.reserve);
+        if free >= wanted {
+            return Ok(());
+        }
+        let words = format!("{free} bytes are free, and {wanted} have to be");
+        Err(io::Error::new(io::ErrorKind::StorageFull, words))
+    }
+
+    fn write_thinned(&self, start: LogOffset, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = self.folder.join(THINNING);
+        let file = File::create(&unfinished)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_all()?;
+        // So that it is read back from the disk; where that is not done it is read from memory.
+        let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        fs::rename(unfinished, self.thinned(start))?;
+        sync_dir(&self.folder)
+    }
+
     fn allocate(&self, spare_len: &mut Option<u64>, len: u64) -> io::Result<()> {
         *spare_len = None;
         let file = File::create(self.folder.join(SPARE))?;
@@ -93,6 +140,28 @@ impl FileStorage {
 
 const SPARE: &str = "spare";
 const MARK: &str = "mark";
+/// A thinned segment that is not whole yet.
+const THINNING: &str = "thinning";
+
+/// The form and the place that a file's name tells.
+fn named(name: &str) -> Option<(LogOffset, Form)> {
+    let (start, end) = name.split_once('.')?;
+    let form = match end {
+        "seg" => Form::Whole,
+        "thin" => Form::Thinned,
+        _ => return None,
+    };
+    let start = start.parse().ok().filter(|_| start.len() == 20)?;
+    Some((LogOffset::from_bytes(start), form))
+}
+
+/// Takes a file away if it is there.
+fn gone(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
 
 /// For file systems that cannot preallocate.
 fn write_zeros(file: &File, len: u64) -> io::Result<()> {
@@ -110,16 +179,15 @@ fn write_zeros(file: &File, len: u64) -> io::Result<()> {
 impl Storage for FileStorage {
     fn segments(&self) -> io::Result<Vec<Segment>> {
         let mut segments = Vec::new();
+        let _names = hold(&self.names);
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let name = entry.file_name();
-            let start = name.to_str().and_then(|name| name.strip_suffix(".seg"));
-            let start = start.filter(|start| start.len() == 20).and_then(|s| s.parse().ok());
-            if let Some(start) = start.map(LogOffset::from_bytes) {
-                segments.push(Segment { start, len: entry.metadata()?.len() });
-            }
+            let Some((start, form)) = entry.file_name().to_str().and_then(named) else { continue };
+            segments.push(Segment { start, len: entry.metadata()?.len(), form });
         }
-        segments.sort_unstable_by_key(|segment| segment.start);
+        // Where both are there, the whole one comes first and counts.
+        segments.sort_unstable_by_key(|it| (it.start, it.form == Form::Thinned));
+        segments.dedup_by_key(|it| it.start);
         Ok(segments)
     }
 
@@ -154,6 +222,44 @@ impl Storage for FileStorage {
         self.reader(start)?.read_at(into, at)
     }
 
+    fn read_thinned(&self, start: LogOffset) -> io::Result<Vec<u8>> {
+        fs::read(self.thinned(start))
+    }
+
+    fn put_thinned(&self, start: LogOffset, bytes: &[u8]) -> io::Result<()> {
+        self.check_room(bytes.len())?;
+        if let Some(dir) = &self.held {
+            dir.allow_thinned()?;
+        }
+        let written = self.write_thinned(start, bytes);
+        if written.is_err() {
+            // Half a file would keep the room that the recording needs.
+            drop(fs::remove_file(self.folder.join(THINNING)));
+        }
+        written
+    }
+
+    fn drop_thinned(&self, start: LogOffset) -> io::Result<()> {
+        let _names = hold(&self.names);
+        if !self.path(start).try_exists()? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        gone(&self.thinned(start))?;
+        sync_dir(&self.folder)
+    }
+
+    fn drop_whole(&self, start: LogOffset) -> io::Result<()> {
+        if !self.thinned(start).try_exists()? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        {
+            let _names = hold(&self.names);
+            fs::remove_file(self.path(start))?;
+        }
+        hold(&self.reading).take_if(|(open, _)| *open == start);
+        sync_dir(&self.folder)
+    }
+
     fn mark(&self) -> io::Result<Mark> {
         let mut mark = Mark::default();
         match File::open(self.folder.join(MARK)) {
@@ -174,5 +280,63 @@ impl Storage for FileStorage {
         file.write_all_at(mark, 0)?;
         file.sync_all()?;
         if is_new { sync_dir(&self.folder) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: LogOffset = LogOffset::from_bytes(0);
+
+    fn names(storage: &FileStorage) -> Vec<String> {
+        let names = fs::read_dir(&storage.folder).unwrap();
+        let mut names: Vec<String> =
+            names.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_would_take_the_last_room_is_not_written() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        let mut storage = FileStorage::open(&dir).unwrap();
+        storage.create(START, 4_096).unwrap();
+        let before = names(&storage);
+        storage.reserve = u64::MAX / 2;
+        let refused = storage.put_thinned(START, &[7; 100]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(names(&storage), before);
+        // It is no directory of a later format yet.
+        assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).unwrap(), "wardline 1\n");
+        storage.reserve = 0;
+        storage.put_thinned(START, &[7; 100]).unwrap();
+        assert_eq!(storage.read_thinned(START).unwrap(), [7; 100]);
+    }
+
+    #[test]
+    fn half_a_thinned_form_is_left_neither_by_an_error_nor_by_an_end() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        let storage = FileStorage::open(&dir).unwrap();
+        storage.create(START, 4_096).unwrap();
+        let before = names(&storage);
+        // Where the name is taken by a folder, the last step fails.
+        fs::create_dir(storage.thinned(START)).unwrap();
+        storage.put_thinned(START, &[7; 100]).unwrap_err();
+        fs::remove_dir(storage.thinned(START)).unwrap();
+        assert_eq!(names(&storage), before);
+        fs::write(storage.folder.join(THINNING), [7; 50]).unwrap();
+        let storage = FileStorage::open(&dir).unwrap();
+        assert_eq!(names(&storage), before);
+        // One that does not count yet goes; one that counts never does.
+        storage.put_thinned(START, &[7; 100]).unwrap();
+        storage.drop_thinned(START).unwrap();
+        assert_eq!(names(&storage), before);
+        storage.put_thinned(START, &[7; 100]).unwrap();
+        storage.drop_whole(START).unwrap();
+        storage.drop_thinned(START).unwrap_err();
+        assert_eq!(storage.read_thinned(START).unwrap(), [7; 100]);
     }
 }

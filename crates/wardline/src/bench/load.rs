@@ -103,9 +103,12 @@ pub(crate) async fn flood_server(asked: &Load, seed: u64, json: bool) -> anyhow:
     let clock = Clock::system();
     let devices = asked.devices.context("say --devices")?;
     let server = asked.server.as_deref().context("say --server HOST:PORT")?;
-    let papers = match (&asked.people, &asked.cert_dir) {
-        (Some(people), _) => enrolled(people, devices, asked.on_patients, &clock).await?,
-        (None, Some(folder)) => on_paper(asked, folder, devices, &clock)?,
+    let (papers, house) = match (&asked.people, &asked.cert_dir) {
+        (Some(people), _) => {
+            let (papers, house) = enrolled(people, devices, asked.on_patients, &clock).await?;
+            (papers, Some(house))
+        }
+        (None, Some(folder)) => (on_paper(asked, folder, devices, &clock)?, None),
         (None, None) => anyhow::bail!(
             "the devices need certificates: say --people URL of a demo server, or --cert-dir with --ca and --site"
         ),
@@ -137,6 +140,9 @@ pub(crate) async fn flood_server(asked: &Load, seed: u64, json: bool) -> anyhow:
     let accounts = all_of(running, stop).await;
     telling.abort();
     let took = clock.now().since(began_at);
+    if let Some(house) = house {
+        house.leave().await;
+    }
     let accounts = accounts?;
     if let Some(path) = &asked.ledger {
         write_ledger(path, &accounts)?;
@@ -275,13 +281,38 @@ fn write_ledger(path: &Path, accounts: &[Account]) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// A house that was built for the load, with what is cleared away after it.
+struct House {
+    hospital: Hospital,
+    people: String,
+    devices: Vec<String>,
+    patients: Vec<String>,
+}
+
+impl House {
+    /// Clears it away and says what stays; a server that cannot be reached any more keeps it,
+    /// which is said as well.
+    async fn leave(self) {
+        let Self { hospital, people, devices, patients } = self;
+        let (name, count, lay) = (hospital.name(), devices.len(), patients.len());
+        match hospital.clear_away(&devices, &patients).await {
+            Ok(()) => eprintln!(
+                "cleared away at {people}: {count} devices are retired, {lay} beds are empty, the login is shut; what was measured and the places of «{name}» stay"
+            ),
+            Err(why) => eprintln!(
+                "«{name}» stays at {people} ({why:#}): {count} devices of its care unit, {lay} patients and the login `charge…` of its charge nurse; IT shuts the login under Staff and retires the devices under Devices"
+            ),
+        }
+    }
+}
+
 /// Devices that a demo server has just registered, the first of them on patients.
 async fn enrolled(
     people: &str,
     devices: u32,
     on_patients: u32,
     clock: &Clock,
-) -> anyhow::Result<Vec<Papers>> {
+) -> anyhow::Result<(Vec<Papers>, House)> {
     eprintln!("enrolling {devices} devices at {people}");
     let admin = Rest::new(people)?.sign_in_by_click("admin").await?;
     // Each run builds a house of its own beside those of earlier runs.
@@ -295,7 +326,9 @@ async fn enrolled(
         let tls = client_config(&it.ca_pem, Some(own), clock)?;
         anyhow::Ok(Papers { device: it.id.parse()?, site, tls })
     };
-    devices.iter().map(papers).collect()
+    let papers = devices.iter().map(papers).collect::<anyhow::Result<Vec<_>>>()?;
+    let devices = devices.into_iter().map(|it| it.id).collect();
+    Ok((papers, House { hospital, people: people.to_owned(), devices, patients }))
 }
 
 /// Devices whose certificates lie in a folder; each says who it is.

@@ -1,37 +1,34 @@
-//! `wardline store backup`, `restore` and `rehearse`: sealed copies of a data directory that
-//! nobody holds, and the way back.
+//! `wardline store backup`, `restore`, `rehearse` and `prune`: sealed copies of a data directory
+//! that nobody holds, the way back, and which of them stay.
 
-use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Timestamp;
 use security::BackupKey;
 use serde_json::{Value, json};
-use store::{BackupError, BackupFolder, Clock, Manifest, Rehearsed, Source};
+use store::{BackupError, BackupFolder, Clock, Keep, Manifest, Pruned, Rehearsed, Source};
 
 use super::{
     open,
     stat::{size, time},
 };
-use crate::backup_keeper::read_key;
+use crate::backup_site::{S3, Site, read_key};
 
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     /// The data directory; a running server is backed up by `wardline ctl backup`.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// The folder of backups; it is made if it is not there.
+    /// The folder of backups, or s3://bucket/prefix; it is made if it is not there.
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
     #[command(flatten)]
     key: Key,
+    #[command(flatten)]
+    s3: S3,
     /// Where the rehearsal restores to; inside of the data directory if it is left out.
     #[arg(long, value_name = "PLACE")]
     scratch: Option<PathBuf>,
@@ -53,9 +50,11 @@ struct Key {
 
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// The folder of backups.
+    /// The folder of backups, or s3://bucket/prefix.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
+    #[command(flatten)]
+    s3: S3,
     /// The data directory to make; it must be empty or not there.
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     to: Option<PathBuf>,
@@ -75,15 +74,44 @@ pub(super) struct Restore {
 
 #[derive(Debug, Args)]
 pub(super) struct Rehearse {
-    /// The folder of backups.
+    /// The folder of backups, or s3://bucket/prefix.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
+    #[command(flatten)]
+    s3: S3,
     /// The file with the folder's key.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Where it restores to; removed afterwards, and must not be there.
     #[arg(long, value_name = "PLACE")]
     scratch: PathBuf,
+    /// Say it as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// The folder of backups, or s3://bucket/prefix.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    s3: S3,
+    /// The file with the folder's key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The newest backup of each of so many days that have one stays.
+    #[arg(long, value_name = "DAYS", default_value_t = 0)]
+    keep_daily: u32,
+    /// The newest backup of each of so many weeks.
+    #[arg(long, value_name = "WEEKS", default_value_t = 0)]
+    keep_weekly: u32,
+    /// The newest backup of each of so many months.
+    #[arg(long, value_name = "MONTHS", default_value_t = 0)]
+    keep_monthly: u32,
+    /// Deletes; without it, it is only said what would be deleted.
+    #[arg(long)]
+    yes: bool,
     /// Say it as one JSON object.
     #[arg(long)]
     json: bool,
@@ -99,19 +127,25 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 /// Takes a backup and rehearses it.
 pub(super) fn back_up(asked: &Backup) -> anyhow::Result<()> {
     let dir = open(&asked.dir)?;
-    let folder = BackupFolder::open(&asked.to, asked.key.read()?)?;
     let clock = Clock::system();
+    let site = Site { place: asked.to.clone(), s3: asked.s3.clone() };
+    let folder = BackupFolder::open_at(site.reach(&clock)?, asked.key.read()?)?;
     let bar = self::bar("backing up")?;
     let source = Source { root: dir.path(), journal: None };
-    let taken = folder.take(&source, clock.now(), &mut |done| bar.set_position(done));
+    let now = clock.now();
+    let taken = folder.take(&source, now, &mut |done| bar.set_position(done));
     bar.finish_and_clear();
     let taken = taken.map_err(named)?;
-    let newest = folder.list()?.pop().context("the backup went away")?;
+    if taken.manifest.taken_at().unix_millis() != now.unix_millis() {
+        eprintln!(
+            "there was a backup that is dated later than it is here, by a clock that was ahead: this one is dated right behind it"
+        );
+    }
     let bar = self::bar("rehearsing")?;
     let tell = &mut |done| bar.set_position(done);
     let rehearsed = match &asked.scratch {
-        Some(scratch) => folder.rehearse(&newest, scratch, clock.now(), tell),
-        None => folder.rehearse_below(&newest, dir.path(), clock.now(), tell),
+        Some(scratch) => folder.rehearse(&taken.listed, scratch, clock.now(), tell),
+        None => folder.rehearse_below(&taken.listed, dir.path(), clock.now(), tell),
     };
     bar.finish_and_clear();
     let rehearsed = rehearsed.map_err(named)?;
@@ -133,7 +167,8 @@ pub(super) fn back_up(asked: &Backup) -> anyhow::Result<()> {
 
 /// Makes a data directory out of a backup, or lists what there is.
 pub(super) fn restore(asked: &Restore) -> anyhow::Result<()> {
-    let folder = open_folder(&asked.folder, &asked.key)?;
+    let site = Site { place: asked.folder.clone(), s3: asked.s3.clone() };
+    let folder = site.open_used(&asked.key, &Clock::system())?;
     let Some(target) = asked.to.as_ref().filter(|_| !asked.list) else {
         return list(&folder, asked.json);
     };
@@ -165,9 +200,11 @@ pub(super) fn restore(asked: &Restore) -> anyhow::Result<()> {
 
 /// Restores the newest backup into a scratch place and compares it.
 pub(super) fn rehearse(asked: &Rehearse) -> anyhow::Result<()> {
-    let folder = open_folder(&asked.folder, &asked.key)?;
+    let site = Site { place: asked.folder.clone(), s3: asked.s3.clone() };
+    let clock = Clock::system();
+    let folder = site.open_used(&asked.key, &clock)?;
     let newest = folder.list()?.pop().context("there is no backup in this folder")?;
-    let (now, bar) = (Clock::system().now(), bar("rehearsing")?);
+    let (now, bar) = (clock.now(), bar("rehearsing")?);
     let tell = &mut |done| bar.set_position(done);
     let rehearsed = folder.rehearse(&newest, &asked.scratch, now, tell);
     bar.finish_and_clear();
@@ -180,12 +217,35 @@ pub(super) fn rehearse(asked: &Rehearse) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A folder that is there: a mistyped path would become a new one otherwise.
-fn open_folder(path: &Path, key: &Path) -> anyhow::Result<BackupFolder> {
-    if !path.join("KEY").exists() {
-        bail!("{} is no folder of backups", path.display());
+/// Thins out old backups, or says which would go.
+pub(super) fn prune(asked: &Prune) -> anyhow::Result<()> {
+    let Prune { keep_daily: daily, keep_weekly: weekly, keep_monthly: monthly, .. } = *asked;
+    let keep = Keep { daily, weekly, monthly };
+    ensure!(!keep.is_nothing(), "say what stays, by --keep-daily, --keep-weekly or --keep-monthly");
+    let site = Site { place: asked.folder.clone(), s3: asked.s3.clone() };
+    let clock = Clock::system();
+    let folder = site.open_used(&asked.key, &clock)?;
+    let done = if asked.yes { folder.prune(keep, &clock) } else { folder.would_prune(keep) };
+    let Pruned { stays, goes, objects, bytes, left } = done.map_err(named)?;
+    if asked.json {
+        let times = |all: &[Timestamp]| all.iter().map(|at| time(*at)).collect::<Vec<_>>();
+        let (stays, goes) = (times(&stays), times(&goes));
+        println!(
+            "{}",
+            json!({ "deleted": asked.yes, "stays": stays, "goes": goes, "objects": objects, "bytes": bytes, "left": left })
+        );
+        return Ok(());
     }
-    Ok(BackupFolder::open(path, read_key(key)?)?)
+    for (word, all) in [("stays", &stays), ("goes ", &goes)] {
+        all.iter().for_each(|at| println!("{word}  {}", time(*at)));
+    }
+    println!("{} backups and {objects} objects, {}", goes.len(), size(bytes));
+    match (asked.yes, left) {
+        (false, _) => println!("nothing was deleted; say --yes"),
+        (true, 0) => println!("deleted"),
+        (true, left) => println!("deleted, but for {left} objects; run it again for those"),
+    }
+    Ok(())
 }
 
 fn bar(what: &'static str) -> anyhow::Result<ProgressBar> {
@@ -194,7 +254,7 @@ fn bar(what: &'static str) -> anyhow::Result<ProgressBar> {
 }
 
 /// Each thing that is missing or damaged in a line of its own.
-fn named(error: BackupError) -> anyhow::Error {
+pub(crate) fn named(error: BackupError) -> anyhow::Error {
     if let BackupError::Damaged { problems } = &error {
         for problem in problems {
             eprintln!("MISSING OR DAMAGED: {problem}");

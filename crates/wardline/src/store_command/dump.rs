@@ -58,30 +58,11 @@ pub(super) fn line_of(record: &Record, privacy: Privacy) -> Value {
 
 /// What a kind of frame is called.
 pub(super) fn name_of(kind: u16) -> String {
-    let name = match kind {
-        Kinds::READINGS => "readings",
-        Kinds::WAVE => "wave",
-        Kinds::DEAD_LETTER => "dead_letter",
-        Kinds::DUPLICATE => "duplicate",
-        Kinds::PRESENCE => "presence",
-        Kinds::SPOKE => "spoke",
-        Kinds::UPWARD => "upward",
-        Kinds::COMMAND => "command",
-        Kinds::AUDIT => "audit",
-        Kinds::CLOCK_STEP => "clock_step",
-        Kinds::MQTT_SESSION => "mqtt_session",
-        Kinds::SEGMENT_HEAD => "segment_head",
-        Kinds::PART => "part",
-        Kinds::TURNED_AWAY => "turned_away",
-        Kinds::REPLAYED => "replayed",
-        Kinds::EVENT => "event",
-        Kinds::STATE => "state",
-        Kinds::CONFIG => "config",
-        Kinds::COMMAND_RESULT => "command_result",
-        DECISIONS => "decisions",
-        other => return format!("kind_{other}"),
-    };
-    name.to_owned()
+    if kind == DECISIONS {
+        return "decisions".to_owned();
+    }
+    let known = Kinds::ALL.iter().find(|(number, _)| *number == kind);
+    known.map_or_else(|| format!("kind_{kind}"), |(_, name)| name.to_ascii_lowercase())
 }
 
 fn unreadable(error: &BodyError, body: &[u8]) -> Value {
@@ -143,6 +124,19 @@ fn shown(body: &Body, privacy: Privacy) -> Value {
         }),
         Body::Spoke(spoke) => json!({
             "device": spoke.device.to_string(), "door": spoke.door, "remote": spoke.remote,
+        }),
+        Body::SealedWave(it) => {
+            let sha256 = security::hex(&it.payload_sha256);
+            json!({
+                "block": of_wave(&it.block), "payload_len_bytes": it.payload_len_bytes,
+                "payload_sha256": sha256,
+            })
+        }
+        Body::Thinned(it) => json!({
+            "from": it.from, "to": it.to, "blocks": it.blocks,
+            "bytes_before": it.bytes_before, "bytes": it.bytes,
+            "oldest": time(it.oldest), "newest": time(it.newest),
+            "keep_days": it.keep_days, "keep_bytes": it.keep_bytes,
         }),
         Body::Part(part) => {
             json!({ "of_kind": part.kind, "number": part.number, "of": part.of })
@@ -284,6 +278,8 @@ fn patient_data(wish: &Wish) -> Value {
         | Wish::ClearDose(_)
         | Wish::Share(_)
         | Wish::EndShare(_)
+        | Wish::PutHold(_)
+        | Wish::EndHold { .. }
         | Wish::CloseSession(_) => Value::Null,
     }
 }
@@ -362,6 +358,13 @@ mod tests {
         }
         let told = line_of(&record, Privacy::Told);
         assert_eq!(told["body"]["patient_data"]["family_name"], "Brandt");
+    }
+
+    #[test]
+    fn every_kind_that_a_journal_holds_has_a_name() {
+        assert_eq!((name_of(15), name_of(13)), ("mqtt_note".into(), "mqtt_retained".into()));
+        assert!(Kinds::ALL.iter().all(|(kind, _)| !name_of(*kind).starts_with("kind_")));
+        assert_eq!((name_of(DECISIONS), name_of(999)), ("decisions".into(), "kind_999".into()));
     }
 
     #[test]

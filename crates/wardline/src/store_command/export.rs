@@ -12,7 +12,7 @@ use model::{DeviceId, PatientId, Timestamp};
 use serde_json::{Value, json};
 use store::{Clock, DataDir, FileStorage, Records, Series, Storage};
 
-use super::{backup::moment, open};
+use super::{backup::moment, open, refuse_elsewhere};
 use crate::profiles::profiles;
 
 const EXAMPLES: &str = "\
@@ -126,19 +126,7 @@ pub(super) fn run(asked: &Export) -> anyhow::Result<()> {
 /// Opens what is stored as it would be asked of a server, and changes nothing: what a server
 /// would bring up first, or not start from, is refused.
 fn read_stored(dir: &DataDir) -> anyhow::Result<Stored> {
-    store::check_current(dir)?;
-    let lacks = store::lacks(dir)?;
-    if let Some(lack) = lacks.iter().find(|it| it.is_fatal()) {
-        bail!("{lack}; nothing was exported: restore a backup, or run `wardline store rebuild`");
-    }
-    let storage: Arc<dyn Storage> =
-        Arc::new(FileStorage::open(dir).context("the journal cannot be opened")?);
-    let (series, records) = (Series::open(dir.series())?, Records::open(&dir.records())?);
-    ensure!(
-        lacks.is_empty() || series.load_checkpoint()?.is_some(),
-        "the journal's beginning is gone, and there is no checkpoint; restore a backup"
-    );
-    let setup = Setup { profiles: profiles()?, cut: None };
+    let Kept { storage, series, records, setup } = open_stored(dir)?;
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{msg} {spinner} {binary_bytes}")?);
     bar.set_message("reading what is not sealed yet");
@@ -149,6 +137,35 @@ fn read_stored(dir: &DataDir) -> anyhow::Result<Stored> {
     let directory = directory.context("the journal cannot be taken up; try `store rebuild`")?;
     let profiles = Arc::new(setup.profiles);
     Ok(Stored { series, records, directory, profiles, now: Clock::system().now() })
+}
+
+/// What a data directory that nobody holds has to be asked.
+pub(super) struct Kept {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) series: Series,
+    pub(super) records: Records,
+    pub(super) setup: Setup,
+}
+
+/// Opens it as it would be asked of a server; what no server would start from is refused.
+pub(super) fn open_stored(dir: &DataDir) -> anyhow::Result<Kept> {
+    refuse_elsewhere(dir, "ask the running server")?;
+    store::check_current(dir)?;
+    let lacks = store::lacks(dir)?;
+    if let Some(lack) = lacks.iter().find(|it| it.is_fatal()) {
+        let else_rebuild =
+            if lack.is_of_samples() { "" } else { ", or run `wardline store rebuild`" };
+        bail!("{lack}; nothing was read: restore a backup{else_rebuild}");
+    }
+    let storage: Arc<dyn Storage> =
+        Arc::new(FileStorage::open(dir).context("the journal cannot be opened")?);
+    let (series, records) = (Series::open(dir.series())?, Records::open(&dir.records())?);
+    ensure!(
+        lacks.is_empty() || series.load_checkpoint()?.is_some(),
+        "the journal's beginning is gone, and there is no checkpoint; restore a backup"
+    );
+    let setup = Setup { profiles: profiles()?, cut: None };
+    Ok(Kept { storage, series, records, setup })
 }
 
 fn json_of(it: &Exported) -> Value {

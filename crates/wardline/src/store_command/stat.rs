@@ -5,9 +5,10 @@ use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use clap::Args;
 use model::Timestamp;
 use serde_json::{Map, Value, json};
-use store::{Chunks, LogOffset, Stat};
+use store::{Chunks, LogOffset, Records, Shortened, Stat};
 
 use super::{dump::name_of, open};
+use crate::records_place::noted;
 
 #[derive(Debug, Args)]
 pub(super) struct Asked {
@@ -21,7 +22,16 @@ pub(super) struct Asked {
 
 /// Reads every frame and counts every row.
 pub(super) fn run(asked: &Asked) -> anyhow::Result<()> {
-    let stat = store::stat(&open(&asked.dir)?)?;
+    let dir = open(&asked.dir)?;
+    let mut stat = store::stat(&dir)?;
+    if let Some(place) = noted(&dir)? {
+        match Records::look_at(&place).and_then(|records| records.row_counts()) {
+            Ok(rows) => stat.rows = rows,
+            Err(error) => {
+                eprintln!("the rows at {place} were not counted: {:#}", anyhow::Error::new(error));
+            }
+        }
+    }
     if asked.json {
         println!("{}", json_of(&stat));
     } else {
@@ -31,9 +41,22 @@ pub(super) fn run(asked: &Asked) -> anyhow::Result<()> {
 }
 
 /// An instant as RFC 3339.
-pub(super) fn time(at: Timestamp) -> String {
+pub(crate) fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(at.unix_nanos().into())
         .map_or_else(|_| at.unix_nanos().to_string(), |at| at.to_string())
+}
+
+/// What was thinned; null if nothing was.
+pub(super) fn shortened_json(it: &Shortened) -> Value {
+    it.received.map_or(Value::Null, |(oldest, newest)| {
+        json!({
+            "blocks": it.frames,
+            "bytes_before": it.bytes_before,
+            "bytes": it.bytes,
+            "oldest": time(oldest),
+            "newest": time(newest),
+        })
+    })
 }
 
 fn day(number: i64) -> String {
@@ -75,6 +98,8 @@ fn json_of(stat: &Stat) -> Value {
         "journal": {
             "segments": stat.segments,
             "begins_at": stat.begins_at.bytes(),
+            "thinned_segments": stat.thinned_segments,
+            "thinned": shortened_json(&stat.shortened),
             "ends_at": stat.ends_at.bytes(),
             "commits": stat.commits,
             "frames": frames,
@@ -105,7 +130,7 @@ fn days_of(span: Duration) -> f64 {
 }
 
 /// As people read sizes: three digits and a unit of a thousand.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1_000 {
         return format!("{bytes} B");
@@ -136,6 +161,16 @@ fn journal_text(stat: &Stat, text: &mut String) -> std::fmt::Result {
     )?;
     if *begins_at > LogOffset::default() {
         writeln!(text, "  GONE: what stood before offset {begins_at}")?;
+    }
+    if let Some((oldest, newest)) = stat.shortened.received {
+        let Shortened { frames, bytes_before, bytes, .. } = stat.shortened;
+        let (count, saved) = (stat.thinned_segments, size(bytes_before.saturating_sub(bytes)));
+        writeln!(
+            text,
+            "  thinned: {count} segments, {frames} waveform blocks received {} to {}, {saved} less",
+            time(oldest),
+            time(newest)
+        )?;
     }
     if let Some((oldest, newest)) = stat.received {
         writeln!(text, "  received {} to {}", time(oldest), time(newest))?;

@@ -28,7 +28,7 @@ use super::{
     RestoreError,
 };
 use crate::{
-    directory::{Dose, EmergencyState, HandOverState, Setting, ShareState},
+    directory::{Dose, EmergencyState, HandOverState, HoldState, Setting, ShareState},
     record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
@@ -191,6 +191,7 @@ coded! {
     }
     struct Dose { 0 next, 1 by, 2 at }
     struct ShareState { 0 share, 1 since, 2 ended_at }
+    struct HoldState { 0 hold, 1 by, 2 since, 3 ended }
     enum Grade { 0 Wellness, 1 Medical }
     enum Trend { 0 Up, 1 Down, 2 Same }
 }

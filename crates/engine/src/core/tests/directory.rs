@@ -129,6 +129,25 @@ fn one_patient_lies_in_one_bed_and_one_bed_holds_one_patient() {
 }
 
 #[test]
+fn a_bed_is_emptied_only_of_whom_the_asker_saw_there() {
+    let mut ward = Ward::new();
+    ward.move_in(1);
+    let seen = ward.core.directory().encounters_known_at(id(BED));
+    let empty = |from| Wish::Occupy(Encounter { key: id(BED), value: None, from, known_at: seen });
+    ward.wait_until(at(5.0));
+    ward.occupy(BED, None);
+    ward.wait_until(at(6.0));
+    ward.grant(empty(ward.now));
+    ward.occupy(BED, Some(ILSE + 1));
+    ward.wait_until(at(7.0));
+    let refused = ward.asks(Actor::System, empty(ward.now)).unwrap_err();
+    assert_eq!(refused.0, Reason::Occupied, "{refused:?}");
+    assert_eq!(ward.core.directory().patient_in(id(BED)), Some(id(ILSE + 1)));
+    ward.occupy(BED, None);
+    assert_eq!(ward.core.directory().patient_in(id(BED)), None);
+}
+
+#[test]
 fn limits_are_sane_and_charting_says_something() {
     let limits = |low, high| {
         let side = |limit: i64| model::LimitSide {

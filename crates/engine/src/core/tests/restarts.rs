@@ -344,12 +344,12 @@ const NO_SHARES: [u8; 27] = {
 };
 
 #[test]
-fn a_checkpoint_of_before_pages_were_shared_is_taken_up() {
+fn a_checkpoint_of_before_pages_were_shared_or_data_held_is_taken_up() {
     let read =
         |bytes: &[u8]| <Directory as ::record::Coded>::read(&mut ::record::Decoder::new(bytes));
     assert_eq!(read(&NO_SHARES), Ok(Directory::default()));
-    for lists in [0x18, 0x1b] {
-        let bytes: Vec<u8> = [0x98, lists].into_iter().chain([0x80; 27]).collect();
+    for lists in [0x18, 0x1c] {
+        let bytes: Vec<u8> = [0x98, lists].into_iter().chain([0x80; 28]).collect();
         assert!(read(&bytes).is_err(), "{lists} lists");
     }
     let ward = Ward::new();
@@ -358,11 +358,13 @@ fn a_checkpoint_of_before_pages_were_shared_is_taken_up() {
     let mut encoder = ::record::Encoder::new(&mut now);
     ::record::Coded::write(&*ward.core.directory(), &mut encoder);
     let begins = checkpoint.windows(now.len()).position(|it| it == now).unwrap();
-    assert_eq!((&now[..2], now.last()), (&[0x98, 0x1a][..], Some(&0x80)));
-    let lists = &now[2..now.len() - 1];
+    assert_eq!((&now[..2], &now[now.len() - 2..]), (&[0x98, 0x1b][..], &[0x80, 0x80][..]));
     let rest = &checkpoint[begins + now.len()..];
-    let earlier = [&checkpoint[..begins], &[0x98, 0x19], lists, rest].concat();
-    assert!(Core::restore(setup(), &earlier).is_ok_and(|core| core == ward.core));
+    for (count, fewer) in [(0x1a, 1), (0x19, 2)] {
+        let lists = &now[2..now.len() - fewer];
+        let earlier = [&checkpoint[..begins], &[0x98, count], lists, rest].concat();
+        assert!(Core::restore(setup(), &earlier).is_ok_and(|core| core == ward.core), "{fewer}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl House {
         (standing, segments)
     }
 
-    async fn is_refused(&self) -> StartError {
+    pub(super) async fn is_refused(&self) -> StartError {
         let limits = JournalLimits { segment_len: SEGMENT_LEN, ..JournalLimits::default() };
         let (journal, _) = Journal::open(self.disk.clone(), self.clock.clone(), limits).unwrap();
         let (series, records) = (self.folder.path().join("series.sqlite"), self.records());
@@ -50,7 +50,7 @@ impl House {
     }
 
     /// A database with what SQLite keeps beside it.
-    fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str) {
         for end in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(self.folder.path().join(format!("{name}{end}")));
         }

@@ -149,6 +149,56 @@ async fn a_start_that_lacks_samples_makes_no_checkpoint() {
     assert!(matches!(writer.next().await, Wrote::NotSealed));
 }
 
+/// One that was behind answers before it tries, and takes what came between two tries.
+#[tokio::test]
+async fn behind_a_database_that_failed_nobody_waits_and_rows_go_in_a_few_at_a_time() {
+    let Desk { series, records, _folder, .. } = Desk::new(SeriesLimits::default());
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (ids, trouble) = (HashMap::new(), Arc::<Trouble>::default());
+    let (no_series, is_filling, is_behind, pause) = (false, false, true, TRY_AGAIN);
+    let mut writer = Writer {
+        series,
+        records: records.clone(),
+        no_series,
+        tell,
+        ids,
+        is_filling,
+        trouble: Arc::clone(&trouble),
+        is_behind,
+        pause,
+    };
+    let command = ::record::Position { partition: id(9), seq: 1 };
+    let asked = || vec![OutcomeOf { command, answer: Ok(None) }];
+    let (mut rows, mut outcomes) = ((1..=4_500).map(site).collect::<Vec<_>>(), asked());
+    let applied = || records.applied().unwrap().bytes();
+    for (left, at) in [(2_500, 2_000), (500, 4_000), (0, 4_500)] {
+        writer.write(&mut rows, &mut outcomes);
+        assert_eq!((rows.len(), applied()), (left, at));
+        assert_eq!((writer.is_behind, writer.pause), (left > 0, Duration::ZERO));
+    }
+    assert!(matches!(told.try_recv(), Ok(Wrote::Rows(_))));
+    assert!(told.try_recv().is_err(), "answered once");
+    // One that is not behind answers when all of them can be read.
+    let (mut rows, mut outcomes) = ((5_001..=9_500).map(site).collect::<Vec<_>>(), asked());
+    writer.write(&mut rows, &mut outcomes);
+    assert_eq!((rows.len(), applied()), (0, 9_500));
+    // While it fails all that is in the queue comes out before the next try.
+    records.set_room(Some(1)).unwrap();
+    let mut rows = (10_001..=10_400).map(site).collect::<Vec<_>>();
+    writer.write(&mut rows, &mut asked());
+    assert!(writer.is_behind && writer.pause == TRY_AGAIN);
+    let (jobs, queue) = sync_channel(BATCHES_BEHIND_MAX);
+    for number in 0..2_000 {
+        let (points, waves, rows) = (Vec::new(), Vec::new(), vec![site(20_000 + number)]);
+        jobs.send(Job::Batch { points, waves, rows, outcomes: asked() }).unwrap();
+    }
+    drop(jobs);
+    while told.try_recv().is_ok() {}
+    writer.run(&queue);
+    let Some(Wrote::Rows(answers)) = told.recv().await else { unreachable!() };
+    assert_eq!(answers.len(), 2_000, "one try for all of them");
+}
+
 /// A writer that is never scheduled: its queue fills, and one job more is given up.
 #[test]
 fn a_writer_that_is_hopelessly_behind_is_given_up_and_told() {

@@ -51,3 +51,30 @@ async fn for_others_a_gateway_speaks_in_vain_and_what_it_said_is_kept() {
     assert_eq!(ward.topic(&others, stolen.as_bytes()).await, "dead, not yours: topic:not_yours");
     assert_eq!(ward.journalled(), ["letter"; 3]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_seen_at_the_device_that_it_names_as_well_as_at_the_gateway() {
+    let ward = Ward::new();
+    let (child, gateway): (DeviceId, DeviceId) = (CHILD.parse().unwrap(), DEVICE.parse().unwrap());
+    let at = Timestamp::from_unix_millis(1_767_258_000_000);
+    let look = |device, number: u128| {
+        let session = model::SessionId::v7(at, number);
+        let viewer = crate::Viewer { session, patient: None };
+        ward.door.tap().look(viewer, device, 0, at).unwrap().messages
+    };
+    assert!(look(child, 1).is_empty() && look(gateway, 2).is_empty());
+    let state = format!("wl/1/{SITE}/$gw/{DEVICE}/up/state");
+    let bad = format!(r#"{{"device":"{CHILD}","online":"perhaps"}}"#);
+    let became = ward.topic(&state, bad.as_bytes()).await;
+    assert!(became.starts_with("dead: "), "{became}");
+    let seen: Vec<_> = look(child, 1)
+        .into_iter()
+        .map(|it| (it.gateway, format!("dead: {}", it.outcome)))
+        .collect();
+    assert_eq!(seen, [(Some(gateway), became)]);
+    assert_eq!(look(gateway, 2).len(), 1);
+    // What names a device that is not the gateway's is nothing to see there.
+    let stranger = bad.replace(CHILD, OTHER);
+    ward.topic(&state, stranger.as_bytes()).await;
+    assert_eq!((look(child, 1).len(), look(gateway, 2).len()), (1, 2));
+}

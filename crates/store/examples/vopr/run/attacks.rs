@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use store::{
-    Draw, Ends, Fault, Lack, LogOffset, OpenError, ReadError, Record, Storage as _, verify_journal,
+    Draw, Ends, Fault, Form, Lack, LogOffset, OpenError, ReadError, Record, Storage as _,
+    verify_journal,
 };
 
 use super::{Live, Run, SEGMENT_LEN, all_of};
@@ -97,6 +98,14 @@ impl Run {
         };
         let copy = self.disk.copy();
         let within = at.bytes().saturating_sub(segment.start.bytes());
+        // In a thinned one any byte of its file, which stands for some place before its end.
+        let next = segments.iter().find(|it| it.start > segment.start);
+        let (within, at) = match (segment.form, next) {
+            (Form::Thinned, Some(next)) => {
+                (within.checked_rem(segment.len).unwrap_or(0), next.start)
+            }
+            _ => (within, at),
+        };
         copy.rot(segment.start, usize::try_from(within).unwrap_or(usize::MAX));
         self.fire(Fault::BitFlip.name());
         let name = format!("segment {}", segment.start);
@@ -151,7 +160,7 @@ impl Run {
         let checkpoint = self.asked.sealed.last().map(|(offset, _)| *offset);
         let applied = self.asked.applied.last().copied().unwrap_or_default();
         let (begins, ends) = (report.begins, report.end);
-        let lacks = Ends { begins, ends, checkpoint, applied }.lacks();
+        let lacks = Ends { begins, ends, checkpoint, applied, ..Ends::default() }.lacks();
         if lost == 0 && !is_newest {
             ensure!(begins > LogOffset::default(), "nobody misses the oldest segment");
             ensure!(!report.is_sound(), "a journal without its beginning is called sound");

@@ -1,13 +1,15 @@
 //! Rows that are not what was written are named and never served.
 
-use rusqlite::types::Value;
+use std::path::Path;
+
+use rusqlite::{Connection, types::Value};
 
 use super::*;
 use crate::row_sum::check_rows;
 
 /// One row in most tables, with every question that reads it.
-fn filled() -> (tempfile::TempDir, Records) {
-    let (dir, records) = records();
+fn filled(home: &Home) -> Records {
+    let records = home.open();
     let line =
         Line { key: named(9), value: Subject::Patient(named(100)), from: at(1), known_at: at(1) };
     let life = LifeRow {
@@ -33,7 +35,7 @@ fn filled() -> (tempfile::TempDir, Records) {
         look(60, 1, Some(100), 60, true),
     ];
     records.apply(&rows).unwrap();
-    (dir, records)
+    records
 }
 
 type Ask = fn(&Records) -> Result<usize, RecordsError>;
@@ -54,32 +56,36 @@ const ASKS: [(&str, Ask); 10] = [
 
 #[test]
 fn every_read_names_a_row_that_is_not_what_was_written() {
-    let (dir, records) = filled();
-    let db = Connection::open(dir.path().join("records.sqlite")).unwrap();
-    for (table, ask) in ASKS {
-        assert_eq!(ask(&records).unwrap(), 1, "{table}");
-        db.execute(&format!("UPDATE {table} SET row_sum = row_sum + 1"), []).unwrap();
-        let error = ask(&records).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("a row of `{table}`")), "{error}");
-        assert_eq!(check_rows(&db, "").unwrap().len(), 1);
-        db.execute(&format!("UPDATE {table} SET row_sum = NULL"), []).unwrap();
-        assert!(ask(&records).is_err(), "a row of {table} without a checksum");
-        crate::row_sum::fill_all(&db).unwrap();
-        assert_eq!(ask(&records).unwrap(), 1, "{table}");
-    }
-    let error = {
-        db.execute("UPDATE encounter SET patient = zeroblob(16)", []).unwrap();
-        records.bed_history(named(1), named(7)).unwrap_err().to_string()
-    };
-    let want = "a row of `encounter` from offset 10 of the log is damaged; \
+    for home in Home::each() {
+        let records = filled(&home);
+        for (table, ask) in ASKS {
+            assert_eq!(ask(&records).unwrap(), 1, "{table}");
+            home.change(&format!("UPDATE {table} SET row_sum = row_sum + 1"));
+            let error = ask(&records).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("a row of `{table}`")), "{error}");
+            let damaged = records.damaged().unwrap();
+            assert!(damaged.len() == 1 && error.starts_with(&damaged[0]), "{damaged:?}");
+            home.change(&format!("UPDATE {table} SET row_sum = row_sum - 1"));
+            assert_eq!(ask(&records).unwrap(), 1, "{table}");
+        }
+        assert_eq!(records.damaged().unwrap(), Vec::<String>::new());
+        home.change("UPDATE encounter SET patient = org");
+        let error = records.bed_history(named(1), named(7)).unwrap_err().to_string();
+        let want = "a row of `encounter` from offset 10 of the log is damaged; \
                 restore a backup or rebuild the records from the journal";
-    assert_eq!(error, want);
+        assert_eq!(error, want);
+        for (table, ask) in ASKS {
+            home.change(&format!("UPDATE {table} SET row_sum = NULL"));
+            assert!(ask(&records).is_err(), "a row of {table} without a checksum");
+        }
+    }
 }
 
 #[test]
 fn a_change_of_any_column_is_seen() {
-    let (dir, _records) = filled();
-    let db = Connection::open(dir.path().join("records.sqlite")).unwrap();
+    let home = Home::file();
+    let _records = filled(&home);
+    let db = Connection::open(home.path()).unwrap();
     for table in ["alarm", "audit", "score", "encounter", "association", "alarm_life", "applied"] {
         let columns: Vec<String> = db
             .prepare("SELECT name FROM pragma_table_info(?1)")
