@@ -74,6 +74,10 @@ pub enum RecordsError {
         "the database at {place} keeps texts as {encoding}, which lacks characters of names; make one with `createdb -E UTF8 -T template0`"
     )]
     Encoding { place: String, encoding: String },
+    #[error(
+        "the schema for records at {place} has tables of another program; nothing was changed: name a database of its own"
+    )]
+    Foreign { place: String },
     #[error("there are no records at {place}; the server makes them from the journal at its start")]
     Nothing { place: String },
     #[error("PostgreSQL has as many questions as it may have at once; ask again")]

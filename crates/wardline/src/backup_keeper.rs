@@ -348,9 +348,11 @@ impl Place {
             let none = || BackupError::None { path: self.site.place.clone() };
             folder.list()?.pop().ok_or_else(none)?
         };
+        let now = clock.now();
+        // One that is dated ahead of now is no rehearsal of late.
         let is_rehearsed = folder
             .last_rehearsal()
-            .is_some_and(|(_, of)| newest.at.since(of) < self.rehearse_every);
+            .is_some_and(|(at, _)| at <= now && now.since(at) < self.rehearse_every);
         // Whoever takes the trouble to ask wants to know.
         if asked == BackupAsked::Backup && is_rehearsed {
             return Ok(());

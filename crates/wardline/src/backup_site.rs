@@ -23,7 +23,7 @@ const CREDENTIALS_LEN_MAX: u64 = 64 << 10;
 /// How a store that speaks S3 is reached. Who we are to it is never said on the command line.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct S3 {
-    /// The address of the S3 store, such as https://s3.example.org; Amazon's if it is left out.
+    /// The address of the S3 store, such as <https://s3.example.org>; Amazon's if it is left out.
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     pub(crate) endpoint: Option<String>,
     /// The region of the bucket; us-east-1 if it is left out beside an endpoint.

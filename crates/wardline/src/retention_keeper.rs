@@ -181,23 +181,27 @@ impl RetentionKeeper {
 fn take_in(look: Look, now: Timestamp, state: &mut RetentionState, known: &mut Known) -> bool {
     let Look { over_bytes, age, came } = look;
     known.problems.remove(&None);
-    let mut goes_on = false;
+    let (mut goes_on, mut waits) = (false, false);
     for (from, thinning) in came {
         known.problems.remove(&Some(from));
-        known.faults.remove(&from);
         let again = match thinning {
             Ok(Thinning::Done(it)) => {
                 tracing::info!(offset = from.bytes(), blocks = it.entries, "segment_thinned");
                 count(&it, state);
+                known.faults.remove(&from);
                 known.again.remove(&from);
                 goes_on = true;
                 continue;
             }
-            Ok(Thinning::Later) => continue,
+            Ok(Thinning::Later) => {
+                waits = true;
+                continue;
+            }
             // It is old enough once as much time has passed as it is too young by.
             Ok(Thinning::Young(at)) => at.since(now.before(age)).clamp(SOON_AFTER, AGAIN_AFTER),
             Ok(Thinning::Little(staying)) => {
                 goes_on = true;
+                known.faults.remove(&from);
                 let faults = staying.iter().filter(|(why, _)| why.is_fault());
                 let faults: u64 = faults.map(|(_, count)| *count).sum();
                 if faults > 0 {
@@ -217,7 +221,8 @@ fn take_in(look: Look, now: Timestamp, state: &mut RetentionState, known: &mut K
         };
         known.again.insert(from, (now.after(again), age));
     }
-    state.over_bytes = if goes_on { state.over_bytes } else { over_bytes };
+    // It cannot be met once there is nothing more to look at.
+    state.over_bytes = if goes_on || waits { state.over_bytes } else { over_bytes };
     goes_on
 }
 

@@ -196,7 +196,7 @@ impl S3Place {
 
     async fn once(&self, ask: &Ask<'_>) -> Result<Vec<u8>, Fault> {
         let (bucket, who) = (&self.bucket, Some(&self.credentials));
-        let nanos = self.clock.now().unix_nanos();
+        let nanos = machine_now(&self.clock);
         let now = jiff::Timestamp::from_nanosecond(nanos.into()).unwrap_or_default();
         let request = match ask {
             Ask::Get { key, .. } => {
@@ -297,8 +297,14 @@ impl S3Place {
 fn skew_of(answer: &Response, clock: &Clock) -> Option<Duration> {
     let said = answer.headers().get(header::DATE)?.to_str().ok()?;
     let theirs = jiff::fmt::rfc2822::parse(said).ok()?.timestamp();
-    let ours = clock.now().unix_millis();
+    let ours = machine_now(clock).checked_div(1_000_000)?;
     Some(Duration::from_millis(theirs.as_millisecond().abs_diff(ours)))
+}
+
+/// The machine's own time, in nanoseconds since 1970: ours may still be ahead of it after it was
+/// set back, and a store takes no signature of another hour.
+fn machine_now(clock: &Clock) -> i64 {
+    clock.now().unix_nanos().saturating_add(clock.machine_ahead_ns())
 }
 
 impl BackupPlace for S3Place {

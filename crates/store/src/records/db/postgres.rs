@@ -256,6 +256,37 @@ fn hand_over(rows: &[Row], each: Each<'_>) -> Result<(), RecordsError> {
     rows.iter().try_for_each(|row| each(&Found(&Line::of(row)?)))
 }
 
+/// Every table with rows; what else somebody put into the schema is not ours, nor are its rows.
+const OURS: [&str; 27] = [
+    "applied",
+    "organization",
+    "site",
+    "care_unit",
+    "room",
+    "bed",
+    "patient",
+    "staff",
+    "user_account",
+    "device",
+    "certificate",
+    "association",
+    "encounter",
+    "assignment",
+    "patient_limit",
+    "charting",
+    "alarm",
+    "alarm_life",
+    "audit",
+    "dead_letter",
+    "unit_limit",
+    "hand_over",
+    "hand_over_note",
+    "pulse",
+    "device_life",
+    "letter_replay",
+    "score",
+];
+
 /// Views that somebody made of the tables are not ours, nor are their rows.
 const TABLES: &str = "SELECT table_name::text, column_name::text \
     FROM information_schema.columns JOIN information_schema.tables \
@@ -316,6 +347,7 @@ impl Db for Postgres {
             }
             Ok(())
         })?;
+        tables.retain(|(table, _)| OURS.contains(&table.as_str()));
         tables.sort();
         Ok(tables)
     }

@@ -93,6 +93,28 @@ fn a_database_that_lacks_characters_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn tables_of_others_are_neither_taken_over_nor_emptied() {
+    let Some(home) = Home::shared() else { return };
+    home.change_alone(&format!("CREATE SCHEMA {0}; CREATE TABLE {0}.orders (id INT)", home.schema));
+    let refused = home.try_open().unwrap_err();
+    assert!(matches!(refused, RecordsError::Foreign { .. }), "{refused}");
+    home.change("DROP TABLE orders");
+    let records = home.open();
+    records.apply(&[site(10)]).unwrap();
+    let ours = records.row_counts().unwrap();
+    // Made again of the same migrations it has the same tables, and only those.
+    home.change("CREATE TABLE orders (id INT); INSERT INTO orders VALUES (1)");
+    assert_eq!(records.row_counts().unwrap(), ours);
+    records.begin_anew().unwrap();
+    home.change("DO $$ BEGIN ASSERT (SELECT count(*) FROM orders) = 1; END $$");
+    // Theirs, the version and the place that was reached are no records; all others are known.
+    let others = 3 + ours.len();
+    let count =
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()";
+    home.change(&format!("DO $$ BEGIN ASSERT ({count}) = {others}; END $$"));
+}
+
+#[test]
 fn no_more_questions_are_under_way_than_the_limit() {
     let Some(home) = Home::shared() else { return };
     let records = home.open();

@@ -176,11 +176,23 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the schema has tables, and none that says that they are records.
+    async fn is_of_others(&self) -> Result<bool, RecordsError> {
+        let ask = "SELECT count(*), count(*) FILTER (WHERE table_name = 'schema_version') \
+                   FROM information_schema.tables WHERE table_schema = $1";
+        let found = self.client.query_one(ask, &[&self.home.schema]).await?;
+        let (all, versions): (i64, i64) = (found.try_get(0)?, found.try_get(1)?);
+        Ok(all > 0 && versions == 0)
+    }
+
     /// Makes the schema and its tables, or brings them to the newest version.
     pub(super) async fn bring_up(&self) -> Result<(), RecordsError> {
         let schema = &self.home.schema;
         let there = "SELECT count(*) FROM pg_namespace WHERE nspname = $1";
         let there: i64 = self.client.query_one(there, &[schema]).await?.try_get(0)?;
+        if there > 0 && self.is_of_others().await? {
+            return Err(RecordsError::Foreign { place: self.home.place.to_string() });
+        }
         self.client.batch_execute("BEGIN").await?;
         if there == 0 {
             self.client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
