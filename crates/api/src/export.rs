@@ -28,9 +28,9 @@ use std::{
 
 use engine::Directory;
 use jiff::{civil::DateTime, tz::TimeZone};
-use model::{DeviceId, OrgId, PatientId, Timestamp};
+use model::{Channel, DeviceId, OrgId, PatientId, Timestamp};
 use protocols::profile::Profile;
-use store::{DatabaseError, Records, RecordsError, Series};
+use store::{DatabaseError, Question, Records, RecordsError, Series};
 
 use crate::{
     history::{Part, parts_of_device, parts_of_patient},
@@ -217,7 +217,7 @@ impl Stored {
     }
 
     /// The channels of a device, without what the program notes of it.
-    fn channels(&self, org: OrgId, device: DeviceId) -> Vec<model::Channel> {
+    fn channels(&self, org: OrgId, device: DeviceId) -> Vec<Channel> {
         let mut channels = self.series.channels_of(org, device);
         channels.retain(|channel| !channel.0.starts_with("wardline/"));
         channels
@@ -245,6 +245,12 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Asks a channel of a device for a window.
+    fn question(&self, (device, channel): (DeviceId, &Channel), window: Span) -> Question {
+        let (org, channel) = (self.org, channel.clone());
+        Question { org, device, channel, from: window.from, to: window.to }
+    }
+
     fn has_read(&mut self, span: Span) {
         self.done_s = self.done_s.saturating_add(span.to.since(span.from).as_secs());
         (self.tell)(Step::Read { done_s: self.done_s.min(self.of_s), of_s: self.of_s });

@@ -6,7 +6,6 @@
 //! and durably: a backup that was cut short is none, and the next one uses what it wrote.
 
 mod cut;
-mod hold;
 mod manifest;
 mod place;
 mod prune;
@@ -19,6 +18,7 @@ mod standby_tests;
 mod take;
 #[cfg(test)]
 mod tests;
+mod work_note;
 
 use std::{
     collections::BTreeMap,
@@ -30,13 +30,13 @@ use std::{
 use model::Timestamp;
 use security::{BackupKey, ObjectName, SEALING_LEN, SealingError};
 
-pub use hold::Work;
 pub use manifest::{Kept, Manifest};
 pub use place::{BackupPlace, FolderPlace, Stored};
 pub use prune::{Keep, Pruned};
 pub use restore::{Rehearsed, Restored};
 pub use standby::{Promoted, Shipped, Standby};
 pub use take::{Source, Taken};
+pub use work_note::Work;
 
 use crate::{
     DataDir, DataDirError, DatabaseError, DiskUse, Lack, OpenError,

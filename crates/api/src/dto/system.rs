@@ -125,8 +125,8 @@ pub struct RetentionNow {
 pub struct BackupNow {
     /// Where they go, as the configuration says.
     pub(crate) folder: String,
-    /// Hours from one to the next.
-    pub(crate) every_hours: u64,
+    /// Seconds from one to the next.
+    pub(crate) every_s: u64,
     pub(crate) count: usize,
     pub(crate) last_at: Option<String>,
     /// Bytes of everything in the newest.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use model::{Channel, Code, DeviceId, MissingReason, PatientId, Timestamp, Ucum};
-use store::{Question, WaveSpan};
+use store::WaveSpan;
 
 use super::{ExportError, Reading, Stored, values::asked, windows};
 use crate::past::{Span, at_sample, cut};
@@ -250,17 +250,10 @@ pub(super) fn read(
     for part in reading.parts {
         for channel in stored.channels(reading.org, part.device) {
             let first = tracks.len();
-            let org = reading.org;
-            let question = |window: Span| Question {
-                org,
-                device: part.device,
-                channel: channel.clone(),
-                from: window.from,
-                to: window.to,
-            };
-            let ask = |window| stored.series.query_wave(&question(window));
             for span in &part.spans {
                 for window in windows(*span, WINDOW_S) {
+                    let of = (part.device, &channel);
+                    let ask = |window| stored.series.query_wave(&reading.question(of, window));
                     asked(window, ask, |window, stretch| {
                         let own = stretch.items.iter().filter(|it| begins_in(it, window, *span));
                         for found in own.filter_map(|it| cut(it, *span)) {

@@ -1,7 +1,7 @@
 //! Single values of an export: each with whose it is, or why there is none.
 
 use model::{Channel, ClockUsed, Code, DeviceId, PatientId, Ucum};
-use store::{DatabaseError, Point, Question, Stretch};
+use store::{DatabaseError, Point, Stretch};
 
 use super::{ExportError, Folder, Form, Reading, Stored, csv, parquet, windows};
 use crate::past::Span;
@@ -73,16 +73,9 @@ pub(super) fn export(
     let mut count = 0_u64;
     for part in reading.parts {
         for channel in stored.channels(reading.org, part.device) {
-            let org = reading.org;
-            let question = |window: Span| Question {
-                org,
-                device: part.device,
-                channel: channel.clone(),
-                from: window.from,
-                to: window.to,
-            };
-            let ask = |window| stored.series.query(&question(window));
             for window in part.spans.iter().flat_map(|span| windows(*span, WINDOW_S)) {
+                let of = (part.device, &channel);
+                let ask = |window| stored.series.query(&reading.question(of, window));
                 asked(window, ask, |_, stretch| {
                     for point in &stretch.items {
                         count = count.saturating_add(1);

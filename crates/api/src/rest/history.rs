@@ -242,7 +242,7 @@ async fn history(
     let (asked, known_at) = (range.span(caller.at)?, range.known_at(caller.at)?);
     let (wanted, columns) = (range.wanted()?, range.columns()?);
     let pace = Pace::of(asked.from, asked.to, columns);
-    let (from, to) = pace.drawn(asked.from, asked.to);
+    let (from, to) = pace.widened(asked.from, asked.to);
     let span = Span { from, to };
     let about = About::of(uri.path(), &id)?;
     let source = api.source(&caller, wanted, known_at);

@@ -254,7 +254,7 @@ fn retention_now(state: RetentionState) -> RetentionNow {
 fn backup_now(state: BackupState, now: Timestamp) -> BackupNow {
     BackupNow {
         folder: state.folder,
-        every_hours: state.every.as_secs() / 3_600,
+        every_s: state.every.as_secs(),
         count: state.count,
         last_at: state.last.map(|it| time(it.at)),
         last_bytes: state.last.map(|it| it.bytes),

@@ -11,10 +11,9 @@ use model::Timestamp;
 use security::ObjectName;
 
 use super::{
-    BACKUPS, BackupError, BackupFolder, Kept, Listed, OBJECTS,
-    hold::{Hold, Work},
-    object, objects_of,
+    BACKUPS, BackupError, BackupFolder, Kept, Listed, OBJECTS, object, objects_of,
     place::UNFINISHED,
+    work_note::{Work, WorkNote},
 };
 use crate::Clock;
 
@@ -125,7 +124,7 @@ impl BackupFolder {
     /// it is: which one is the newest of a day cannot be told then.
     pub fn prune(&self, keep: Keep, clock: &Clock) -> Result<Pruned, BackupError> {
         let (began, began_at) = (clock.elapsed(), clock.now());
-        let hold = Hold::begin(self, Work::Thinning, began_at)?;
+        let note = WorkNote::begin(self, Work::Thinning, began_at)?;
         let plan = self.plan(keep)?;
         self.make_sure_of_dates(&plan.stays, began_at)?;
         // While a machine sleeps the one stands still, and after that the other one leaps.
@@ -133,10 +132,10 @@ impl BackupFolder {
             let by_counter = clock.elapsed().saturating_sub(began);
             by_counter.max(clock.now().since(began_at)) >= THINS_FOR
         };
-        match self.delete(&plan, &hold, &is_over) {
+        match self.delete(&plan, &note, &is_over) {
             Ok(left) => Ok(Pruned { left, ..plan.told() }),
             Err(error) => {
-                hold.stay();
+                note.stay();
                 Err(error)
             }
         }
@@ -147,11 +146,11 @@ impl BackupFolder {
     fn delete(
         &self,
         plan: &Plan,
-        hold: &Hold<'_>,
+        note: &WorkNote<'_>,
         is_over: &dyn Fn() -> bool,
     ) -> Result<u64, BackupError> {
         let delete = |name: &str| {
-            hold.is_there()?;
+            note.is_there()?;
             self.place.delete(name).map_err(self.io_of(name))
         };
         plan.goes.iter().try_for_each(|listed| delete(&listed.place()))?;

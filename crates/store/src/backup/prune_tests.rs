@@ -206,10 +206,10 @@ proptest! {
 
 #[test]
 fn a_backup_and_thinning_out_wait_for_each_other_and_not_for_what_was_killed() {
-    use hold::Hold;
+    use work_note::WorkNote;
     let memory = Memory::new();
     let folder = open(&memory);
-    let begin = |work, second: i64| Hold::begin(&folder, work, at((200_000 + second) * 1_000));
+    let begin = |work, second: i64| WorkNote::begin(&folder, work, at((200_000 + second) * 1_000));
     let busy = |second, work| match begin(work, second) {
         Err(BackupError::Busy { work, .. }) => Some(work),
         begun => {

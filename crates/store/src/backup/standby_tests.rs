@@ -309,7 +309,7 @@ fn what_cannot_be_read_after_it_was_promoted_is_no_failed_promotion() {
 
 #[test]
 fn whoever_takes_a_backup_is_seen_until_it_would_be_forgotten() {
-    use super::hold::{Hold, Work};
+    use super::work_note::{Work, WorkNote};
     let ward = Ward::new();
     let folder = ward.folder();
     let day = second(0).after(Duration::from_secs(86_400));
@@ -318,10 +318,10 @@ fn whoever_takes_a_backup_is_seen_until_it_would_be_forgotten() {
             .map(|at| folder.is_taken_now(at).unwrap())
     };
     assert_eq!(seen(), [false; 3]);
-    let thins = Hold::begin(&folder, Work::Thinning, second(0)).unwrap();
+    let thins = WorkNote::begin(&folder, Work::Thinning, second(0)).unwrap();
     assert_eq!(seen(), [false; 3]);
     drop(thins);
-    let takes = Hold::begin(&folder, Work::Taking, second(0)).unwrap();
+    let takes = WorkNote::begin(&folder, Work::Taking, second(0)).unwrap();
     assert_eq!(seen(), [true, true, false]);
     drop(takes);
     assert_eq!(seen(), [false; 3]);

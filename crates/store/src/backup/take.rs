@@ -16,9 +16,8 @@ use model::Timestamp;
 use security::{ObjectName, SEALING_LEN, hex};
 
 use super::{
-    BACKUPS, BackupError, BackupFolder, Kept, Listed, Manifest, clear,
-    hold::{Hold, Work},
-    io_at,
+    BACKUPS, BackupError, BackupFolder, Kept, Listed, Manifest, clear, io_at,
+    work_note::{Work, WorkNote},
 };
 use crate::{
     FileStorage, Form, Journal, LogOffset, Storage,
@@ -76,7 +75,7 @@ impl BackupFolder {
         now: Timestamp,
         tell: &mut dyn FnMut(u64),
     ) -> Result<Taken, BackupError> {
-        let hold = Hold::begin(self, Work::Taking, now)?;
+        let note = WorkNote::begin(self, Work::Taking, now)?;
         let taken_at = self.dated(now)?;
         let mut taking = Taking {
             folder: self,
@@ -100,11 +99,11 @@ impl BackupFolder {
         let Taking { files, new_blocks, new_bytes, .. } = taking;
         let manifest = Manifest::new(taken_at, journal, checkpoint, files);
         manifest.make_sure_of_samples()?;
-        hold.is_there()?;
+        note.is_there()?;
         let listed = self.put_manifest(&manifest)?;
         // Whoever thins out and believed us dead before that has not seen it, and may have begun
         // to delete what it names.
-        if let Err(error) = hold.is_there() {
+        if let Err(error) = note.is_there() {
             let name = listed.place();
             self.place.delete(&name).map_err(self.io_of(&name))?;
             self.settle(BACKUPS)?;

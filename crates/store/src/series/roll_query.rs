@@ -69,7 +69,7 @@ impl Pace {
 
     /// The range that is drawn: in whole minutes where roll-ups answer, as one that the range
     /// cuts would have to be made from points.
-    pub fn drawn(&self, from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
+    pub fn widened(&self, from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
         if self.resolution == Resolution::Points {
             return (from, to);
         }

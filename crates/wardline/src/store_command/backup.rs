@@ -48,19 +48,33 @@ struct Key {
     new: Option<PathBuf>,
 }
 
+/// Backups that are there, and what opens them.
 #[derive(Debug, Args)]
-pub(super) struct Restore {
+struct Used {
     /// The folder of backups, or s3://bucket/prefix.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     s3: S3,
-    /// The data directory to make; it must be empty or not there.
-    #[arg(long, value_name = "DIR", required_unless_present = "list")]
-    to: Option<PathBuf>,
     /// The file with the folder's key.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+}
+
+impl Used {
+    fn open(&self, clock: &Clock) -> anyhow::Result<BackupFolder> {
+        let site = Site { place: self.folder.clone(), s3: self.s3.clone() };
+        site.open_used(&self.key, clock)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    used: Used,
+    /// The data directory to make; it must be empty or not there.
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    to: Option<PathBuf>,
     /// As it was at this moment, such as 2026-11-21T09:30:00Z; the newest backup if it is left out.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
@@ -74,14 +88,8 @@ pub(super) struct Restore {
 
 #[derive(Debug, Args)]
 pub(super) struct Rehearse {
-    /// The folder of backups, or s3://bucket/prefix.
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
     #[command(flatten)]
-    s3: S3,
-    /// The file with the folder's key.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    used: Used,
     /// Where it restores to; removed afterwards, and must not be there.
     #[arg(long, value_name = "PLACE")]
     scratch: PathBuf,
@@ -92,14 +100,8 @@ pub(super) struct Rehearse {
 
 #[derive(Debug, Args)]
 pub(super) struct Prune {
-    /// The folder of backups, or s3://bucket/prefix.
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
     #[command(flatten)]
-    s3: S3,
-    /// The file with the folder's key.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    used: Used,
     /// The newest backup of each of so many days that have one stays.
     #[arg(long, value_name = "DAYS", default_value_t = 0)]
     keep_daily: u32,
@@ -167,8 +169,7 @@ pub(super) fn back_up(asked: &Backup) -> anyhow::Result<()> {
 
 /// Makes a data directory out of a backup, or lists what there is.
 pub(super) fn restore(asked: &Restore) -> anyhow::Result<()> {
-    let site = Site { place: asked.folder.clone(), s3: asked.s3.clone() };
-    let folder = site.open_used(&asked.key, &Clock::system())?;
+    let folder = asked.used.open(&Clock::system())?;
     let Some(target) = asked.to.as_ref().filter(|_| !asked.list) else {
         return list(&folder, asked.json);
     };
@@ -200,9 +201,8 @@ pub(super) fn restore(asked: &Restore) -> anyhow::Result<()> {
 
 /// Restores the newest backup into a scratch place and compares it.
 pub(super) fn rehearse(asked: &Rehearse) -> anyhow::Result<()> {
-    let site = Site { place: asked.folder.clone(), s3: asked.s3.clone() };
     let clock = Clock::system();
-    let folder = site.open_used(&asked.key, &clock)?;
+    let folder = asked.used.open(&clock)?;
     let newest = folder.list()?.pop().context("there is no backup in this folder")?;
     let (now, bar) = (clock.now(), bar("rehearsing")?);
     let tell = &mut |done| bar.set_position(done);
@@ -222,9 +222,8 @@ pub(super) fn prune(asked: &Prune) -> anyhow::Result<()> {
     let Prune { keep_daily: daily, keep_weekly: weekly, keep_monthly: monthly, .. } = *asked;
     let keep = Keep { daily, weekly, monthly };
     ensure!(!keep.is_nothing(), "say what stays, by --keep-daily, --keep-weekly or --keep-monthly");
-    let site = Site { place: asked.folder.clone(), s3: asked.s3.clone() };
     let clock = Clock::system();
-    let folder = site.open_used(&asked.key, &clock)?;
+    let folder = asked.used.open(&clock)?;
     let done = if asked.yes { folder.prune(keep, &clock) } else { folder.would_prune(keep) };
     let Pruned { stays, goes, objects, bytes, left } = done.map_err(named)?;
     if asked.json {

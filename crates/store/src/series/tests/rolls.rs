@@ -459,8 +459,8 @@ fn what_is_drawn_in_minutes_has_no_minute_that_is_cut() {
     const MINUTE: i64 = 60_000_000_000;
     let check = |(from, to): (i64, i64), columns, want: (i64, i64)| {
         let (from, to) = (instant(from), instant(to));
-        let drawn = Pace::of(from, to, columns).drawn(from, to);
-        assert_eq!((drawn.0.unix_nanos(), drawn.1.unix_nanos()), want);
+        let widened = Pace::of(from, to, columns).widened(from, to);
+        assert_eq!((widened.0.unix_nanos(), widened.1.unix_nanos()), want);
     };
     let day = (MIDNIGHT + 1, MIDNIGHT + DAY + 1);
     check(day, 1_200, (MIDNIGHT, MIDNIGHT + DAY + MINUTE));

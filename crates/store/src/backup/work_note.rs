@@ -64,13 +64,13 @@ impl std::fmt::Display for Work {
 
 /// Somebody works; it ends when this goes.
 #[derive(Debug)]
-pub(super) struct Hold<'a> {
+pub(super) struct WorkNote<'a> {
     folder: &'a BackupFolder,
     name: String,
     stays: bool,
 }
 
-impl<'a> Hold<'a> {
+impl<'a> WorkNote<'a> {
     /// Says that `work` begins, unless somebody is there whom it would hurt. Whoever is believed
     /// to be dead is so from the next time on: one that lives looks for its note before each
     /// step that hurts, and has stopped by then.
@@ -123,7 +123,7 @@ impl<'a> Hold<'a> {
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for WorkNote<'_> {
     fn drop(&mut self) {
         if !self.stays {
             // What cannot be deleted is forgotten after its time.
