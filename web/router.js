@@ -12,7 +12,7 @@ const ROUTES = [
   ["ward", /^\/(?:ward)?\/?$/, []],
   ["strip", /^\/patients\/([^/]+)\/strip$/, ["id"]],
   ["patient", /^\/patients\/([^/]+)$/, ["id"]],
-  ["history", /^\/history\/(patients|devices|beds)\/([^/]+)$/, ["kind", "id"]],
+  ["history", /^\/history\/(patients|devices|beds|rooms|care-units|sites)\/([^/]+)$/, ["kind", "id"]],
   ["mine", /^\/mine$/, []],
   ["alarms", /^\/alarms$/, []],
   ["devices", /^\/devices$/, []],

@@ -167,6 +167,10 @@ describe("a trend", () => {
     assert.deepEqual(times, [at("09"), at("15"), at("21")]);
     assert.deepEqual(values, [97, null, 95]);
   });
+  test("is not broken by a gap that nobody could see", () => {
+    const [times] = joinedPoints([{ points: [[at("09"), 97], [at("21"), 95]], gaps: [{ ...gap, to: "2026-11-21T02:10:01.000Z" }] }], 1001);
+    assert.deepEqual(times, [at("09"), at("21")]);
+  });
   test("knows the reason under the crosshair", () => {
     const series = { points: [[at("09"), 97]], gaps: [gap] };
     joinedPoints([series]);
@@ -213,7 +217,7 @@ describe("the course of a score", () => {
     ["keeps gaps for two reasons apart", [of(0, null, "pulse"), of(5, null, "oxygen")], [], [{ from: 0, to: 5000, reason: "pulse" }, { from: 5000, to: 20_000, reason: "oxygen" }]],
     ["of nothing is nothing", [], [], []],
   ]) {
-    test(name, () => assert.deepEqual(steps(scores, 0, 20_000, (missing) => missing.join()), { points, gaps }));
+    test(name, () => assert.deepEqual(steps(scores, 0, 20_000, ({ missing }) => missing.join()), { points, gaps }));
   }
 });
 

@@ -55,7 +55,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["refused", "/devices?view=refused"], ["dead letters", "/devices?view=dead"], ["history", `/history${PATIENT}`]]) {
+  for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["refused", "/devices?view=refused"], ["dead letters", "/devices?view=dead"], ["history", `/history${PATIENT}`], ["history of a place", `/history/care-units/${UNIT.id}`]]) {
     test(`${name} without anything in it says what will come`, async () => {
       const page = await at(path, {}, { empty: true, role: name === "dead letters" ? "it" : "nurse" });
       await page.waitForSelector(".state h2");
@@ -63,7 +63,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["strip", STRIP, /^\/patients\/[^/]+\/waves/], ["history", `/history${PATIENT}`, /measured/], ["mine", "/mine", /board$/], ["timeline", PATIENT, /timeline$/], ["devices", "/devices", /^\/devices/], ["refused", "/devices?view=refused", /^\/refusals/], ["system", "/system", /^\/system/]]) {
+  for (const [name, path, broken] of [["ward", WARD, /board$/], ["alarms", "/alarms", /^\/alarms/], ["patient", PATIENT, /^\/patients\/[^/]+$/], ["strip", STRIP, /^\/patients\/[^/]+\/waves/], ["history", `/history${PATIENT}`, /measured/], ["history of a place", `/history/care-units/${UNIT.id}`, /measured$/], ["mine", "/mine", /board$/], ["timeline", PATIENT, /timeline$/], ["devices", "/devices", /^\/devices/], ["refused", "/devices?view=refused", /^\/refusals/], ["system", "/system", /^\/system/]]) {
     test(`${name} that cannot be read says so, and can be tried again`, async () => {
       const page = await at(path, {}, { broken: { path: broken, status: 500, detail: "The store answered too late." } });
       await page.waitForSelector('.state[data-state="failed"] button');
@@ -281,7 +281,7 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
-  for (const [name, path, role, slow] of [["ward", WARD, "nurse", /board$/], ["patient", PATIENT, "nurse", /\/patients\/[^/]+$/], ["strip", STRIP, "nurse", /\/waves/], ["alarms", "/alarms", "nurse", /\/alarms\?/], ["mine", "/mine", "nurse", /board$/], ["devices", "/devices", "it", /\/devices\?/], ["refused", "/devices?view=refused", "it", /refusals/], ["dead letters", "/devices?view=dead", "it", /dead-letters/], ["places", "/places", "nurse", /\/places$/], ["the shift", "/staff", "nurse", /shift$/], ["the logins", "/staff", "it", /\/users/], ["the trail", "/audit", "it", /\/audit/], ["settings", "/settings", "charge_nurse", /limits$/], ["system", "/system", "it", /\/system$/], ["the own page", "/own", "patient", /\/own$/]]) {
+  for (const [name, path, role, slow] of [["ward", WARD, "nurse", /board$/], ["patient", PATIENT, "nurse", /\/patients\/[^/]+$/], ["strip", STRIP, "nurse", /\/waves/], ["alarms", "/alarms", "nurse", /\/alarms\?/], ["mine", "/mine", "nurse", /board$/], ["devices", "/devices", "it", /\/devices\?/], ["refused", "/devices?view=refused", "it", /refusals/], ["dead letters", "/devices?view=dead", "it", /dead-letters/], ["places", "/places", "nurse", /\/places$/], ["the shift", "/staff", "nurse", /shift$/], ["the logins", "/staff", "it", /\/users/], ["the trail", "/audit", "it", /\/audit/], ["settings", "/settings", "charge_nurse", /limits$/], ["history", `/history${PATIENT}`, "nurse", /\/measured/], ["history of a place", `/history/sites/${UNIT.site_id}`, "nurse", /\/measured/], ["how much of a history is there", `/history${PATIENT}`, "nurse", /\/coverage/], ["system", "/system", "it", /\/system$/], ["the last day of the system", "/system", "it", /\/system\/history$/], ["the own page", "/own", "patient", /\/own$/]]) {
     test(`${name} that is on its way says so, and comes`, async () => {
       let come;
       const held = new Promise((done) => {
@@ -292,13 +292,89 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
         await route.continue();
       });
       const page = await at(path, {}, { role }, late);
-      await page.waitForSelector(".state[aria-busy=true][role=status]");
+      const busy = ".state[aria-busy=true][role=status], [data-counting][role=status]";
+      await page.waitForSelector(busy);
       await accessible(page);
       come();
-      await page.waitForSelector(".state[aria-busy=true]", { state: "detached" });
+      await page.waitForFunction((busy) => !document.querySelector(busy), busy);
       calm(page);
     });
   }
+
+  for (const [name, path, role, gone] of [["history", `/history${PATIENT}`, "nurse", /\/measured/], ["history of a place", `/history/rooms/${uuid(12, 0)}`, "nurse", /\/measured/], ["system", "/system", "it", /\/system$/]]) {
+    test(`${name} says that the server is away, and comes back with it`, async () => {
+      const away = (page) => page.route((url) => url.pathname.startsWith("/api/") && gone.test(url.pathname), (route) => route.abort());
+      const page = await at(path, {}, { role }, away);
+      await page.waitForSelector('.state[data-state="failed"]');
+      assert.match(await page.locator('.state[data-state="failed"] h2').first().textContent(), /cannot be reached|no connection|not.*reach/i);
+      await accessible(page);
+      await page.unrouteAll({ behavior: "wait" });
+      await page.evaluate(() => document.querySelector('.state[data-state="failed"] button')?.click());
+      await page.waitForSelector('.state[data-state="failed"]', { state: "detached" });
+    });
+  }
+
+  test("a history whose coverage does not come says so, and shows its values", async () => {
+    const page = await at(`/history${PATIENT}`, {}, { broken: { path: /coverage$/, status: 500, detail: "too late" } });
+    await page.waitForSelector("[data-uncounted][role=alert]");
+    assert.ok((await page.locator(".trend canvas").count()) > 0);
+    await accessible(page);
+  });
+
+  test("the last day that does not come, and a backup that cannot be begun, say so beside what is known", async () => {
+    const page = await at("/system", {}, { role: "it" }, (fresh) => fresh.route((url) => /\/system\/(history|backup|rehearsal)$/.test(url.pathname), (route) => route.abort()));
+    await page.waitForSelector("[data-away]");
+    await page.waitForSelector("[data-storage]");
+    await page.click("[data-rehearse]");
+    await page.waitForFunction(() => /reach/.test(document.querySelector("[data-backups] [role=alert]")?.textContent ?? ""));
+    await accessible(page);
+    calm(page);
+  });
+
+  test("a place's history lists who was there and what measured, and any channel alone", async () => {
+    const page = await at(`/history/care-units/${UNIT.id}?range=24h`);
+    await page.waitForSelector("[data-measuring='2']");
+    assert.match(await page.locator("[data-measuring]").innerText(), /Monitor/);
+    const asked = page.waitForRequest((request) => /care-units\/.*\/measured\?.*channel=perfusion/.test(request.url()));
+    await page.selectOption("[name=channel]", { label: "Perfusion index" });
+    await asked;
+    await page.waitForURL(/channel=perfusion/);
+    await page.waitForSelector("[data-waves]");
+    assert.match(await page.locator("[data-wave]").innerText(), /ECG II[^]*93[.,]1 % covered \(sensor off 10 min\)/);
+    const options = await page.locator("[name=place] option").allTextContents();
+    assert.ok(["North Hospital", `North Hospital, ${UNIT.name}`].every((name) => options.includes(name)), options.slice(0, 4).join());
+    await page.selectOption("[name=place]", { index: 0 });
+    await page.waitForURL((url) => url.pathname === `/history/sites/${UNIT.site_id}` && url.search.includes("range=24h") && !url.search.includes("channel"));
+    calm(page);
+  });
+
+  test("a trend says how much of it is there, and why not, by touch and by keyboard; the score for each input", async () => {
+    for (const size of ["phone", "desk"]) {
+      const page = await at(`${PATIENT}?range=6h`, { size });
+      const share = page.locator('.trend[data-param="spo2"] .covered');
+      await share.waitFor();
+      assert.match(await share.locator("summary").innerText(), /91[.,]9 % covered/);
+      assert.match(await share.getAttribute("title"), /network 28 min/);
+      assert.equal(await share.locator(".reasons").isVisible(), false);
+      if (size === "phone") await share.locator("summary").tap();
+      else {
+        await share.locator("summary").focus();
+        await page.keyboard.press("Enter");
+      }
+      await share.locator(".reasons").waitFor({ state: "visible" });
+      assert.match(await share.locator(".reasons").innerText(), /network 28 min/);
+      await page.evaluate(() => scrollTo(0, 0));
+      await accessible(page);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(wide <= 1, `${wide} px too wide`);
+      const day = page.locator(".news-day .covered");
+      assert.match(await day.locator("summary").innerText(), /86[.,]0 % of the last 24 hours/);
+      await day.locator("summary").click();
+      assert.match(await day.locator(".reasons").innerText(), /Consciousness: 3 h 21 min \(not charted 3 h 21 min\)/);
+      assert.equal(await page.locator("[data-input=consciousness]").getAttribute("data-why"), (await page.locator("[data-input=consciousness]").getAttribute("data-points")) === "none" ? "not_charted" : null);
+      calm(page);
+    }
+  });
 
   test("every control on a phone is large enough for a thumb", async () => {
     await Promise.all([WARD, PATIENT, "/alarms", "/devices"].map(async (path) => {

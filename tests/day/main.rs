@@ -7,6 +7,8 @@
 //! two of the beds only, as they are by far the most of a day's bytes.
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod hospital;
 #[cfg(test)]
 mod node;

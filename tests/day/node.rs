@@ -4,19 +4,20 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use engine::{
-    Core, Engine, EngineEnd, EngineHandle, EngineParts, FeedItem, FeedReader, FeedStart, Setup,
-    beat,
+    Core, Engine, EngineEnd, EngineHandle, EngineParts, FeedItem, FeedReader, FeedStart, Retention,
+    Setup, Thinning, beat, thin_segment,
 };
 use ingest::{DeviceRef, Door, Message, Registry};
 use protocols::profile::Profile;
 use record::{Actor, Body, Command, Presence, PresenceChange, Wish};
 use sim::{Act, Deed, Intent};
 use store::{
-    AppendError, Clock, DataDir, DataDirError, Entry, FileStorage, Journal, JournalLimits,
-    LogOffset, Records, Series, Ticket,
+    AppendError, Clock, DataDir, DataDirError, Entry, FileStorage, Journal, JournalLimits, Records,
+    Series, Ticket,
 };
 use tokio::task::JoinHandle;
 
@@ -65,9 +66,14 @@ pub(crate) fn setup() -> Setup {
 impl Node {
     /// Starts on a folder, whatever is in it.
     pub(crate) async fn open(folder: &Path, clock: &Clock) -> Self {
+        Self::open_with(folder, clock, JournalLimits::default()).await
+    }
+
+    /// The same with other bounds.
+    pub(crate) async fn open_with(folder: &Path, clock: &Clock, limits: JournalLimits) -> Self {
         let dir = own(folder).await;
         let storage = FileStorage::open(&dir).unwrap();
-        let (journal, _) = Journal::open(storage, clock.clone(), JournalLimits::default()).unwrap();
+        let (journal, _) = Journal::open(storage, clock.clone(), limits).unwrap();
         let series = Series::open(dir.series()).unwrap();
         let records = Records::open(&dir.records()).unwrap();
         let parts = EngineParts {
@@ -79,7 +85,7 @@ impl Node {
         };
         let (engine, task) = Engine::start(parts).await.unwrap();
         let door = Arc::new(door(&journal, &engine));
-        for record in journal.replay(LogOffset::default()) {
+        for record in journal.replay(journal.begins_at().unwrap()) {
             let frame = record.unwrap().frame;
             if let Ok(body) = Body::decode(frame.kind, frame.body_version, &frame.body) {
                 door.recall(&body);
@@ -92,18 +98,32 @@ impl Node {
 
     /// Asks for something, and waits until it is granted.
     pub(crate) async fn ask(&self, actor: Actor, wish: Wish) {
-        let (kind, body_version, body) = Body::Command(Command { actor, wish }).encode();
-        let entry = Entry {
-            kind,
-            body_version,
-            org: id(ORG),
-            partition: id(ORG),
-            received_at: self.clock.now(),
-            key_id: 0,
-            body,
-        };
+        let entry = entry(&Body::Command(Command { actor, wish }), &self.clock);
         let durable = self.journal.append(vec![entry]).await.unwrap();
         self.engine.outcome(&durable).await.unwrap();
+    }
+
+    /// Lets the samples go of every segment that may be thinned; says how many that were.
+    pub(crate) async fn thin(&self) -> usize {
+        let (journal, series) = (self.journal.clone(), self.series.clone());
+        let (engine, clock) = (self.engine.clone(), self.clock.clone());
+        let setting = Retention { keep_days: Some(1), keep_bytes: None };
+        let work = move || {
+            let before = clock.now().after(Duration::from_secs(1));
+            let spans = journal.thinnable().unwrap().into_iter();
+            let thinned = spans.filter(|span| {
+                let note = |body: Body| {
+                    journal.append(vec![entry(&body, &clock)]).wait().ok()?;
+                    Some(engine.directory())
+                };
+                let parts = (&journal, &series);
+                let found =
+                    thin_segment(parts, &engine.directory(), *span, (setting, before), note);
+                matches!(found.unwrap(), Thinning::Done(_))
+            });
+            thinned.count()
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
     }
 
     /// Opens the live feed, once there is a care unit.
@@ -207,15 +227,18 @@ impl Node {
         let (folder, clock) = (self.folder.clone(), self.clock.clone());
         match how {
             Restart::Orderly => drop(self.stop().await),
-            Restart::Crash => {
-                let Self { journal, task, engine, door, feed, .. } = self;
-                task.abort();
-                assert!(task.await.is_err_and(|end| end.is_cancelled()));
-                drop((engine, door, feed));
-                tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
-            }
+            Restart::Crash => self.crash().await,
         }
         Self::open(&folder, &clock).await
+    }
+
+    /// Goes without a checkpoint.
+    pub(crate) async fn crash(self) {
+        let Self { journal, task, engine, door, feed, .. } = self;
+        task.abort();
+        assert!(task.await.is_err_and(|end| end.is_cancelled()));
+        drop((engine, door, feed));
+        tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
     }
 
     /// Stops with a checkpoint.
@@ -228,6 +251,12 @@ impl Node {
         tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
         Kept { records, series }
     }
+}
+
+fn entry(body: &Body, clock: &Clock) -> Entry {
+    let (kind, body_version, body) = body.encode();
+    let (org, partition, received_at) = (id(ORG), id(ORG), clock.now());
+    Entry { kind, body_version, org, partition, received_at, key_id: 0, body }
 }
 
 /// Takes the folder's lock, which falls when the last thread of the server before has ended.

@@ -307,8 +307,8 @@ pub(crate) fn points(series: &Series) -> Vec<(String, usize, u64)> {
     let profiles = profiles();
     for Enrolled { id: device, kind, serial, .. } in enrolled(&ward()) {
         for spec in profiles[kind.profile()].channels.iter().filter(|spec| !spec.is_wave()) {
-            let stretches = series.query(&question(device, &spec.channel)).unwrap();
-            let points: Vec<_> = stretches.into_iter().flat_map(|it| it.items).collect();
+            let answer = series.query(&question(device, &spec.channel)).unwrap();
+            let points: Vec<_> = answer.stretches.into_iter().flat_map(|it| it.items).collect();
             let sum = points.iter().fold(0_u64, |sum, point| {
                 let value =
                     point.value.map_or(-1, |(mantissa, exp10)| mantissa * 100 + i64::from(exp10));

@@ -1,19 +1,34 @@
-"""Holds what clients were told against the journal: everything acknowledged is there, and nothing is there twice.
+"""Holds what clients were told against what is stored: everything acknowledged is there, and nothing is there twice.
 
-usage: check_acks.py TOLD DUMP
+usage: check_acks.py TOLD DUMP [--data FOLDER DEVICE=PATIENT=VALUES…]
 
 TOLD has one JSON object a line, from publisher.py; DUMP is what `wardline store dump` printed, a record a line.
-Ends with 1 and names what is wrong; else prints one line of figures.
+With --data it is also looked up behind the journal: each VALUES is the `values.csv` of a device's export, and FOLDER
+the data directory, whose records.sqlite says on whom each device was. By MQTT and by HTTPS, an acknowledged reading
+  - is in the journal once, with the value that was sent;
+  - is in the series once, with that value, at the time that docs/guide and the decisions on time promise;
+  - is the patient's who is told, in the export and in the table of associations.
+What the server refused and never took later is in none of them.
+Ends with 1 and names what is wrong; else prints a line of figures for each of the two.
 """
 
 import base64
 import collections
+import csv
 import decimal
 import json
+import pathlib
 import re
+import shutil
+import sqlite3
 import sys
+import tempfile
+import uuid
 
 PRINTED_MAX = 20
+SECOND_NS = 1_000_000_000
+# A device that is further off than this is not believed.
+OFFSET_MAX_NS = 2 * SECOND_NS
 
 
 def lines(path):
@@ -27,47 +42,140 @@ def lines(path):
                     raise
 
 
+def nanos(text):
+    """An instant of RFC 3339 in UTC as nanoseconds since 1970, without a float on the way."""
+    found = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", text)
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    # Days since 1970 by the rule of the calendar: years begin in March.
+    year, month = (year - 1, month + 9) if month <= 2 else (year, month - 3)
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 + day - 719_469
+    return ((days * 24 + hour) * 60 + minute) * 60 * SECOND_NS + second * SECOND_NS + int((found[7] or "").ljust(9, "0"))
+
+
 def stored(dump):
-    """How often each message (device, seq) became a record, and the value of its first sample."""
-    times, values = collections.Counter(), {}
+    """How often each message (device, seq) became a record, and its record if it is of readings."""
+    times, records = collections.Counter(), {}
     for record in lines(dump):
         body = record["body"]
         if record["name"] == "readings" and body["counted"]:
             key = (body["device"], body["counted"]["seq"])
             times[key] += 1
-            values[key] = body["samples"][0]["value"]
+            records[key] = record
         elif record["name"] == "upward" and body["leaf"] == "log":
             found = re.match(rb"([0-9a-f-]{36})#(\d+)#", base64.b64decode(body["payload"]))
-            times[(found[1].decode(), int(found[2]))] += 1
+            # Others may send logs too.
+            if found:
+                times[(found[1].decode(), int(found[2]))] += 1
         elif record["name"] == "unreadable":
             sys.exit(f"the journal holds a record that cannot be read: {record}")
-    return times, values
+    return times, records
 
 
-def main(told, dump):
-    sent, acked, wrong = {}, set(), []
+def number(text):
+    return decimal.Decimal((text or "NaN").split(" ")[0])
+
+
+def taken_at(record):
+    """When the body was measured, by the clocks that the journal kept."""
+    body = record["body"]
+    device_at, received_at = nanos(body["samples"][0]["device_at"]), nanos(record["received_at"])
+    offset = body["clock_offset_ns"]
+    if offset is not None and abs(offset) <= OFFSET_MAX_NS:
+        return min(device_at - offset, received_at)
+    gateway_at = nanos(body["gateway_at"]) if body["gateway_at"] else received_at
+    return gateway_at - (nanos(body["device_now"]) - device_at)
+
+
+def series_of(path):
+    """The rows of a device's export by their value; a heart rate of a device is never sent twice."""
+    rows = collections.defaultdict(list)
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["channel"] == "MDC_ECG_HEART_RATE" and row["value"]:
+                rows[number(row["value"])].append(row)
+    return rows
+
+
+def associations(data):
+    """On whom each device was put, oldest first, read from a copy of the database."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in pathlib.Path(data).glob("records.sqlite*"):
+            shutil.copy(path, folder)
+        with sqlite3.connect(pathlib.Path(folder, "records.sqlite")) as database:
+            found = database.execute(
+                "SELECT device, subject, valid_from FROM association ORDER BY valid_from, log_offset, row_index"
+            ).fetchall()
+    history = collections.defaultdict(list)
+    for device, subject, valid_from in found:
+        on = str(uuid.UUID(bytes=subject)) if subject else None
+        history[str(uuid.UUID(bytes=device))].append((valid_from, on))
+    return history
+
+
+def look_behind(data, asked, sent, acked, times, records):
+    """What is wrong behind the journal, and how many readings were looked up there."""
+    history, wrong, looked_up = associations(data), [], 0
+    for device, patient, path in (it.split("=", 2) for it in asked):
+        rows = series_of(path)
+        for key in sorted(key for key in sent if key[0] == device and sent[key].get("value")):
+            found = rows.pop(number(sent[key]["value"]), [])
+            if times[key] == 0:
+                if found:
+                    wrong.append(f"{key} is in the series and not in the journal")
+                continue
+            if len(found) != 1:
+                told = "was acknowledged and" if key in acked else "is in the journal and"
+                wrong.append(f"{key} {told} is {len(found)} times in the series")
+                continue
+            looked_up += 1
+            [row], record = found, records[key]
+            at, want = nanos(row["at"]), taken_at(record)
+            if at != want:
+                wrong.append(f"{key} is at {row['at']} in the series, {at - want} ns from what its clocks say")
+            if abs(nanos(row["received_at"]) - nanos(record["received_at"])) > 0:
+                wrong.append(f"{key} was received otherwise: {row['received_at']}, {record['received_at']}")
+            lay = [on for valid_from, on in history[device] if valid_from <= at]
+            if row["patient"] != patient or not lay or lay[-1] != patient:
+                wrong.append(f"{key} is {row['patient']}'s in the export, of {lay} in the records, not {patient}'s")
+        wrong += [f"{device} has {value} in the series, which it never sent" for value in rows]
+    return wrong, looked_up
+
+
+def main(told, dump, *more):
+    sent, acked, refused, wrong = {}, set(), 0, []
     for line in lines(told):
         key = (line["device"], line["seq"])
         if line["what"] == "sent":
             sent[key] = line
+        elif line["what"] == "refused":
+            refused += 1
         elif line["code"] < 0x80:
             acked.add(key)
         else:
             wrong.append(f"{key} was refused with code {line['code']}")
-    times, values = stored(dump)
+    times, records = stored(dump)
     wrong += [f"{key} was acknowledged and is not in the journal" for key in sorted(acked - times.keys())]
     counted = [key for key in times if (sent.get(key) or {}).get("value")]
     wrong += [f"{key} is in the journal {times[key]} times" for key in counted if times[key] != 1]
-    wrong += [f"{key} is in the journal and was never sent" for key in times.keys() - sent.keys()]
+    senders = {device for device, _ in sent}
+    wrong += [f"{key} is in the journal and was never sent" for key in times.keys() - sent.keys() if key[0] in senders]
     for key in counted:
-        number, want = (values[key] or "").split(" ")[0], sent[key]["value"]
-        if decimal.Decimal(number) != decimal.Decimal(want):
-            wrong.append(f"{key} is {number} in the journal and was sent as {want}")
+        found, want = number(records[key]["body"]["samples"][0]["value"]), sent[key]["value"]
+        if found != decimal.Decimal(want):
+            wrong.append(f"{key} is {found} in the journal and was sent as {want}")
+    looked_up = None
+    if more:
+        _, data, *asked = more
+        behind, looked_up = look_behind(data, asked, sent, acked, times, records)
+        wrong += behind
     for line in wrong[:PRINTED_MAX]:
         print(line, file=sys.stderr)
     if wrong:
         sys.exit(f"{len(wrong)} messages of {len(sent)} are not as the clients were told")
-    print(f"checked: {len(sent)} sent, {len(acked)} acknowledged, {len(times)} in the journal, none lost or doubled")
+    also = f", {refused} refusals" if refused else ""
+    print(f"checked: {len(sent)} sent{also}, {len(acked)} acknowledged, {len(times)} in the journal, none lost or doubled")
+    if looked_up is not None:
+        print(f"checked: {looked_up} in the series and on their patients, each once, as it was sent and when")
 
 
 main(*sys.argv[1:])

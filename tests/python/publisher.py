@@ -1,18 +1,20 @@
-"""Devices that publish as fast as they are acknowledged, by paho-mqtt, through restarts of the server.
+"""Devices that publish as fast as they are acknowledged, by paho-mqtt or HTTPS, through restarts of the server.
 
 The first line on stdin says who they are:
     {told, payload_len, clients: [{id, site, ca, certificate, key, version}]}
 Then one command a line:
-    go PORT     connect to this port and publish; answered by `going` once all are connected
+    go PORT S   connect to these ports, of MQTT and of HTTPS, and publish; answered by `going` once all are connected
     hush        publish nothing new, keep the connections
     pause       publish nothing new and let the connections go; answered by `paused`
     settle N    wait until all that was sent is acknowledged, at most N seconds; answered by `settled LEFT`
     count       answered by `counted SENT ACKED`
     end
 Each message is counted by its device; what was sent and what was acknowledged goes to the file `told`, one JSON
-object a line. A message that was not acknowledged is sent again by paho when it is connected again.
+object a line. A message that was not acknowledged is sent again when its device is connected again; so is one that
+was answered with 503, of which `told` says so. A device of the version `https` posts one message after the other.
 """
 
+import http.client
 import json
 import queue
 import ssl
@@ -123,8 +125,8 @@ class Device:
                 self.numbers[sent.mid] = self.seq
                 self.seq += 1
 
-    def go(self, port):
-        self.client.connect("localhost", port, keepalive=30)
+    def go(self, ports):
+        self.client.connect("localhost", ports[0], keepalive=30)
         self.client.loop_start()
 
     def pause(self):
@@ -133,7 +135,63 @@ class Device:
         self.change(connected=False)
 
 
-devices = [Device(paper, index + 1) for index, paper in enumerate(wish["clients"])]
+class Poster(Device):
+    """Posts by HTTPS; a message is its own until it was answered with 204."""
+
+    def __init__(self, paper, boot):
+        self.id, self.site, self.boot = paper["id"], paper["site"], boot
+        self.seq, self.acked = 0, 0
+        # The number of the message that waits for its answer, with its body, and nothing else.
+        self.numbers = {}
+        self.connected, self.wanted = False, False
+        self.changed = threading.Condition()
+        self.tls = ssl.create_default_context(cafile=paper["ca"])
+        self.tls.load_cert_chain(paper["certificate"], paper["key"])
+        self.line = None
+        threading.Thread(target=self.live, daemon=True).start()
+
+    def live(self):
+        while True:
+            self.wait_for(lambda: self.connected and (self.wanted or self.numbers))
+            if not self.numbers:
+                at_ms = time.time_ns() // 1_000_000
+                _, value, text = self.message(self.seq, at_ms)
+                tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
+                with self.changed:
+                    self.numbers = {self.seq: text}
+                    self.seq += 1
+            [(seq, text)] = self.numbers.items()
+            status = self.post(text)
+            if status == 503:
+                tell("refused", device=self.id, seq=seq, status=status)
+            if status is None or status == 503:
+                # Asked again at once a server that stops would be asked all the time.
+                self.wait_for(lambda: not self.connected, 0.1)
+                continue
+            tell("acked", device=self.id, seq=seq, code=0 if status == 204 else status)
+            self.acked += 1
+            self.change(numbers={})
+
+    def post(self, text):
+        try:
+            self.line.request("POST", "/v1/num", text, {"content-type": "application/senml+json"})
+            answer = self.line.getresponse()
+            answer.read()
+            return answer.status
+        except (OSError, http.client.HTTPException):
+            self.line.close()
+            return None
+
+    def go(self, ports):
+        self.line = http.client.HTTPSConnection("localhost", ports[1], context=self.tls, timeout=10)
+        self.change(connected=True)
+
+    def pause(self):
+        self.change(wanted=False, connected=False)
+
+
+kinds = {"https": Poster}
+devices = [kinds.get(paper["version"], Device)(paper, index + 1) for index, paper in enumerate(wish["clients"])]
 
 
 def answer(text):
@@ -144,7 +202,7 @@ for line in sys.stdin:
     command, *rest = line.split()
     if command == "go":
         for device in devices:
-            device.go(int(rest[0]))
+            device.go([int(port) for port in rest])
         for device in devices:
             if not device.wait_for(lambda: device.connected, CONNECT_WITHIN_S):
                 sys.exit(f"{device.id} is not connected within {CONNECT_WITHIN_S} s")

@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// A terminal whose session is a file of this home.
-struct Terminal<'a>(&'a Home);
+pub(crate) struct Terminal<'a>(pub(crate) &'a Home);
 
 impl Terminal<'_> {
-    fn asks(&self, words: &[&str], typed: &str) -> Output {
+    pub(crate) fn asks(&self, words: &[&str], typed: &str) -> Output {
         let mut command = Command::new(program());
         command.arg("ctl").args(words).env("WARDLINE_SESSION", self.0.path().join("session.json"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -29,19 +29,19 @@ impl Terminal<'_> {
     }
 
     /// What a command that does its work prints.
-    fn gets(&self, words: &[&str]) -> String {
+    pub(crate) fn gets(&self, words: &[&str]) -> String {
         let done = self.asks(words, "");
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{words:?}: {said}");
         String::from_utf8(done.stdout).unwrap()
     }
 
-    fn gets_json(&self, words: &[&str]) -> Value {
+    pub(crate) fn gets_json(&self, words: &[&str]) -> Value {
         serde_json::from_str(&self.gets(&[words, &["--json"]].concat())).unwrap()
     }
 
     /// What a command says that ends with 1.
-    fn refused(&self, words: &[&str]) -> String {
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
         let done = self.asks(words, "");
         assert_eq!(done.status.code(), Some(1), "{words:?}");
         String::from_utf8(done.stderr).unwrap()

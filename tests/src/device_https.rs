@@ -26,8 +26,8 @@ use crate::{
 
 /// What the server answered to curl.
 #[derive(Debug)]
-struct Told {
-    status: u16,
+pub(crate) struct Told {
+    pub(crate) status: u16,
     head: String,
     body: String,
 }
@@ -37,7 +37,7 @@ impl Told {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 
-    fn header(&self, name: &str) -> String {
+    pub(crate) fn header(&self, name: &str) -> String {
         let line = self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
@@ -52,7 +52,7 @@ impl Told {
 }
 
 /// curl at the devices' door, with a device's papers or without any.
-struct Curl<'a> {
+pub(crate) struct Curl<'a> {
     home: &'a Home,
     port: u16,
     ca: String,
@@ -60,7 +60,7 @@ struct Curl<'a> {
 }
 
 impl<'a> Curl<'a> {
-    fn of(home: &'a Home, server: &Server, device: &Device) -> Self {
+    pub(crate) fn of(home: &'a Home, server: &Server, device: &Device) -> Self {
         let papers = device.papers(home);
         let text = |path: &Path| path.display().to_string();
         let own = Some((text(&papers.certificate), text(&papers.key)));
@@ -97,12 +97,12 @@ impl<'a> Curl<'a> {
         Told { status: status.parse().unwrap(), head: text("head"), body: text("answer") }
     }
 
-    fn post(&self, path: &str, kind: &str, body: &[u8]) -> Told {
+    pub(crate) fn post(&self, path: &str, kind: &str, body: &[u8]) -> Told {
         self.ask(path, &["-H", &format!("content-type: {kind}")], Some(body))
     }
 }
 
-fn lacks_curl(test: &str) -> bool {
+pub(crate) fn lacks_curl(test: &str) -> bool {
     let lacks = find("curl").is_none();
     if lacks {
         not_run(test, "curl is missing; install curl");

@@ -28,15 +28,15 @@ const SECOND: usize = 1_823;
 const OFF: (usize, usize) = (1_000, 100);
 
 /// A ward whose monitor was on one patient for half an hour and is on another since.
-struct Past {
-    home: Home,
-    ward: Ward,
-    device: Device,
+pub(crate) struct Past {
+    pub(crate) home: Home,
+    pub(crate) ward: Ward,
+    pub(crate) device: Device,
     /// Nanoseconds since 1970 at which the monitor changed over, with odd nanoseconds.
-    turn_ns: i64,
+    pub(crate) turn_ns: i64,
 }
 
-fn rfc3339(nanos: i64) -> String {
+pub(crate) fn rfc3339(nanos: i64) -> String {
     jiff::Timestamp::from_nanosecond(nanos.into()).unwrap().to_string()
 }
 
@@ -86,7 +86,7 @@ fn measured(device: &Device, turn_ns: i64) -> Vec<Message<'static>> {
 impl Past {
     /// Starts a server, builds a ward on it, hands in what was measured half an hour ago, and
     /// ends it by `kill -9` behind one last value.
-    fn make(python: &Path, serial: &str) -> Self {
+    pub(crate) fn make(python: &Path, serial: &str) -> Self {
         let home = Home::new();
         let server = Server::start(&home);
         let ward = Ward::build(&server);
@@ -113,7 +113,13 @@ impl Past {
     }
 
     /// Exports what lies from so many seconds after the change-over up to so many.
-    fn export(&self, name: &str, form: &str, whom: [&str; 2], span_s: (i64, i64)) -> PathBuf {
+    pub(crate) fn export(
+        &self,
+        name: &str,
+        form: &str,
+        whom: [&str; 2],
+        span_s: (i64, i64),
+    ) -> PathBuf {
         let folder = self.home.path().join(name);
         let at = |seconds: i64| rfc3339(self.turn_ns + seconds * 1_000_000_000);
         let (from, to) = (at(span_s.0), at(span_s.1));
@@ -127,12 +133,12 @@ impl Past {
         folder
     }
 
-    fn of_device(&self) -> [&str; 2] {
+    pub(crate) fn of_device(&self) -> [&str; 2] {
         ["--device", &self.device.id]
     }
 }
 
-fn succeeds(done: &Output) -> String {
+pub(crate) fn succeeds(done: &Output) -> String {
     let (said, complaint) =
         (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{said}\n{complaint}");
@@ -144,7 +150,7 @@ fn read(path: &Path) -> String {
 }
 
 /// The rows of a table, by the names of these columns.
-fn columns(path: &Path, names: &[&str]) -> Vec<Vec<String>> {
+pub(crate) fn columns(path: &Path, names: &[&str]) -> Vec<Vec<String>> {
     let text = read(path);
     let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
     let head = lines.next().unwrap();

@@ -13,11 +13,15 @@ mod bad_input;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod companion;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod control;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod demo_check;
 #[cfg(test)]
@@ -35,6 +39,8 @@ mod full_disk;
 #[cfg(test)]
 mod gateways;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod package;
 #[cfg(test)]
 mod payload;
@@ -50,6 +56,8 @@ mod s3_backups;
 mod server;
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod small_disk;
 #[cfg(test)]
 mod standby;
 #[cfg(test)]

@@ -162,6 +162,11 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Stops the program where it stands; it can only be killed after that.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
     /// Asks the program to end, and waits until it has.
     pub(crate) fn stop(mut self) {
         self.signal("-TERM");

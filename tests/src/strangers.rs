@@ -54,7 +54,7 @@ fn paper(home: &Home, device: &Device, version: &str) -> Value {
     })
 }
 
-/// Devices that publish as fast as they are acknowledged.
+/// Devices that publish as fast as they are acknowledged, by MQTT of their version or by `https`.
 pub(crate) struct Publisher {
     child: Child,
     commands: ChildStdin,
@@ -99,7 +99,10 @@ impl Publisher {
 
     /// All devices connect and publish.
     pub(crate) fn go(&mut self, server: &Server) {
-        assert_eq!(self.ask(&format!("go {}", server.mqtt_port())), "going");
+        assert_eq!(
+            self.ask(&format!("go {} {}", server.mqtt_port(), server.https_port())),
+            "going"
+        );
     }
 
     /// Nothing new is published; what is on its way stays there.

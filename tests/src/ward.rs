@@ -242,6 +242,12 @@ impl Span {
         Self::between(now - Duration::from_secs(600), now + Duration::from_secs(60))
     }
 
+    /// From a day before now until a day after it.
+    pub(crate) fn days_around_now() -> Self {
+        let (now, day) = (jiff::Timestamp::now(), Duration::from_secs(86_400));
+        Self::between(now - day, now + day)
+    }
+
     fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Self {
         let spell = |at: jiff::Timestamp| format!("{at:.3}");
         Self { from: spell(from), to: spell(to) }

@@ -1,9 +1,9 @@
 /** The filters of the trail: what is chosen here is written into the address, and the address is what is asked. */
 import { html, useState } from "../html.js";
 import { Choice, Field } from "../components/field.js";
+import { TimeField } from "../components/time-field.js";
 import { t } from "../i18n/words.js";
 import { set } from "../router.js";
-import { fromField, toField } from "../places/bed-drawer.js";
 
 export const FILTERS = ["actor", "patient", "action", "outcome", "from", "to"];
 /** What people do that is worth looking for; the server knows every word. */
@@ -17,7 +17,7 @@ export function Filters({ filters }) {
     set({ actor: actor.trim(), patient: patient.trim() }, { replace: false });
   };
   const choose = (name) => (value) => set({ [name]: value }, { replace: false });
-  const time = (name) => html`<${Field} label=${t(`audit.${name}`)}><input type="datetime-local" name=${name} value=${filters[name] ? toField(Number(filters[name])) : ""} onChange=${(event) => choose(name)(fromField(event.target.value))} /></${Field}>`;
+  const time = (name) => html`<${TimeField} label=${t(`audit.${name}`)} name=${name} value=${filters[name] ? Number(filters[name]) : null} act=${choose(name)} />`;
   const any = FILTERS.some((name) => filters[name]);
   return html`<form class="panel filters" aria-label=${t("audit.show")} onSubmit=${submit}>
     <${Field} label=${t("audit.actor")}><input name="actor" value=${actor} placeholder=${t("audit.actor_hint")} autocapitalize="none" spellcheck="false" onInput=${(event) => setActor(event.target.value)} /></${Field}>

@@ -57,6 +57,7 @@ export function stop() {
   socket = null;
   state.forgetUnit();
   state.beat.value = null;
+  state.disk.value = null;
   state.link.value = { state: "connecting", since: now() };
 }
 
@@ -194,6 +195,7 @@ function refused() {
   clearInterval(asking);
   const ask = async () => {
     const system = await get("/system").catch((problem) => problem);
+    if (system.storage) state.disk.value = system.storage.alarm ? system.storage : null;
     if (system.journal) state.beat.value = { now: now(), deviceAt: now(), recording: system.journal.status === "recording", why: system.journal.why ?? null };
   };
   ask();

@@ -42,6 +42,9 @@ export const alarmsOfBed = (id) => standing.value.filter((a) => a.bed === id);
 /** How many pages were opened in an emergency, of which this unit is told and at whose reason nobody has looked. */
 export const toReview = signal(0);
 
+/** The alarm about the server's disk, for those who look after it: `{alarm, used_percent, full_in_s}`, or `null`. */
+export const disk = signal(null);
+
 /** The unit's devices that are still on patients who left. */
 export const stillOn = signal([]);
 

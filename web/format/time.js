@@ -1,17 +1,21 @@
 /** Ages, clock times and countdowns as people on a ward say them. */
 import { locale, t } from "../i18n/words.js";
+import { isSaidTwice, offset } from "./wall-clock.js";
 
 /** Milliseconds of an RFC 3339 time, a number, or `null`. */
 export const ms = (time) => (time === null || time === undefined ? null : typeof time === "number" ? time : Date.parse(time));
 
 const two = (n) => String(n).padStart(2, "0");
+/** Hours and minutes; in the hour that comes twice a year twice with its distance from UTC. */
 export function hhmm(time) {
-  const at = new Date(ms(time));
-  return `${two(at.getHours())}:${two(at.getMinutes())}`;
+  const at = new Date(ms(time)),
+    text = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  return isSaidTwice(at.getTime()) ? `${text} ${offset(at.getTime())}` : text;
 }
 export function hhmmss(time) {
   const at = new Date(ms(time));
-  return `${hhmm(at.getTime())}:${two(at.getSeconds())}`;
+  const text = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return isSaidTwice(at.getTime()) ? `${text} ${offset(at.getTime())}` : text;
 }
 
 /** Day and month, with the year when it is not this one. */

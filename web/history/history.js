@@ -1,23 +1,24 @@
-/** The history browser: any range of a patient, a device or a bed, gaps with their reasons, coverage stated. The address is its state. */
+/** The history browser: any range of a patient, a device or a place, gaps with their reasons, coverage stated. The address is its state. */
 import { html, useEffect, useRef, useState } from "../html.js";
 import { get, query } from "../api/http.js";
 import { Segments } from "../components/segments.js";
-import { Empty, Failed, Loading } from "../components/state-panel.js";
+import { Failed, Loading } from "../components/state-panel.js";
+import { TimeField } from "../components/time-field.js";
 import { Closed, isClosed } from "../emergency/closed.js";
 import { now } from "../feed/clock.js";
 import { dateAndTime, when } from "../format/time.js";
-import { readIn, shown as shownAs } from "../format/units.js";
-import { fullName, label, param, unit } from "../format/vital.js";
 import { t } from "../i18n/words.js";
-import { TrendChart } from "../patient/trend-chart.js";
 import { kept, params, route, set } from "../router.js";
-import { CoverageLine } from "./coverage-line.js";
-import { channelOf, gaps, ordered, points } from "./line-data.js";
+import { ByPlace } from "./by-place.js";
+import { ChannelPick } from "./channel-pick.js";
+import { Lines } from "./lines.js";
+import { PlaceName, PlacePick } from "./place-pick.js";
 
 const HOUR = 3_600_000;
 const RANGES = { "1h": HOUR, "6h": 6 * HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR, "90d": 2160 * HOUR };
 const USUAL = "24h";
 const COLUMNS = 600;
+const PLACES = new Set(["beds", "rooms", "care-units", "sites"]);
 
 /** What the address asks for: a range that ends now, or two fixed instants; as known now or then. */
 function asked() {
@@ -28,30 +29,62 @@ function asked() {
   return { from: until - RANGES[range], to: until, known, range };
 }
 
-export function History() {
-  const { kind, id } = route.value;
+/** What the address narrows it to. */
+const only = () => Object.fromEntries(["channel", "device", "patient"].map((name) => [name, params.value.get(name)]));
+
+/** Two pages of an answer as one; `of` is where its items stand. */
+const joined = (first, second, of) => ({ ...second, [of]: [...first[of], ...second[of]], withheld: [...first.withheld, ...second.withheld] });
+
+function useHistory(kind, id) {
   const [shown, setShown] = useState(null),
     [problem, setProblem] = useState(null);
   const latest = useRef(0);
-  const { fixed, range, known } = asked();
   const load = async () => {
     const mine = ++latest.current,
-      { from, to } = asked();
-    const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), known_at: known && new Date(known).toISOString() };
+      { from, to, known } = asked(),
+      span = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), known_at: known && new Date(known).toISOString() };
+    const asking = { ...span, ...only() },
+      tell = (more) => mine === latest.current && setShown((was) => ({ ...was, ...more }));
     try {
-      const measured = await get(`/${kind}/${id}/measured${query({ ...span, columns: COLUMNS })}`);
+      const measured = await get(`/${kind}/${id}/measured${query({ ...asking, columns: COLUMNS })}`);
       if (mine !== latest.current) return;
       setProblem(null);
-      setShown({ from, to, measured, coverage: null });
-      const coverage = await get(`/${kind}/${id}/coverage${query(span)}`);
-      if (mine === latest.current) setShown({ from, to, measured, coverage });
+      setShown((was) => ({ from, to, asking, measured, coverage: null, counted: null, list: was?.list ?? null }));
     } catch (caught) {
       if (mine === latest.current) setProblem(caught);
+      return;
     }
+    if (!PLACES.has(kind)) get(`/${kind}/${id}/corrections${query(span)}`).then((corrections) => tell({ corrections }), () => tell({ corrections: null }));
+    if (PLACES.has(kind)) get(`/${kind}/${id}/measured-by${query(span)}`).then((list) => tell({ list }), () => tell({ list: null }));
+    await get(`/${kind}/${id}/coverage${query(asking)}`).then((coverage) => tell({ coverage, counted: true }), () => tell({ counted: false }));
   };
+  /** What follows, behind what is there. */
+  const more = async () => {
+    const { measured, coverage, asking } = shown,
+      page = (of, next, columns) => get(`/${kind}/${id}/${of}${query({ ...asking, columns, cursor: next })}`);
+    const [lines, channels] = await Promise.all([page("measured", measured.next, COLUMNS), coverage?.next ? page("coverage", coverage.next) : null]);
+    setShown((was) => ({ ...was, measured: joined(was.measured, lines, "lines"), coverage: channels ? joined(was.coverage, channels, "channels") : was.coverage }));
+  };
+  const moreOf = async () => {
+    const { list, asking } = shown,
+      next = await get(`/${kind}/${id}/measured-by${query({ ...asking, channel: null, device: null, patient: null, cursor: list.next })}`);
+    setShown((was) => ({ ...was, list: joined(was.list, next, "items") }));
+  };
+  const told = (act) => () => act().catch(setProblem);
+  return { shown, problem, load, more: told(more), moreOf: told(moreOf) };
+}
+
+export function History() {
+  const { kind, id } = route.value;
+  return html`<${Of} key=${`${kind}/${id}`} kind=${kind} id=${id} />`;
+}
+
+function Of({ kind, id }) {
+  const { shown, problem, load, more, moreOf } = useHistory(kind, id),
+    { fixed, range, known } = asked();
   useEffect(() => {
     load();
-  }, [kind, id, range, known, params.value.get("from"), params.value.get("to")]);
+  }, [range, known, ...["from", "to", "channel", "device", "patient"].map((name) => params.value.get(name))]);
   useEffect(() => {
     document.title = t("title", { screen: t("history.title") });
   }, []);
@@ -60,56 +93,22 @@ export function History() {
   return html`<div class="history-page">
     <div class="row wrap"><h1 class="grow">${t("history.title")} <${About} kind=${kind} id=${id} lines=${shown?.measured.lines ?? []} /></h1>
       <${Segments} label=${t("trend.range")} options=${Object.keys(RANGES).map((r) => [r, t(`trend.range_${r}`)])} chosen=${fixed ? null : range} act=${(next) => set({ range: next, from: null, to: null }, { replace: false })} /></div>
-    <div class="row wrap"><p class="grow dim">${title}${known !== null && `, ${t("history.as_known", { at: dateAndTime(known) })}`}</p><${KnownAt} known=${known} /></div>
+    <div class="row wrap history-asks"><p class="grow dim">${title}${known !== null && `, ${t("history.as_known", { at: dateAndTime(known) })}`}</p>
+      <${ChannelPick} coverage=${shown?.coverage} list=${shown?.list} />
+      <${PlacePick} kind=${kind} id=${id} />
+      <${TimeField} label=${t("history.known_at")} name="known_at" value=${known} act=${(time) => set({ known_at: time }, { replace: false })} /></div>
     ${problem && html`<${Failed} problem=${problem} again=${load} what=${t("history.the_history")} />`}
     ${!shown && !problem && html`<${Loading} />`}
-    ${shown && html`<${Lines} ...${shown} kind=${kind} />`}
+    ${shown && html`<${ByPlace} list=${shown.list} more=${moreOf} />`}
+    ${shown && html`<${Lines} ...${shown} kind=${kind} more=${more} again=${load} />`}
   </div>`;
 }
 
 /** Whose history it is, with the way to the page about them. */
 function About({ kind, id, lines }) {
   const [line] = lines;
-  if (kind === "beds") return html`<${Bed} id=${id} />`;
+  if (PLACES.has(kind)) return html`<${PlaceName} kind=${kind} id=${id} />`;
   if (!line) return null;
   if (kind === "devices") return html`<a href=${`/devices?open=${id}`}>${line.device.name}</a>`;
   return html`<a href=${`/patients/${id}${kept()}`}>${line.patient?.name}</a>`;
-}
-
-function Bed({ id }) {
-  const [bed, setBed] = useState(null);
-  useEffect(() => {
-    get(`/beds/${id}/history`).then((found) => setBed(found.bed), () => setBed(null));
-  }, [id]);
-  return bed && html`<a href=${`/places?bed=${id}`}>${t("places.bed", { bed: bed.name })}</a>`;
-}
-
-/** Whom devices were on is told as known at this instant; empty is now. */
-function KnownAt({ known }) {
-  const local = known === null ? "" : new Date(known - new Date(known).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-  const change = (event) => set({ known_at: event.target.value ? new Date(event.target.value).getTime() : null }, { replace: false });
-  return html`<label class="field"><span>${t("history.known_at")}</span><input type="datetime-local" name="known_at" value=${local} onChange=${change} /></label>`;
-}
-
-function Lines({ from, to, measured, coverage, kind }) {
-  const lines = ordered(measured.lines.filter((line) => line.n.length > 0));
-  const zoom = (start, end) => set({ from: Math.round(start), to: Math.round(end), range: null }, { replace: false });
-  return html`<section class="panel trends" aria-label=${t("history.title")} data-made-of=${measured.made_of}>
-    ${measured.withheld.length > 0 && html`<p class="small" role="note">${t("history.withheld")}</p>`}
-    ${lines.length === 0 && html`<${Empty} title=${t("history.none")} text=${t("history.none_text")} />`}
-    ${lines.map((line) => html`<${Line} key=${`${line.device.id} ${line.channel} ${line.patient?.id} ${line.unit}`} line=${line} channel=${channelOf(line, coverage)} measured=${measured} from=${from} to=${to} zoom=${zoom} named=${kind !== "patients"} />`)}
-  </section>`;
-}
-
-function Line({ line, channel, measured, from, to, zoom, named }) {
-  const known = line.vital !== null,
-    asRead = (value) => (known && readIn(line.vital, line.unit) !== line.unit ? shownAs(line.vital, value) : value);
-  const series = [{ points: points(line, measured).map(([at, value]) => [at, asRead(value)]), gaps: gaps(line, channel, from, Math.min(to, now())) }];
-  const bounds = (line.usual ?? [null, null]).map((value) => (value === null ? null : asRead(value)));
-  return html`<div data-line=${line.channel}>
-    ${named && line.patient && html`<p class="small"><a href=${`/history/patients/${line.patient.id}${kept()}`}>${line.patient.name}</a></p>`}
-    <${TrendChart} name=${known ? fullName(line.vital) : line.label} label=${known ? label(line.vital, line.label) : line.label} unit=${known ? unit(line.vital, line.unit) : line.unit} param=${known ? param(line.vital) : "temp"}
-      series=${series} bounds=${bounds} from=${from} to=${to} zoom=${zoom} />
-    <${CoverageLine} line=${line} channel=${channel} />
-  </div>`;
 }

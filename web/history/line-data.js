@@ -1,10 +1,11 @@
 /** A history as the server tells it, made ready to draw: columns become points that keep their extremes. */
 
-/** `[time, value]` of a line: first, least, greatest and last of each column, where they differ. */
-export function points(line, { origin_ms: origin, step_ms: step }) {
+/** `[time, value]` of a line: first, least, greatest and last of each column, where they differ; nothing of a column that goes on lies behind `until`. */
+export function points(line, { origin_ms: origin, step_ms: whole }, until = Infinity) {
   const found = [];
   line.n.forEach((n, i) => {
-    const begin = origin + n * step,
+    const begin = origin + n * whole,
+      step = Math.max(4, Math.min(whole, until - begin)),
       values = [line.first[i], line.least[i], line.greatest[i], line.last[i]];
     if (values.every((value) => value === values[0])) {
       found.push([begin + step / 2, values[0]]);
@@ -29,7 +30,7 @@ export function gaps(line, channel, from, to) {
 }
 
 /** The channel of a coverage that a line is of. */
-export const channelOf = (line, coverage) => coverage?.channels.find((c) => c.device.id === line.device.id && c.channel === line.channel) ?? null;
+export const channelOf = (line, coverage) => coverage?.channels.find((c) => c.device.id === line.device.id && c.channel === line.channel && (c.patient?.id ?? null) === (line.patient?.id ?? null)) ?? null;
 
 const ORDER = ["heart_rate", "pulse_rate", "saturation", "respiratory_rate", "systolic_pressure", "diastolic_pressure", "mean_pressure", "temperature", "glucose"];
 const place = (line) => (ORDER.includes(line.vital) ? ORDER.indexOf(line.vital) : ORDER.length);

@@ -21,6 +21,7 @@ import { StillOn } from "./leaving.js";
 import { News2Panel } from "./news2-panel.js";
 import { Numbers } from "./numbers.js";
 import { Record } from "./record.js";
+import { useScoreStory } from "./score-story.js";
 import { Standing } from "./standing.js";
 import { Trends } from "./trends.js";
 
@@ -116,7 +117,8 @@ function Page({ page, name, load }) {
     await after(act.clearLimits(patient.id, vital));
     asWas(t("undo.limits", { vital: fullName(vital), name }), () => act.setLimits(patient.id, vital, { low, high }));
   };
-  const past = usePast(patient.id, page.care_unit?.id, standing.length);
+  const past = usePast(patient.id, page.care_unit?.id, standing.length),
+    story = useScoreStory(patient.id);
   return html`<div class="patient" data-patient=${patient.id}>
     ${page.open_until && html`<${OpenFor} until=${page.open_until} close=${load} />`}
     <${Identity} page=${page} name=${name} setNurse=${setNurse} setScale=${setScale} moved=${load} />
@@ -130,7 +132,7 @@ function Page({ page, name, load }) {
       <${Trends} id=${patient.id} numerics=${page.numerics} limits=${page.limits} />
     </div>
     <div class="below">
-      <${News2Panel} news2=${page.news2} />
+      <${News2Panel} news2=${page.news2} story=${story} />
       <${ChartForm} page=${page} save=${(observed) => after(act.chart(patient.id, observed))} />
       <${AlarmList} alarms=${merged(mine, past)} />
     </div>

@@ -3,6 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import uPlot from "../vendor/uplot.js";
 import { fixed } from "../format/number.js";
 import { day, hhmm, when } from "../format/time.js";
+import { roundTimes } from "../format/wall-clock.js";
 import { now } from "../feed/clock.js";
 import { t, word } from "../i18n/words.js";
 import { hatch } from "../wave/hatch.js";
@@ -11,16 +12,19 @@ import { joinedPoints, gapAt, rangeOf } from "./trend-data.js";
 const HEIGHT_PX = 92;
 const AXIS = { left: 34, bottom: 18 };
 const FEW_POINTS = 24;
+/** A gap that is narrower than this part of the range cannot be seen, and does not break the line. */
+const SEEN_PARTS = 1200;
 const LABEL_PX = 72;
-const DAY_MS = 86_400_000;
+const DAY_MS = 86_400_000,
+  HOUR_MS = 3_600_000;
 
-export function TrendChart({ name, label, unit, param, series, bounds, from, to, zoom }) {
+export function TrendChart({ name, label, unit, param, series, bounds, from, to, zoom, covered }) {
   const plot = useRef(null),
     chart = useRef(null),
     given = useRef(null);
   const [at, setAt] = useState(null);
   const seen = [series[0], series[1], from, to, bounds[0], bounds[1]];
-  const data = useMemo(() => joinedPoints(series), seen);
+  const data = useMemo(() => joinedPoints(series, (to - from) / SEEN_PARTS), seen);
   const gaps = series[0].gaps ?? [];
   given.current = { data, gaps, bounds, from, to, zoom, setAt };
   useEffect(() => {
@@ -45,7 +49,7 @@ export function TrendChart({ name, label, unit, param, series, bounds, from, to,
     chart.current?.setData(data);
   }, seen);
   return html`<figure class="trend" data-param=${param} data-gaps=${gaps.length}>
-    <figcaption><b>${label}</b><span class="faint"> ${unit}</span><${Reading} at=${at} data=${data} gaps=${gaps} digits=${digitsOf(param)} /></figcaption>
+    <figcaption><b>${label}</b><span class="faint"> ${unit}</span>${covered}<${Reading} at=${at} data=${data} gaps=${gaps} digits=${digitsOf(param)} /></figcaption>
     <div class="trend-plot" ref=${plot} role="img" aria-label=${t("trend.spoken", { name, from: when(from, now()), to: hhmm(to), last: lastText(data, digitsOf(param)), unit })}></div>
   </figure>`;
 }
@@ -93,7 +97,7 @@ function draw(box, given, param, lines) {
       },
       series: [{}, ...Array.from({ length: lines }, () => ({ ...line }))],
       axes: [
-        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => (times.length > 1 && times[1] - times[0] >= DAY_MS ? day(time, now()) : hhmm(time))) },
+        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => (times.length > 1 && times[1] - times[0] >= DAY_MS - HOUR_MS ? day(time, now()) : hhmm(time))) },
         { ...axis, size: AXIS.left, gap: 4, grid: { show: false }, splits: (_, i, min, max) => splits(given.current.bounds, min, max) }],
       hooks: {
         drawClear: [(u) => shadeGaps(u, given.current.gaps, box)],
@@ -115,12 +119,8 @@ function draw(box, given, param, lines) {
 /** Times that a clock likes, at most one for each label's width. */
 const STEPS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 4320, 10_080, 20_160];
 function timeSplits(min, max, width) {
-  const wanted = (max - min) / Math.max(2, width / LABEL_PX) / 60_000,
-    step = (STEPS_MIN.find((s) => s >= wanted) ?? 20_160) * 60_000,
-    zone = new Date(min).getTimezoneOffset() * 60_000;
-  const times = [];
-  for (let at = Math.ceil((min - zone) / step) * step + zone; at <= max; at += step) times.push(at);
-  return times;
+  const wanted = (max - min) / Math.max(2, width / LABEL_PX) / 60_000;
+  return roundTimes(min, max, (STEPS_MIN.find((s) => s >= wanted) ?? 20_160) * 60_000);
 }
 
 const inside = (bounds, min, max) => bounds.filter((b) => b !== null && b !== undefined && b >= min && b <= max);

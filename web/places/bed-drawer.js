@@ -3,8 +3,8 @@ import { html, useEffect, useState } from "../html.js";
 import { get, query } from "../api/http.js";
 import { renamePlace } from "../api/act.js";
 import { Drawer } from "../components/drawer.js";
-import { Field } from "../components/field.js";
 import { Failed, Loading } from "../components/state-panel.js";
+import { TimeField } from "../components/time-field.js";
 import { isClosed } from "../emergency/closed.js";
 import { now } from "../feed/clock.js";
 import { ms, when } from "../format/time.js";
@@ -12,15 +12,6 @@ import { t } from "../i18n/words.js";
 import { kept, params, set } from "../router.js";
 import { isRole } from "../shell/role.js";
 import { PlaceName } from "./place-name.js";
-
-/** A time as the browser's field wants it, in the reader's zone, and back. */
-export const toField = (time) => {
-  const at = new Date(time),
-    two = (n) => String(n).padStart(2, "0");
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
-};
-/** Whole minutes: somebody who asks about 14:32 means all of it. */
-export const fromField = (text) => (text ? new Date(`${text}:59.999`).getTime() : null);
 
 export function BedDrawer({ id, sees, close }) {
   const at = params.value.get("at"),
@@ -36,8 +27,8 @@ export function BedDrawer({ id, sees, close }) {
   return html`<${Drawer} id=${id} title=${title} sub=${answer && `${answer.room}, ${answer.care_unit.name}`} close=${close}>
     ${isRole("it") && answer && html`<${PlaceName} kind="beds" place=${answer.bed} may=${true} renamed=${load} />`}
     <form class="stack" aria-label=${t("places.history")} onSubmit=${(event) => event.preventDefault()}>
-      <${Field} label=${t("places.at")}><input type="datetime-local" name="at" value=${toField(at ? Number(at) : now())} max=${toField(now())} onChange=${(event) => set({ at: fromField(event.target.value) })} /></${Field}>
-      <${Field} label=${t("places.as_known")}><input type="datetime-local" name="known" value=${toField(known ? Number(known) : now())} max=${toField(now())} onChange=${(event) => set({ known: fromField(event.target.value) })} /></${Field}>
+      <${TimeField} label=${t("places.at")} name="at" value=${at ? Number(at) : now()} max=${now()} act=${(time) => set({ at: time })} />
+      <${TimeField} label=${t("places.as_known")} name="known" value=${known ? Number(known) : now()} max=${now()} act=${(time) => set({ known: time })} />
       <div class="row wrap"><button type="button" disabled=${!at && !known} onClick=${() => set({ at: null, known: null })}>${t("places.now")}</button></div>
       <p class="small faint">${t("places.two_times")}</p>
     </form>

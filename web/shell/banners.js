@@ -1,8 +1,8 @@
-/** The banners: connection lost, not recording, data late, no sound. They stand over every screen and say what to do. */
+/** The banners: connection lost, not recording, the disk fills, data late, no sound. They stand over every screen and say what to do. */
 import { html, useEffect } from "../html.js";
 import { Banner } from "../components/banner.js";
 import { Age } from "../components/age.js";
-import { beat, beatAge, isBlind, isLate, isRecording, link, toReview } from "../feed/state.js";
+import { beat, beatAge, disk, isBlind, isLate, isRecording, link, toReview } from "../feed/state.js";
 import { start } from "../feed/socket.js";
 import * as waves from "../feed/waves.js";
 import { now, second } from "../feed/clock.js";
@@ -30,6 +30,8 @@ export function Banners() {
       ${t("banner.lost_text")} <${Age} since=${link.value.since} />. ${whoMeanwhile()}</${Banner}>`}
     ${!lost && blind && html`<${Banner} key="blind" priority="high" title=${t("banner.blind", { span: span(beatAge.value) })}>${t("banner.blind_text")}</${Banner}>`}
     ${!lost && !blind && isLate.value && html`<${Banner} key="late" priority="medium" title=${t("banner.late", { span: span(beatAge.value) })}>${t("banner.late_text")}</${Banner}>`}
+    ${disk.value && html`<${Banner} key="disk" priority=${disk.value.alarm === "almost_full" ? "medium" : "low"} title=${t(`banner.disk_${disk.value.alarm}`, { n: disk.value.used_percent })} action=${t("banner.disk_look")} act=${() => go(`/system${kept()}`)}>
+      ${disk.value.full_in_s ? `${t("banner.disk_full_in", { span: span(disk.value.full_in_s * 1000) })} ` : ""}${t("banner.disk_text")}</${Banner}>`}
     ${opened > 0 && html`<${Banner} key="opened" title=${t("emergency.opened_n", { n: opened })} action=${t("emergency.look")} act=${() => go(`/staff${kept()}`)}>${t("emergency.opened_text")}</${Banner}>`}
   </div>`;
 }

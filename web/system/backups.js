@@ -2,6 +2,7 @@
 import { html, useState } from "../html.js";
 import { backUp, rehearse } from "../api/act.js";
 import { Pairs } from "../components/drawer.js";
+import { sayProblem } from "../components/state-panel.js";
 import { now } from "../feed/clock.js";
 import { ms, span, when } from "../format/time.js";
 import { t } from "../i18n/words.js";
@@ -13,7 +14,7 @@ const ago = (at) => t("time.ago", { span: span(Math.max(0, now() - ms(at))) });
 export function Backups({ backup, again }) {
   const [said, setSaid] = useState("");
   if (!backup) return html`<section class="panel" data-backups="none"><h2>${t("system.backups")}</h2><p class="small dim">${t("system.backups_nowhere")}</p></section>`;
-  const act = (deed) => () => { setSaid(""); deed().then(again, (problem) => setSaid(problem.detail ?? problem.message)); };
+  const act = (deed) => () => { setSaid(""); deed().then(again, (problem) => setSaid(sayProblem(problem))); };
   const busy = Boolean(backup.under_way);
   return html`<section class="panel" data-backups=${backup.count} data-rehearsed=${backup.rehearsed_of ?? undefined}><h2>${t("system.backups")}</h2>
     <${Pairs} list=${[

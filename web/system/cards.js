@@ -8,6 +8,7 @@ import { fixed } from "../format/number.js";
 import { t, word } from "../i18n/words.js";
 import { isRole } from "../shell/role.js";
 import { Backups } from "./backups.js";
+import { Damage } from "./damage.js";
 import { letters } from "./flow.js";
 import { bytes, count } from "./quantity.js";
 
@@ -35,6 +36,7 @@ export function Cards({ system, history, again }) {
       [t("system.sync_half"), ms(journal.fsync_us_p50)], [t("system.sync_most"), ms(journal.fsync_us_p99)], journal.lost > 0 && [t("system.lost"), html`<b>${count(journal.lost)}</b>`],
       engine && [t("system.checkpoint"), bytes(engine.since_checkpoint_bytes)]]} /></section>
     <${Storage} storage=${system.storage ?? {}} kept=${system.retention} holds=${system.holds ?? 0} />
+    <${Damage} damage=${system.damage} />
     <${Backups} backup=${system.backup} again=${again} />
     <${Certificates} list=${system.certificates ?? []} />
     <section class="panel"><h2>${t("system.held")}</h2><${Pairs} list=${[[t("system.unread"), counters.dead_letters ? letters(counters.dead_letters) : t("system.no_letters_yet")], [word("counter", "refused"), isRole("it") && counters.refused ? html`<a href="/devices?view=refused">${count(counters.refused)}</a>` : count(counters.refused)],
@@ -55,6 +57,7 @@ function Storage({ storage, kept, holds }) {
   return html`<section class="panel" data-storage=${storage.used_percent}><h2>${t("system.storage")}</h2>
     <ul class="lines">${parts.map(([name, size]) => html`<li key=${name}><div class="row"><span class="grow">${t(name)}</span><span>${bytes(size)}</span></div><${Share} part=${size / total} /></li>`)}</ul>
     <p class="small dim">${t("system.free", { free: bytes(free), total: bytes(total) })}${storage.used_percent === undefined ? "" : `, ${t("system.used", { n: storage.used_percent })}`}${lasts ? `, ${t("system.full_in", { span: span(lasts * 1000) })}` : ""}</p>
+    ${storage.alarm && html`<p class="strong" data-disk-alarm=${storage.alarm}>${t(`banner.disk_${storage.alarm}`, { n: storage.used_percent })} ${t("system.disk_since", { at: when(storage.alarm_since, now()) })}</p>`}
     ${kept?.blocks > 0 && html`<p class="small dim" data-thinned=${kept.blocks}>${t("system.thinned", { n: count(kept.blocks), size: bytes(kept.saved_bytes) })}, ${day(kept.oldest_at, now())} – ${day(kept.newest_at, now())}</p>`}
     ${kept?.faults > 0 && html`<p class="strong">${t("system.thinned_faults", { n: count(kept.faults) })}</p>`}
     ${kept?.over_bytes > 0 && html`<p class="strong">${t("system.thinning_over", { size: bytes(kept.over_bytes) })}</p>`}

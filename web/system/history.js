@@ -1,5 +1,6 @@
 /** The last day, minute by minute; a restart and a time without recording are gaps, hatched and named. */
 import { html } from "../html.js";
+import { Loading } from "../components/state-panel.js";
 import { hhmm, ms } from "../format/time.js";
 import { t } from "../i18n/words.js";
 import { count } from "./quantity.js";
@@ -7,8 +8,10 @@ import { count } from "./quantity.js";
 const SIZE = { width: 600, height: 120, top: 16, bottom: 16 };
 const LINES = [["readings_per_s", "system.ingest", "system.readings_per_s"], ["decided_ms_p99", "system.decided", "system.unit_ms"]];
 
+/** `history` is `null` while it is on its way, and `false` when it did not come. */
 export function History({ history }) {
-  if (!history) return null;
+  if (history === null) return html`<section class="panel" aria-label=${t("system.history")} data-coming><h2>${t("system.history")}</h2><${Loading} /></section>`;
+  if (!history) return html`<section class="panel" aria-label=${t("system.history")} data-away><h2>${t("system.history")}</h2><p class="small dim" role="status">${t("system.history_away")}</p></section>`;
   if (history.points.length < 2) return html`<section class="panel" aria-label=${t("system.history")}><h2>${t("system.history")}</h2><p class="small dim">${t("system.history_none")}</p></section>`;
   return html`<section class="panel" aria-label=${t("system.history")} data-gaps=${history.gaps.length}><h2>${t("system.history")}</h2>
     <div class="history">${LINES.map(([key, name, unit]) => html`<${Chart} key=${key} history=${history} pick=${(p) => p[key]} id=${key} name=${t(name)} unit=${t(unit)} />`)}</div></section>`;

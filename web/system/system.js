@@ -22,7 +22,7 @@ export function System() {
     [problem, setProblem] = useState(null);
   const past = useRef([]);
   const load = () => get("/system").then((s) => { past.current = [...past.current, { ...s, at: performance.now() }].slice(-KEPT); setSystem(s); setProblem(null); }, setProblem);
-  const look = () => get("/system/history").then(setHistory, () => null);
+  const look = () => get("/system/history").then(setHistory, () => setHistory((known) => known || false));
   useEffect(() => {
     document.title = t("title", { screen: t("screen.system") });
     load();

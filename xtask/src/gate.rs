@@ -128,9 +128,13 @@ impl Context<'_> {
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Runs commands at the same time, as many as there are cores.
+    /// Runs commands at the same time, `at_once` of them.
     /// Each has a log beside the part's while it runs; afterwards it is in the part's, in their order.
-    fn run_side_by_side(&mut self, named: Vec<(&str, Command)>) -> Vec<Result<(), String>> {
+    fn run_side_by_side(
+        &mut self,
+        named: Vec<(&str, Command)>,
+        at_once: usize,
+    ) -> Vec<Result<(), String>> {
         let stem = self.log_path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let path = |name: &str| self.log_path.with_file_name(format!("{stem}-{name}.log"));
         let mut logs = Vec::new();
@@ -145,8 +149,7 @@ impl Context<'_> {
         let again: Vec<Command> =
             commands.iter().map(|command| Command::new(command.get_program())).collect();
         let commands = commands.into_iter().zip(logs).collect();
-        let ends =
-            child::run_side_by_side(commands, parts::cores(), self.limit, &mut self.progress);
+        let ends = child::run_side_by_side(commands, at_once, self.limit, &mut self.progress);
         let mut judged = Vec::new();
         for ((name, command), end) in names.iter().zip(&again).zip(ends) {
             let copied =

@@ -27,7 +27,7 @@ use crate::{
 pub const HELP: &str = "\
 Simulate the storage under faults: journal, series and records live and die on a disk that breaks.
 
-usage: cargo xtask vopr [--seeds N] [--seed S] [--minutes M] [--jobs J]
+usage: cargo xtask vopr [--seeds N] [--seed S] [--minutes M] [--jobs J] [--report FILE]
        cargo xtask vopr --bugs [NAME]...
 
 options:
@@ -35,6 +35,7 @@ options:
   --seed S      the first of them, 0 if not told
   --minutes M   stop after so long, however many seeds are left
   --jobs J      how many at once, one for each core if not told
+  --report FILE write a page about the run: how often each fault fired, what was checked
   --bugs        plant each bug of crates/store/vopr/bugs/ in a copy and show that it is found
 
 The same seed makes the same run. A seed that fails is printed with the command that repeats it.
@@ -54,10 +55,8 @@ pub fn main(args: &[&str]) -> ExitCode {
     let done = match args.split_first() {
         Some((&"--bugs", names)) => bugs(names),
         _ => {
-            let numbers = args.iter().skip(1).step_by(2).all(|it| it.parse::<u64>().is_ok());
-            let known = |it: &&str| ["--seeds", "--seed", "--minutes", "--jobs"].contains(it);
-            if !args.len().is_multiple_of(2) || !numbers || !args.iter().step_by(2).all(known) {
-                let what = "options are --seeds, --seed, --minutes and --jobs, each with a number";
+            if !are_options(args) {
+                let what = "options are --seeds, --seed, --minutes and --jobs, each with a number, and --report with a file";
                 return refuse(what, "cargo xtask vopr --help");
             }
             run(args)
@@ -71,6 +70,15 @@ pub fn main(args: &[&str]) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Whether the simulator understands these.
+fn are_options(args: &[&str]) -> bool {
+    args.chunks(2).all(|pair| match pair {
+        ["--seeds" | "--seed" | "--minutes" | "--jobs", number] => number.parse::<u64>().is_ok(),
+        ["--report", _] => true,
+        _ => false,
+    })
 }
 
 /// Builds and runs the simulator with these options; false if a seed failed.
@@ -262,6 +270,16 @@ fn find(name: &str, mut progress: Progress) -> Result<Option<String>, String> {
         End::TimedOut => Err(format!("{name}: the simulator hangs")),
         End::Success => Ok(None),
     }
+}
+
+#[test]
+fn options_come_with_a_number_or_a_file() {
+    let understood: [&[&str]; 3] =
+        [&[], &["--seeds", "7", "--seed", "0"], &["--report", "a.md", "--minutes", "3"]];
+    let refused: [&[&str]; 4] =
+        [&["--seeds"], &["--seeds", "many"], &["--sed", "1"], &["--seeds", "7", "--report"]];
+    assert!(understood.iter().all(|args| are_options(args)));
+    assert!(!refused.iter().any(|args| are_options(args)));
 }
 
 #[test]

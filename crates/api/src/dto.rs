@@ -3,6 +3,7 @@
 pub(crate) mod alarm;
 pub(crate) mod audit;
 pub(crate) mod bed;
+pub(crate) mod damage;
 pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod feed;

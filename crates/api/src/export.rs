@@ -8,6 +8,7 @@
 //! **Absent on purpose:** who may ask. Whoever holds the data directory holds everything; a
 //! route that offers this must ask the policy for each part.
 
+mod corrected;
 mod csv;
 mod edf;
 mod groups;
@@ -30,7 +31,7 @@ use engine::Directory;
 use jiff::{civil::DateTime, tz::TimeZone};
 use model::{Channel, DeviceId, OrgId, PatientId, Timestamp};
 use protocols::profile::Profile;
-use store::{DatabaseError, Question, Records, RecordsError, Series};
+use store::{DamagedSpan, DatabaseError, Question, Records, RecordsError, Series};
 
 use crate::{
     history::{Part, parts_of_device, parts_of_patient},
@@ -168,10 +169,13 @@ impl Stored {
         }
         let (org, parts) = self.parts(wish)?;
         let mut out = Folder::open(folder)?;
-        let mut reading = Reading { wish, org, parts: &parts, tell, done_s: 0, of_s: 0 };
+        let mut reading =
+            Reading { wish, org, parts: &parts, tell, done_s: 0, of_s: 0, lost: Vec::new() };
         reading.of_s = self.seconds(&reading);
         let values = values::export(self, &mut reading, &mut out)?;
+        corrected::corrections(self, &reading, &mut out)?;
         let tracks = tracks::read(self, &mut reading, &out.path)?;
+        let lost = std::mem::take(&mut reading.lost);
         let samples = tracks.iter().map(tracks::Track::len).sum();
         let mut writing = Writing { done: 0, of: samples, tell: &mut *reading.tell };
         let about = About { stored: self, wish };
@@ -194,7 +198,8 @@ impl Stored {
         if !groups.wide.is_empty() {
             csv::waves(&groups.wide, &mut out, &mut writing)?;
         }
-        let covered_permille = statement::write(self, wish, (org, &parts), &groups, &mut out)?;
+        let covered_permille =
+            statement::write(self, wish, (org, &parts, &lost), &groups, &mut out)?;
         let files = out.finish()?;
         Ok(Exported { values, samples, covered_permille, files })
     }
@@ -242,9 +247,26 @@ struct Reading<'a> {
     tell: &'a mut dyn FnMut(Step),
     done_s: u64,
     of_s: u64,
+    lost: Vec<Lost>,
+}
+
+/// What is stored of a channel and cannot be read.
+struct Lost {
+    device: DeviceId,
+    patient: Option<PatientId>,
+    channel: Channel,
+    span: Span,
 }
 
 impl Reading<'_> {
+    /// Remembers what of a window could not be read.
+    fn lacks(&mut self, part: &Part, channel: &Channel, (damaged, window): (&[DamagedSpan], Span)) {
+        for span in damaged.iter().filter_map(|it| window.of(*it)) {
+            let (device, patient, channel) = (part.device, part.patient, channel.clone());
+            self.lost.push(Lost { device, patient, channel, span });
+        }
+    }
+
     /// Asks a channel of a device for a window.
     fn question(&self, (device, channel): (DeviceId, &Channel), window: Span) -> Question {
         let (org, channel) = (self.org, channel.clone());

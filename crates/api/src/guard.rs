@@ -13,8 +13,8 @@ use axum::{
 };
 use engine::Directory;
 use model::{
-    BedId, CareUnitId, EmergencyId, HandOverId, Id, Kind, OrgId, PatientId, Post, Role, SessionId,
-    StaffId, Timestamp,
+    BedId, CareUnitId, EmergencyId, HandOverId, Id, Kind, OrgId, PatientId, Post, Role, RoomId,
+    SessionId, SiteId, StaffId, Timestamp,
 };
 use record::{Actor, AuditEntry, Body};
 use security::{
@@ -228,6 +228,15 @@ impl Gate {
                 let bed: BedId = path_id(params)?;
                 let of = directory.care_unit_of_bed(bed).ok_or_else(|| nothing("bed"))?;
                 Ok(Resource { patient: directory.patient_in(bed), ..unit(of)? })
+            }
+            Scope::Room => {
+                let id: RoomId = path_id(params)?;
+                unit(directory.rooms.get(&id).ok_or_else(|| nothing("room"))?.care_unit)
+            }
+            Scope::Site => {
+                let id: SiteId = path_id(params)?;
+                let org = directory.org_of_site(id).ok_or_else(|| nothing("site"))?;
+                Ok(Resource::org(org))
             }
             Scope::Alarm => {
                 let found = self.api.find_alarm(org, path_id(params)?).await?;

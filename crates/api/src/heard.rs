@@ -41,8 +41,9 @@ pub(crate) fn heard(
     let mut found = Heard::default();
     for back in LOOKS {
         for (spec, _) in profile.numerics() {
-            let stretches = series.query(&question(spec.channel(), back))?;
-            let points = stretches.iter().flat_map(|stretch| &stretch.items);
+            let answer = series.query(&question(spec.channel(), back))?;
+            let points = answer.stretches.iter().flat_map(|stretch| &stretch.items);
+            let points = points.filter(|point| !point.marks.is_of_a_file());
             found.at = found.at.max(points.map(|point| point.received_at).max());
         }
         if found.at.is_some() {
@@ -52,8 +53,10 @@ pub(crate) fn heard(
     let Some(battery) = profile.battery.clone().filter(|_| found.at.is_some()) else {
         return Ok(found);
     };
-    for stretch in series.query(&question(battery, Duration::from_secs(3_600)))? {
-        let newest = stretch.items.iter().rev().find_map(|point| point.value.ok());
+    for stretch in series.query(&question(battery, Duration::from_secs(3_600)))?.stretches {
+        let newest = stretch.items.iter().rev();
+        let newest = newest.filter(|point| !point.marks.is_of_a_file());
+        let newest = newest.filter_map(|point| point.value.ok()).next();
         if let Some(((mantissa, exp10), kind)) = newest.zip(stretch.kind) {
             let measure = Measure { kind, mantissa, exp10, ucum: stretch.ucum };
             found.battery_percent = Vital::BatteryLevel.thousandths(&measure).ok().map(number);

@@ -4,27 +4,40 @@
 //! instant. Everything else is asked of the series part by part, so that nobody sees a
 //! second of a patient whom the question, or the policy, leaves out.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use engine::{Directory, LINK_CHANNEL};
 use fleet::coverage::{Evidence, Gap, Ledger, Link, Stretch, Why, ledger};
 use model::{
-    BedId, Channel, Code, DeviceId, Measure, MissingReason, OrgId, PatientId, Subject, Timestamp,
-    Ucum, Vital,
+    BedId, Channel, Code, DeviceId, Measure, MissingReason, OrgId, PatientId, PlaceId, Subject,
+    Timestamp, Ucum, Vital,
 };
 use protocols::profile::{ChannelSpec, NumericSpec, Profile};
-use store::{Column, DatabaseError, Pace, Question, Resolution, Roll, RollRule, Series, SeriesKey};
+use store::{
+    Column, DamagedSpan, DatabaseError, Pace, Question, Resolution, Roll, RollRule, Series,
+    SeriesKey,
+};
 
 use crate::{
     dto::{
         bed::Named,
-        history::{ChannelCoverage, HistoryLine, Lacking, ReasonedGap},
+        history::{ChannelCoverage, ChannelName, HistoryLine, Lacking, Measuring, ReasonedGap},
         words::{Spelt as _, label, number, unit},
     },
     limits::{GAPS_MAX, HISTORY_LINK_BEFORE, HISTORY_STRETCH},
-    past::{Span, worn},
-    rolls::{roll_rule, usual_range},
+    past::{Span, worn, worn_of},
+    rolls::{MISSED, roll_rule, usual_range},
 };
+
+mod presence;
+mod vitals;
+
+pub(crate) use presence::{cadence, present};
+pub(crate) use vitals::VitalLedger;
 
 #[cfg(test)]
 mod tests;
@@ -149,26 +162,83 @@ pub(crate) fn parts_of_device(
     parts
 }
 
-/// Who lay in a bed, and when each device measured them there.
-pub(crate) fn parts_of_bed(
+/// Who lay in these beds, and when each device measured them there.
+pub(crate) fn parts_of_beds(
     directory: &Directory,
-    bed: BedId,
+    beds: &[BedId],
     span: Span,
     known_at: Timestamp,
 ) -> Vec<Part> {
-    let history = directory.encounters.get(&bed).map_or(&[][..], Vec::as_slice);
-    let mut parts: Vec<Part> = Vec::new();
-    for piece in pieces(span, history.iter().map(|line| line.from)) {
-        let Some(patient) = directory.encounter_at(bed, piece.from, known_at) else { continue };
-        for (device, spans) in worn(directory, patient, piece, known_at) {
-            let same = |part: &&mut Part| (part.device, part.patient) == (device, Some(patient));
-            match parts.iter_mut().find(same) {
-                Some(part) => spans.into_iter().for_each(|span| push_span(&mut part.spans, span)),
-                None => parts.push(Part { device, patient: Some(patient), spans }),
+    // Of a whole site only those devices are asked that were ever said to be on a patient.
+    let mut ever_on: BTreeMap<PatientId, BTreeSet<DeviceId>> = BTreeMap::new();
+    for (device, history) in &directory.associations {
+        for line in history {
+            if let Subject::Patient(patient) = line.value {
+                ever_on.entry(patient).or_default().insert(*device);
             }
         }
     }
+    let mut spans: BTreeMap<(PatientId, DeviceId), Vec<Span>> = BTreeMap::new();
+    for bed in beds {
+        let history = directory.encounters.get(bed).map_or(&[][..], Vec::as_slice);
+        for piece in pieces(span, history.iter().map(|line| line.from)) {
+            let Some(patient) = directory.encounter_at(*bed, piece.from, known_at) else {
+                continue;
+            };
+            for device in ever_on.get(&patient).into_iter().flatten() {
+                let found = worn_of(directory, (*device, patient), piece, known_at);
+                spans.entry((patient, *device)).or_default().extend(found);
+            }
+        }
+    }
+    let part = |((patient, device), mut found): (_, Vec<Span>)| {
+        found.sort_by_key(|span| span.from);
+        let mut spans = Vec::new();
+        found.into_iter().for_each(|span| push_span(&mut spans, span));
+        (!spans.is_empty()).then_some(Part { device, patient: Some(patient), spans })
+    };
+    spans.into_iter().filter_map(part).collect()
+}
+
+/// What stood in these places, and when.
+pub(crate) fn parts_of_places(
+    directory: &Directory,
+    places: &BTreeSet<PlaceId>,
+    span: Span,
+    known_at: Timestamp,
+) -> Vec<Part> {
+    let is_there = |subject: Subject| matches!(subject, Subject::Place(it) if places.contains(&it));
+    let mut parts = Vec::new();
+    for (device, history) in &directory.associations {
+        if !history.iter().any(|line| is_there(line.value)) {
+            continue;
+        }
+        let mut spans = Vec::new();
+        for piece in pieces(span, changes_of(directory, *device)) {
+            if is_there(directory.who(*device, piece.from, known_at)) {
+                push_span(&mut spans, piece);
+            }
+        }
+        if !spans.is_empty() {
+            parts.push(Part { device: *device, patient: None, spans });
+        }
+    }
     parts
+}
+
+/// Whether somebody lay in a bed in one of these spans.
+pub(crate) fn lay_in(
+    directory: &Directory,
+    (bed, patient): (BedId, PatientId),
+    spans: &[Span],
+    known_at: Timestamp,
+) -> bool {
+    let history = directory.encounters.get(&bed).map_or(&[][..], Vec::as_slice);
+    spans.iter().any(|span| {
+        pieces(*span, history.iter().map(|line| line.from))
+            .iter()
+            .any(|piece| directory.encounter_at(bed, piece.from, known_at) == Some(patient))
+    })
 }
 
 /// Where answers come from, and which channels are wanted.
@@ -185,28 +255,78 @@ pub(crate) struct Source {
 /// Which channels are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// Every channel of single values.
+    /// Every channel.
     All,
-    /// Those of these vitals.
-    Vitals(Vec<Vital>),
+    /// Those of these vitals, and those of these names.
+    Only {
+        /// What they measure.
+        vitals: Vec<Vital>,
+        /// What messages and readings call them.
+        channels: Vec<String>,
+    },
+}
+
+impl Wanted {
+    fn has(&self, spec: &ChannelSpec) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only { vitals, channels } => {
+                spec.vital().is_some_and(|vital| vitals.contains(&vital))
+                    || channels.iter().any(|name| *name == *spec.channel.0)
+            }
+        }
+    }
+}
+
+/// How a device, and its gateway if it speaks through one, stood to the server.
+pub(crate) struct Links {
+    pub(crate) own: Vec<(Timestamp, Link)>,
+    pub(crate) gateway: Option<Vec<(Timestamp, Link)>>,
 }
 
 impl Source {
-    /// The wanted channels of a device, as its profile has them.
-    fn channels(&self, device: DeviceId) -> Vec<(&ChannelSpec, &NumericSpec)> {
-        let profile = self.directory.devices.get(&device).map(|it| it.profile.as_str());
-        let profile = profile.and_then(|profile| self.profiles.get(profile));
-        let is_wanted = |spec: &ChannelSpec| match &self.wanted {
-            Wanted::All => true,
-            Wanted::Vitals(vitals) => spec.vital().is_some_and(|vital| vitals.contains(&vital)),
-        };
-        let channels = profile.into_iter().flat_map(Profile::numerics);
-        channels.filter(|(spec, _)| is_wanted(spec)).collect()
+    fn profile(&self, device: DeviceId) -> Option<&Profile> {
+        self.profiles.get(&self.directory.devices.get(&device)?.profile)
     }
 
-    /// How many lines an answer about these parts has, if no channel changed its code or unit.
-    pub(crate) fn lines_of(&self, parts: &[Part]) -> usize {
-        parts.iter().map(|part| self.channels(part.device).len()).sum()
+    /// The wanted channels of single values of a device, as its profile has them.
+    fn channels(&self, device: DeviceId) -> Vec<(&ChannelSpec, &NumericSpec)> {
+        let channels = self.profile(device).into_iter().flat_map(Profile::numerics);
+        channels.filter(|(spec, _)| self.wanted.has(spec)).collect()
+    }
+
+    /// The wanted waveforms of a device, each with its rate, as its profile has them.
+    pub(crate) fn waveforms(&self, device: DeviceId) -> Vec<(&ChannelSpec, (u32, u32))> {
+        let waves = self.profile(device).into_iter().flat_map(Profile::waves);
+        let waves = waves.filter(|(spec, _)| self.wanted.has(spec));
+        waves.map(|(spec, wave)| (spec, wave.rate_hz)).collect()
+    }
+
+    /// How many lines an answer about a part has, if no channel changed its code or unit.
+    pub(crate) fn lines_of(&self, part: &Part) -> usize {
+        self.channels(part.device).len().saturating_add(self.waveforms(part.device).len())
+    }
+
+    /// Whom a part is about, on which device, and what that device gives.
+    pub(crate) fn measuring(&self, part: &Part, beds: Vec<Named>) -> Measuring {
+        let name = |spec: &ChannelSpec, is_waveform: bool| {
+            let (channel, vital) = (spec.channel().to_string(), spec.vital());
+            ChannelName {
+                channel,
+                vital: vital.map(|it| it.word()),
+                label: label_of(spec),
+                is_waveform,
+            }
+        };
+        let values = self.channels(part.device).into_iter().map(|(spec, _)| name(spec, false));
+        let waves = self.waveforms(part.device).into_iter().map(|(spec, _)| name(spec, true));
+        Measuring {
+            device: self.named(part.device),
+            patient: part.patient.and_then(|id| self.person(id)),
+            beds,
+            on_ms: on_ms(part),
+            channels: values.chain(waves).collect(),
+        }
     }
 
     fn rule(&self, key: &SeriesKey) -> RollRule {
@@ -243,12 +363,14 @@ impl Source {
         let mut lines = Vec::new();
         for part in parts {
             for (spec, _) in self.channels(part.device) {
-                let mut found: Vec<Columns> = Vec::new();
+                let (mut found, mut damaged): (Vec<Columns>, Vec<Span>) = (Vec::new(), Vec::new());
                 for span in &part.spans {
                     let question = self.question(part.device, spec.channel(), *span);
                     let since = self.since(part.device, span.from);
                     let rule = |key: &SeriesKey| self.rule(key);
-                    for stretch in self.series.drawn(&question, since, pace, &rule)? {
+                    let answer = self.series.drawn(&question, since, pace, &rule)?;
+                    damaged.extend(answer.damaged.iter().filter_map(|it| span.of(*it)));
+                    for stretch in answer.stretches {
                         let of = (stretch.kind, stretch.ucum);
                         let known = found.iter_mut().find(|(it, _)| *it == of);
                         match known {
@@ -262,8 +384,13 @@ impl Source {
                     }
                 }
                 let line = |((kind, ucum), columns): Columns| {
-                    self.line(part, spec, (kind.unwrap_or(spec.code), ucum), &columns)
+                    let line = self.line(part, spec, (kind.unwrap_or(spec.code), ucum), &columns);
+                    HistoryLine { damaged_ms: in_ms(&damaged), ..line }
                 };
+                if found.is_empty() && !damaged.is_empty() {
+                    // Nothing else would say so.
+                    found.push(((Some(spec.code), spec.ucum.clone()), BTreeMap::new()));
+                }
                 lines.extend(found.into_iter().map(line));
             }
         }
@@ -295,11 +422,7 @@ impl Source {
             label: vital.map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned()),
             unit: vital.map_or_else(|| ucum.as_str().to_owned(), |vital| unit(vital).to_owned()),
             patient: part.patient.and_then(|id| self.person(id)),
-            on_ms: part
-                .spans
-                .iter()
-                .map(|it| (it.from.unix_millis(), it.to.unix_millis()))
-                .collect(),
+            on_ms: on_ms(part),
             n: Vec::new(),
             first: Vec::new(),
             least: Vec::new(),
@@ -312,6 +435,7 @@ impl Source {
                 let value = |micros: i64| value(vital, kind, &ucum, micros);
                 (shown(low).and_then(value), shown(high).and_then(value))
             }),
+            damaged_ms: Vec::new(),
             in_range_ms: usual.map(|_| in_range.sum::<i64>() / NANOS_OF_MS),
         };
         for (number, roll) in columns {
@@ -337,7 +461,8 @@ impl Source {
         line
     }
 
-    /// What these parts promised and what came of it; `outages` are the program's own.
+    /// What these parts promised of single values and what came of it; `outages` are the
+    /// program's own.
     pub(crate) fn coverage(
         &self,
         parts: &[Part],
@@ -346,23 +471,12 @@ impl Source {
     ) -> Result<Vec<ChannelCoverage>, DatabaseError> {
         let mut channels = Vec::new();
         for part in parts {
-            let link = self.link(part.device, asked)?;
-            let gateway = self.directory.gateway_of(part.device);
-            let gateway = gateway.map(|gateway| self.link(gateway, asked)).transpose()?;
+            let (links, on) = (self.links(part.device, asked)?, on_of(part, asked));
             for (spec, numeric) in self.channels(part.device) {
-                let (covered, said) = self.covered(part, spec, asked)?;
-                let within = |it: &Span| Stretch { from: it.from, to: it.to.min(asked.to) };
-                let on: Vec<Stretch> = part.spans.iter().map(within).collect();
-                let found = ledger(&Evidence {
-                    asked: Stretch { from: asked.from, to: asked.to },
-                    on: &on,
-                    covered: &covered,
-                    said: &said,
-                    link: &link,
-                    gateway: gateway.as_deref(),
-                    outages,
-                });
-                channels.push(self.channel(part.device, (spec, numeric.cadence), found));
+                let kept = self.covered(part, spec, asked)?;
+                let evidence = evidence((asked, &on), &kept, &links, outages);
+                let found = ledger(&evidence);
+                channels.push(self.channel(part, (spec, numeric.cadence), found));
             }
         }
         Ok(channels)
@@ -371,28 +485,24 @@ impl Source {
     /// What one channel promised and came to, whose values come so often.
     pub(crate) fn channel(
         &self,
-        device: DeviceId,
+        part: &Part,
         (spec, cadence): (&ChannelSpec, Duration),
         found: Ledger,
     ) -> ChannelCoverage {
-        let mut lacking: Vec<Lacking> = Vec::new();
-        for gap in &found.gaps {
-            let (reason, seconds) = (word(gap.why), gap.at.to.since(gap.at.from).as_secs_f64());
-            match lacking.iter_mut().find(|it| it.reason == reason) {
-                Some(it) => it.seconds += seconds,
-                None => lacking.push(Lacking { reason, seconds }),
-            }
-        }
-        lacking.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        let lacking = lacking(&found);
         let vital = spec.vital();
-        let percent = found.covered_permille().map(|permille| f64::from(permille) / 10.0);
+        let percent = percent(&found);
         let (promised, covered) = (found.promised, found.covered);
         let (gaps, is_cut) = longest(found.gaps);
         ChannelCoverage {
-            device: self.named(device),
+            device: self.named(part.device),
+            patient: part.patient.and_then(|id| self.person(id)),
+            on_ms: on_ms(part),
             channel: spec.channel().to_string(),
             vital: vital.map(|vital| vital.word()),
-            label: vital.map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned()),
+            label: label_of(spec),
+            is_waveform: false,
+            is_coarse: false,
             cadence_s: cadence.as_secs_f64(),
             promised_s: promised.as_secs_f64(),
             covered_s: covered.as_secs_f64(),
@@ -403,32 +513,31 @@ impl Source {
         }
     }
 
-    /// How a device stood to the server from before the range on.
-    pub(crate) fn link(
-        &self,
-        device: DeviceId,
-        asked: Span,
-    ) -> Result<Vec<(Timestamp, Link)>, DatabaseError> {
+    /// How a device and its gateway stood to the server from before the range on.
+    pub(crate) fn links(&self, device: DeviceId, asked: Span) -> Result<Links, DatabaseError> {
+        let gateway = self.directory.gateway_of(device);
+        let gateway = gateway.map(|gateway| self.link(gateway, asked)).transpose()?;
+        Ok(Links { own: self.link(device, asked)?, gateway })
+    }
+
+    fn link(&self, device: DeviceId, asked: Span) -> Result<Vec<(Timestamp, Link)>, DatabaseError> {
         let from = asked.from.before(HISTORY_LINK_BEFORE);
         let span = Span { from, to: asked.to };
         let question = self.question(device, Channel::from(LINK_CHANNEL), span);
-        let stretches = self.series.query(&question)?;
-        let noted = stretches.iter().flat_map(|stretch| &stretch.items).filter_map(|point| {
-            let (code, _) = point.value.ok()?;
-            Some((point.at, Link::of(code)?))
-        });
+        let answer = self.series.query(&question)?;
+        let noted =
+            answer.stretches.iter().flat_map(|stretch| &stretch.items).filter_map(|point| {
+                let (code, _) = point.value.ok()?;
+                Some((point.at, Link::of(code)?))
+            });
         Ok(noted.collect())
     }
 
     /// While values of a channel counted, and what the device said when there was none.
-    fn covered(
-        &self,
-        part: &Part,
-        spec: &ChannelSpec,
-        asked: Span,
-    ) -> Result<(Vec<Stretch>, Absences), DatabaseError> {
+    fn covered(&self, part: &Part, spec: &ChannelSpec, asked: Span) -> Result<Kept, DatabaseError> {
         let pace = fine(asked);
-        let (mut covered, mut said) = (Vec::new(), Vec::new());
+        let mut kept = Kept::default();
+        let reach = spec.numeric().map_or(Duration::ZERO, |it| it.cadence.saturating_mul(MISSED));
         let rule = |key: &SeriesKey| self.rule(key);
         for on in &part.spans {
             let since = self.since(part.device, on.from);
@@ -437,18 +546,94 @@ impl Source {
                 let to = from.after(HISTORY_STRETCH).min(on.to).min(asked.to);
                 let question = self.question(part.device, spec.channel(), Span { from, to });
                 let mut columns = BTreeMap::new();
-                for stretch in self.series.drawn(&question, since, &pace, &rule)? {
+                let answer = self.series.drawn(&question, since, &pace, &rule)?;
+                kept.lacks(&answer.damaged, Span { from, to }, reach);
+                for stretch in answer.stretches {
                     add(&mut columns, &stretch.items, &pace);
                 }
                 for (number, roll) in columns {
                     let begin = pace.step_ns.saturating_mul(number);
                     let begin = pace.origin_ns.saturating_add(begin).max(from.unix_nanos());
-                    place(&mut covered, &mut said, begin, &roll);
+                    place(&mut kept.covered, &mut kept.said, begin, &roll);
                 }
                 from = to;
             }
         }
-        Ok((covered, said))
+        Ok(kept)
+    }
+}
+
+fn on_ms(part: &Part) -> Vec<(i64, i64)> {
+    in_ms(&part.spans)
+}
+
+fn in_ms(spans: &[Span]) -> Vec<(i64, i64)> {
+    spans.iter().map(|it| (it.from.unix_millis(), it.to.unix_millis())).collect()
+}
+
+/// The vital's name, else what the profile calls the channel.
+fn label_of(spec: &ChannelSpec) -> String {
+    spec.vital().map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned())
+}
+
+/// While a part's device was on whom the question is about.
+pub(crate) fn on_of(part: &Part, asked: Span) -> Vec<Stretch> {
+    let within = |it: &Span| Stretch { from: it.from, to: it.to.min(asked.to) };
+    part.spans.iter().map(within).filter(|it| it.from < it.to).collect()
+}
+
+/// What is known of one channel, as the ledger weighs it.
+pub(crate) fn evidence<'a>(
+    (asked, on): (Span, &'a [Stretch]),
+    kept: &'a Kept,
+    links: &'a Links,
+    outages: &'a [Stretch],
+) -> Evidence<'a> {
+    Evidence {
+        asked: Stretch { from: asked.from, to: asked.to },
+        on,
+        covered: &kept.covered,
+        said: &kept.said,
+        damaged: &kept.damaged,
+        link: &links.own,
+        gateway: links.gateway.as_deref(),
+        outages,
+    }
+}
+
+/// The covered share of what was promised, in percent.
+fn percent(found: &Ledger) -> Option<f64> {
+    found.covered_permille().map(|permille| f64::from(permille) / 10.0)
+}
+
+/// For how long values lacked, by reason, the longest first.
+fn lacking(found: &Ledger) -> Vec<Lacking> {
+    let stretches = found.gaps.iter().map(|gap| (word(gap.why), gap.at));
+    Lacking::summed(stretches)
+}
+
+/// What is stored of a channel.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// While values counted.
+    pub(crate) covered: Vec<Stretch>,
+    pub(crate) said: Absences,
+    /// Where what is stored cannot be read.
+    pub(crate) damaged: Vec<Stretch>,
+}
+
+impl Kept {
+    /// Takes in where something could not be read, of questions in order of time; the last value
+    /// that is lost would have counted for its reach.
+    pub(crate) fn lacks(&mut self, damaged: &[DamagedSpan], within: Span, reach: Duration) {
+        for it in damaged {
+            let span = DamagedSpan { to: it.to.after(reach), ..*it };
+            let Some(Span { from, to }) = within.of(span) else { continue };
+            match self.damaged.last_mut() {
+                Some(last) if from <= last.to => last.to = last.to.max(to),
+                _ => self.damaged.push(Stretch { from, to }),
+            }
+        }
     }
 }
 
@@ -515,14 +700,19 @@ fn place(
 }
 
 /// The longest gaps in order of time, and whether others were left out.
-fn longest(mut gaps: Vec<Gap>) -> (Vec<Gap>, bool) {
-    let is_cut = gaps.len() > GAPS_MAX;
+fn longest(gaps: Vec<Gap>) -> (Vec<Gap>, bool) {
+    longest_of(gaps, |gap| gap.at)
+}
+
+/// Those of the longest stretches in order of time, and whether others were left out.
+fn longest_of<T>(mut all: Vec<T>, at: impl Fn(&T) -> Stretch) -> (Vec<T>, bool) {
+    let is_cut = all.len() > GAPS_MAX;
     if is_cut {
-        gaps.sort_by_key(|gap| std::cmp::Reverse(gap.at.to.since(gap.at.from)));
-        gaps.truncate(GAPS_MAX);
-        gaps.sort_by_key(|gap| gap.at.from);
+        all.sort_by_key(|it| std::cmp::Reverse(at(it).to.since(at(it).from)));
+        all.truncate(GAPS_MAX);
+        all.sort_by_key(|it| at(it).from);
     }
-    (gaps, is_cut)
+    (all, is_cut)
 }
 
 fn reasoned(gap: &Gap) -> ReasonedGap {
@@ -539,6 +729,7 @@ pub(crate) const fn word(why: Why) -> &'static str {
         Why::Network => "network",
         Why::Refused => "refused",
         Why::Silent => "silent",
+        Why::Damaged => "damaged",
         Why::Said(reason) => match reason {
             MissingReason::SensorDetached => "sensor_detached",
             MissingReason::DeviceFault => "device_fault",
@@ -548,6 +739,7 @@ pub(crate) const fn word(why: Why) -> &'static str {
             MissingReason::WarmingUp => "warming_up",
             MissingReason::NotMeasured => "not_measured",
             MissingReason::Unknown => "unknown",
+            MissingReason::Withdrawn => "withdrawn",
         },
     }
 }

@@ -68,12 +68,18 @@ pub const HISTORY_COLUMNS: u32 = 1_200;
 pub const HISTORY_COLUMNS_MIN: u32 = 10;
 /// The most columns of a history that may be asked for; up to twice as many come.
 pub const HISTORY_COLUMNS_MAX: u32 = 5_000;
-/// The most lines of a history in one answer.
+/// The most lines of a history in one answer; what follows is on the next page.
 pub const HISTORY_LINES_MAX: usize = 120;
+/// The most readings of one answer that shows them as they were received.
+pub const RECEIPTS_MAX: usize = 2_000;
+/// Over more than this only the times of a waveform's sealed chunks are looked at for its gaps.
+pub const WAVE_BLOCKS_SPAN_MAX: Duration = Duration::from_secs(8 * 86_400);
 /// How much of a history is looked through at once for its gaps.
 pub const HISTORY_STRETCH: Duration = Duration::from_secs(30 * 86_400);
 /// How long before a range it is asked how a device stood to the server.
 pub const HISTORY_LINK_BEFORE: Duration = Duration::from_secs(31 * 86_400);
+/// Damaged chunks that the system page names.
+pub const DAMAGE_SHOWN_MAX: usize = 200;
 /// The most gaps of one channel in one answer; of more the longest.
 pub const GAPS_MAX: usize = 500;
 /// The most stops of the program that one answer about gaps knows of; of more the latest.
@@ -100,6 +106,8 @@ pub const END_WITHIN: Duration = Duration::from_secs(5);
 pub const AUDIT_EXPORT_MAX: usize = 50_000;
 /// The most people in the list of those who looked at a patient.
 pub const LOOKS_MAX: usize = 200;
+/// How often the room on the disk is looked at: a call that reads no file.
+pub const DISK_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often the program writes down how it did.
 pub const PULSE_EVERY: Duration = Duration::from_secs(60);
 /// The most pulses in one answer: two days of them.
@@ -160,3 +168,29 @@ pub const WISH_EVERY: Duration = Duration::from_millis(250);
 pub const TAKEN_OFF_MAX: usize = 64;
 /// How far back a device may be said to have been on somebody.
 pub const ASSOCIATED_SINCE_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// The longest part of an import, in bytes.
+pub const IMPORT_PART_LEN_MAX: usize = 2 * 1_024 * 1_024;
+/// The most values of one part of an import.
+pub const IMPORT_POINTS_MAX: usize = 20_000;
+/// The most samples of all waveforms of one part.
+pub const IMPORT_SAMPLES_MAX: usize = 100_000;
+/// The most samples of one stretch of an import; a sealed block of a device has fewer.
+pub const IMPORT_STRETCH_SAMPLES_MAX: usize = 10_000;
+/// The fastest waveform that is imported, in Hz.
+pub const IMPORT_RATE_MAX_HZ: u32 = 100_000;
+/// The longest name of a channel or a unit in an import, in bytes.
+pub const IMPORT_TEXT_LEN_MAX: usize = 100;
+/// The longest name of an imported file, in bytes.
+pub const IMPORT_FILE_LEN_MAX: usize = 255;
+/// Points in memory beyond which an import waits until they are sealed.
+pub const IMPORT_UNSEALED_POINTS_MAX: usize = 2_000_000;
+/// Samples in memory beyond which an import waits until they are sealed.
+pub const IMPORT_UNSEALED_SAMPLES_MAX: usize = 16_000_000;
+/// The longest line of a table of text that is imported, in bytes.
+pub const IMPORT_LINE_LEN_MAX: usize = 1_024 * 1_024;
+/// The most columns of a table that is imported.
+pub const IMPORT_COLUMNS_MAX: usize = 1_024;
+/// The longest file of WFDB or EDF+ that is imported, in bytes; it is in memory while it is read.
+pub const IMPORT_RECORDING_LEN_MAX: u64 = 1_024 * 1_024 * 1_024;
+/// Imports that are listed at most.
+pub const IMPORTS_SHOWN_MAX: usize = 200;

@@ -20,6 +20,7 @@ use prometheus_client::{
     metrics::{counter::ConstCounter, gauge::ConstGauge},
     registry::{Registry, Unit},
 };
+use record::DiskLevel;
 use store::Condition;
 
 use crate::{Api, limits::FEEDS_MAX, problem::Problem};
@@ -92,6 +93,7 @@ impl Api {
         self.device_metrics(&mut registry);
         self.engine_metrics(&mut registry);
         self.waiting_metrics(&mut registry);
+        self.disk_metrics(&mut registry);
         self.people_metrics(&mut registry);
         registry
     }
@@ -284,6 +286,18 @@ impl Api {
             "1 if rows and points were given up until a restart",
             behind,
         );
+    }
+
+    fn disk_metrics(&self, to: &mut Registry) {
+        let alarm = self.engine.directory().disk.level();
+        let level = u64::from(alarm >= DiskLevel::NearlyFull)
+            .saturating_add(u64::from(alarm >= DiskLevel::AlmostFull));
+        gauge(to, "disk_alarm", "1 while the disk is nearly full, 2 while it is almost", level);
+        // What was never measured is left out: a zero would be an alarm.
+        let Some(disk) = self.disk.seen() else { return };
+        bytes(to, "disk_free", "What files can still grow by", disk.free_bytes);
+        bytes(to, "disk_size", "The file system of the data", disk.total_bytes);
+        gauge(to, "disk_used_percent", "How much of it is used", disk.used_percent());
     }
 
     fn people_metrics(&self, to: &mut Registry) {

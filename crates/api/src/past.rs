@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use engine::Directory;
 use model::{DeviceId, MissingReason, PatientId, Subject, Timestamp};
-use store::{Invalid, WaveSpan};
+use store::{DamagedSpan, Invalid, WaveSpan};
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +20,14 @@ pub(crate) struct Span {
     pub(crate) to: Timestamp,
 }
 
+impl Span {
+    /// What of it cannot be read.
+    pub(crate) fn of(&self, damaged: DamagedSpan) -> Option<Self> {
+        let (from, to) = (self.from.max(damaged.from), self.to.min(damaged.to));
+        (from < to).then_some(Self { from, to })
+    }
+}
+
 /// The stretches of `span` during which each device measured the patient, by what is known now.
 pub(crate) fn worn(
     directory: &Directory,
@@ -27,25 +35,37 @@ pub(crate) fn worn(
     span: Span,
     now: Timestamp,
 ) -> Vec<(DeviceId, Vec<Span>)> {
-    let worn = |(device, history): (&DeviceId, &Vec<model::Association>)| {
-        let mut changes: Vec<Timestamp> = history.iter().map(|line| line.from).collect();
-        changes.extend([span.from, span.to]);
-        changes.retain(|at| (span.from..=span.to).contains(at));
-        changes.sort_unstable();
-        changes.dedup();
-        let mut spans: Vec<Span> = Vec::new();
-        for (from, to) in changes.iter().copied().zip(changes.iter().copied().skip(1)) {
-            if directory.who(*device, from, now) != Subject::Patient(patient) {
-                continue;
-            }
-            match spans.last_mut() {
-                Some(last) if last.to == from => last.to = to,
-                _ => spans.push(Span { from, to }),
-            }
-        }
+    let worn = |device: &DeviceId| {
+        let spans = worn_of(directory, (*device, patient), span, now);
         (!spans.is_empty()).then_some((*device, spans))
     };
-    directory.associations.iter().filter_map(worn).collect()
+    directory.associations.keys().filter_map(worn).collect()
+}
+
+/// The stretches of `span` during which one device measured the patient, by what is known now.
+pub(crate) fn worn_of(
+    directory: &Directory,
+    (device, patient): (DeviceId, PatientId),
+    span: Span,
+    now: Timestamp,
+) -> Vec<Span> {
+    let history = directory.associations.get(&device).map_or(&[][..], Vec::as_slice);
+    let mut changes: Vec<Timestamp> = history.iter().map(|line| line.from).collect();
+    changes.extend([span.from, span.to]);
+    changes.retain(|at| (span.from..=span.to).contains(at));
+    changes.sort_unstable();
+    changes.dedup();
+    let mut spans: Vec<Span> = Vec::new();
+    for (from, to) in changes.iter().copied().zip(changes.iter().copied().skip(1)) {
+        if directory.who(device, from, now) != Subject::Patient(patient) {
+            continue;
+        }
+        match spans.last_mut() {
+            Some(last) if last.to == from => last.to = to,
+            _ => spans.push(Span { from, to }),
+        }
+    }
+    spans
 }
 
 /// One value of a trend, or why there is none.
@@ -67,6 +87,8 @@ pub(crate) enum Nothing {
     NoData,
     /// No device that measures this was on the patient.
     NoDevice,
+    /// What was stored of it is damaged.
+    Damaged,
 }
 
 /// A stretch without values.
@@ -97,41 +119,6 @@ pub(crate) fn merged(sources: Vec<Vec<Dot>>) -> Vec<Dot> {
         line.sort_by_key(|dot| dot.at);
     }
     line
-}
-
-/// Where a line has nothing: longer than a source's reach, or where the device said so.
-pub(crate) fn holes(line: &[Dot], span: Span, has_device: bool) -> Vec<Hole> {
-    let mut holes = Vec::new();
-    let silent = if has_device { Nothing::NoData } else { Nothing::NoDevice };
-    // Since when there is nothing, if a device said so; else when the last value stops counting.
-    let mut said: Option<(Timestamp, MissingReason)> = None;
-    let mut last: Option<Dot> = None;
-    let mut close = |said: Option<(Timestamp, MissingReason)>,
-                     last: Option<Dot>,
-                     to: Timestamp,
-                     reach: Duration| {
-        let known_until = last.map_or(span.from, |dot| dot.at);
-        let reach = last.map_or(reach, |dot| dot.reach);
-        let hole = match said {
-            Some((from, reason)) => Some((from.min(to), Nothing::Said(reason))),
-            None if to.since(known_until) > reach => Some((known_until, silent)),
-            None => None,
-        };
-        if let Some((from, why)) = hole.filter(|(from, _)| *from < to) {
-            holes.push(Hole { span: Span { from, to }, why });
-        }
-    };
-    for dot in line {
-        match dot.value {
-            Ok(_) => {
-                close(said.take(), last, dot.at, dot.reach);
-                last = Some(*dot);
-            }
-            Err(reason) => said = said.or(Some((dot.at, reason))),
-        }
-    }
-    close(said, last, span.to, Duration::ZERO);
-    holes
 }
 
 /// At most about `count` of the points, the least and the greatest of each stretch among them.
@@ -309,4 +296,24 @@ pub(crate) fn trace_holes(traces: &[Trace], span: Span, has_device: bool) -> Vec
         holes.push(Hole { span: Span { from: until, to: span.to }, why: silent });
     }
     holes
+}
+
+/// The holes of a trace, those apart that are there because what was stored of it is damaged.
+pub(crate) fn with_damage(holes: Vec<Hole>, damaged: &[Span]) -> Vec<Hole> {
+    let mut all = Vec::new();
+    for hole in holes {
+        let mut from = hole.span.from;
+        for it in damaged.iter().filter(|it| it.from < hole.span.to && it.to > hole.span.from) {
+            let lost = Span { from: it.from.max(from), to: it.to.min(hole.span.to) };
+            if from < lost.from {
+                all.push(Hole { span: Span { from, to: lost.from }, ..hole });
+            }
+            all.push(Hole { span: lost, why: Nothing::Damaged });
+            from = lost.to;
+        }
+        if from < hole.span.to {
+            all.push(Hole { span: Span { from, to: hole.span.to }, ..hole });
+        }
+    }
+    all
 }

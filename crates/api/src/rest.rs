@@ -2,6 +2,8 @@
 
 pub(crate) mod alarms;
 pub(crate) mod audit;
+pub(crate) mod corrections;
+mod damage;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod doses;
@@ -9,6 +11,7 @@ pub(crate) mod emergency;
 pub(crate) mod hand_over;
 pub(crate) mod history;
 pub(crate) mod holds;
+pub(crate) mod imports;
 pub(crate) mod letters;
 pub(crate) mod own;
 pub(crate) mod past;
@@ -18,6 +21,7 @@ pub(crate) mod places;
 pub(crate) mod places_now;
 pub(crate) mod posts;
 pub(crate) mod refusals;
+pub(crate) mod scores;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod share;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     handler::Handler,
     http::Method,
     middleware,
@@ -47,6 +48,10 @@ pub(crate) enum Scope {
     Patient,
     /// The bed `{id}` of the path.
     Bed,
+    /// The room `{id}` of the path.
+    Room,
+    /// The site `{id}` of the path.
+    Site,
     /// The alarm `{id}` of the path.
     Alarm,
     /// The device `{id}` of the path.
@@ -149,6 +154,12 @@ impl Route {
         self
     }
 
+    /// The longest body that it reads, if it is not that of all others.
+    pub(crate) fn body_len_max(mut self, bytes: usize) -> Self {
+        self.answer = self.answer.layer(DefaultBodyLimit::max(bytes));
+        self
+    }
+
     /// A parameter of the query.
     pub(crate) fn query(mut self, name: &'static str, meaning: &'static str) -> Self {
         self.query.push((name, meaning));
@@ -162,9 +173,9 @@ pub(crate) const BASE: &str = "/api/v1";
 /// Every route below [`BASE`], from one place.
 pub(crate) fn table() -> Vec<Route> {
     use crate::rest::{
-        alarms, audit, demo, devices, doses, emergency, hand_over, history, holds, letters, own,
-        past, patients, people, places, places_now, posts, refusals, session, settings, share,
-        system, timeline, trail,
+        alarms, audit, corrections, demo, devices, doses, emergency, hand_over, history, holds,
+        imports, letters, own, past, patients, people, places, places_now, posts, refusals, scores,
+        session, settings, share, system, timeline, trail,
     };
     [
         session::routes(),
@@ -178,6 +189,7 @@ pub(crate) fn table() -> Vec<Route> {
         share::routes(),
         patients::routes(),
         past::routes(),
+        scores::routes(),
         history::routes(),
         timeline::routes(),
         posts::routes(),
@@ -190,7 +202,9 @@ pub(crate) fn table() -> Vec<Route> {
         audit::routes(),
         trail::routes(),
         system::routes(),
+        corrections::routes(),
         holds::routes(),
+        imports::routes(),
         crate::ws::routes(),
     ]
     .into_iter()

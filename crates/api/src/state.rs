@@ -20,6 +20,7 @@ use crate::{
     backup_desk::BackupDesk,
     demo_desk::DemoDesk,
     device::Doors,
+    disk_watch::LastLook,
     limits::{FEEDS_MAX, FEEDS_OF_A_SESSION_MAX},
     retention_desk::RetentionDesk,
     warden::Warden,
@@ -76,6 +77,8 @@ pub struct Api {
     pub(crate) revocations: Revocations,
     pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
     pub(crate) data: PathBuf,
+    /// The room on its disk.
+    pub(crate) disk: LastLook,
     pub(crate) config: Config,
     pub(crate) auth: Auth,
     /// What the devices' listener shares.
@@ -87,6 +90,9 @@ pub struct Api {
     /// How many feeds each session has open.
     pub(crate) feeds_of: FeedsOf,
     pub(crate) counts: Counts,
+    /// Parts of imports take turns: what one brings in is in the series before the next is
+    /// compared with them.
+    pub(crate) imports: tokio::sync::Mutex<()>,
     demo_desk: DemoDesk,
     backup_desk: BackupDesk,
     retention_desk: RetentionDesk,
@@ -168,6 +174,7 @@ impl Api {
             mqtt: parts.mqtt,
             revocations: parts.revocations,
             profiles: parts.profiles,
+            disk: LastLook::at(&parts.data),
             data: parts.data,
             config: parts.config,
             auth,
@@ -176,6 +183,7 @@ impl Api {
             warden: Warden::default(),
             feeds_of: FeedsOf::default(),
             counts: Counts::default(),
+            imports: tokio::sync::Mutex::default(),
             demo_desk: DemoDesk::default(),
             backup_desk: BackupDesk::default(),
             retention_desk: RetentionDesk::default(),

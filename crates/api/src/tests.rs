@@ -1,6 +1,7 @@
 //! The whole of it, against the real engine and journal, over real sockets.
 
 mod browser;
+mod corrections;
 mod demo;
 mod device;
 mod devices;
@@ -14,6 +15,7 @@ mod limits;
 mod own;
 mod patients;
 mod people;
+mod places_measured;
 mod shifts;
 mod sign_in;
 mod surface;

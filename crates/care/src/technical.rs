@@ -82,7 +82,8 @@ pub const fn leads_off_by(reason: MissingReason) -> Verdict {
         | MissingReason::DeviceFault
         | MissingReason::WarmingUp
         | MissingReason::NotMeasured
-        | MissingReason::Unknown => Verdict::Between,
+        | MissingReason::Unknown
+        | MissingReason::Withdrawn => Verdict::Between,
     }
 }
 

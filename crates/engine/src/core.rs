@@ -29,11 +29,13 @@ use crate::{
 mod alarms;
 mod changes;
 mod commands;
+mod corrections;
 mod covers;
 mod deadlines;
 mod ecg;
 mod facts;
 mod fleet;
+mod imports;
 mod links;
 mod machine;
 mod news;
@@ -234,6 +236,12 @@ impl Core {
         }
     }
 
+    /// A core that knows the nouns and nothing else: what records would fill the series with again
+    /// follows from them alone.
+    pub(crate) fn of_directory(setup: Setup, directory: Arc<Directory>) -> Self {
+        Self { directory, ..Self::new(setup) }
+    }
+
     /// Takes one record live: decides what follows and applies it at once.
     ///
     /// Decisions of our own that come back from the journal are known already.
@@ -386,6 +394,7 @@ impl Core {
             }
             Body::Audit(entry) => self.audit_row(entry, received_at, turn),
             Body::Replayed(replayed) => self.replayed_row(replayed, received_at, turn),
+            Body::Imported(part) => self.take_imported(part, received_at, turn),
             // Sessions belong to the door, heads and parts to the journal itself.
             Body::TurnedAway(_)
             | Body::Thinned(_)

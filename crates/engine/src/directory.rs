@@ -16,6 +16,8 @@ use model::{
 
 mod apply;
 mod check;
+mod correction;
+mod disk;
 mod emergency;
 mod fleet;
 mod hand_over;
@@ -24,6 +26,7 @@ mod share;
 mod stay;
 
 pub(crate) use check::Check;
+pub use disk::DiskAlarm;
 pub use emergency::{Dose, EmergencyState};
 pub use fleet::{Answered, Claim, CommandState, ConfigState};
 pub use hold::HoldState;
@@ -117,6 +120,8 @@ pub struct Directory {
     pub shares: BTreeMap<UserId, ShareState>,
     /// What must stay as it was received, over or not.
     pub holds: BTreeMap<HoldId, HoldState>,
+    /// The alarm about the disk of the data.
+    pub disk: DiskAlarm,
     pub(crate) now_holds: Current,
 }
 

@@ -27,16 +27,17 @@ pub use crate::core::{
 };
 pub use care::limit::{Layer, defaults as default_limits};
 pub use directory::{
-    Answered, Claim, CommandState, ConfigState, Directory, Dose, EmergencyState, HandOverState,
-    HoldState, Invitation, Setting, ShareState, UnitLimitKey,
+    Answered, Claim, CommandState, ConfigState, Directory, DiskAlarm, Dose, EmergencyState,
+    HandOverState, HoldState, Invitation, Setting, ShareState, UnitLimitKey,
 };
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};
 pub use record::{Reason, Refusal};
 pub use replay::Ahead;
 pub use shell::{
-    BlockCount, Blocks, ComparedBlocks, Engine, EngineEnd, EngineParts, Rebuild, RebuildError,
-    Rebuilt, Retention, StartError, Thinning, ThinningError, read_back, thin_segment,
+    BlockCount, Blocks, ComparedBlocks, Engine, EngineEnd, EngineParts, MendError, Reading,
+    Rebuild, RebuildError, Rebuilt, Remake, Retention, StartError, Thinning, ThinningError,
+    read_back, thin_segment,
 };
 pub use status::{EngineStatus, Spread, Trouble};
 pub use view::{AlarmScope, Cursor};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Records of the journal after which whoever reads them for a damaged chunk may rest.
+pub const MEND_RECORDS_AT_ONCE: usize = 4_096;
+
 /// Deltas of one care unit that a returning page may still resume from.
 pub const DELTAS_KEPT_MAX: usize = 1_024;
 /// Deltas that wait for one slow page before their numbers are conflated into one.
@@ -62,6 +65,8 @@ pub const OPEN_AFTER_LEAVING: Duration = Duration::from_secs(24 * 3_600);
 pub const SHARE_LASTS_MAX: Duration = Duration::from_secs(90 * 86_400);
 /// Waveform blocks stay whole for at least so long, whatever room the journal may take.
 pub const WAVES_WHOLE_MIN: Duration = Duration::from_secs(86_400);
+/// The longest span that one correction is about.
+pub const CORRECTION_SPAN_MAX: Duration = Duration::from_secs(31 * 86_400);
 /// Holds that hold at a time.
 pub const HOLDS_MAX: usize = 1_000;
 /// People with whom a patient shares at a time.

@@ -71,12 +71,19 @@ impl Sealed {
             Ok(stretches) => stretches,
             Err(why) => return Some(why),
         };
-        let own =
-            |span: &&WaveSpan| (span.at, span.received_at) == (form.span.at, form.span.received_at);
+        let own = |span: &&WaveSpan| span.at == form.span.at;
+        // A block that was received again is sealed as it was received first.
+        let is_it = |span: &WaveSpan| match span.received_at < form.span.received_at {
+            true => {
+                let WaveSpan { received_at, marks, .. } = form.span;
+                WaveSpan { received_at, marks, ..span.clone() } == form.span
+            }
+            false => *span == form.span,
+        };
         let mut is_there = false;
         for stretch in stretches {
             for span in stretch.items.iter().filter(own) {
-                if stretch.ucum == form.ucum && *span == form.span {
+                if stretch.ucum == form.ucum && is_it(span) {
                     return None;
                 }
                 is_there = true;
@@ -98,7 +105,7 @@ impl Sealed {
         };
         let spans = stretches.iter().flat_map(|it| &it.items);
         let mut is_there = false;
-        for span in spans.filter(|it| (it.at, it.received_at) == (at, received_at)) {
+        for span in spans.filter(|it| it.at == at) {
             if let Some(block) = made_again(left, &span.samples) {
                 let form = SealedForm::of(&block, received_at);
                 return form.map_or(Some(Stays::Unreadable), |form| self.lacks(&form));

@@ -33,6 +33,7 @@ mod appends;
 mod blocks;
 mod gauges;
 mod held;
+mod mend;
 mod rebuild;
 mod start;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub(crate) use appends::entry;
 pub use blocks::{
     BlockCount, Blocks, ComparedBlocks, Retention, Thinning, ThinningError, thin_segment,
 };
+pub use mend::{MendError, Reading, Remake};
 pub use rebuild::{Rebuild, RebuildError, Rebuilt, read_back};
 pub use start::StartError;
 

@@ -279,6 +279,7 @@ pub fn missing_words(vital: Vital, reason: MissingReason) -> &'static str {
         (_, MissingReason::WarmingUp) => "warming up",
         (_, MissingReason::NotMeasured) => "not measured",
         (_, MissingReason::Unknown) => "no reason given",
+        (_, MissingReason::Withdrawn) => "withdrawn by a person",
     }
 }
 

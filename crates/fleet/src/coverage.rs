@@ -1,8 +1,8 @@
 //! The gap ledger: what a device's profile promised of one channel, what came, and why not.
 //!
 //! A stretch is promised while the device was on whom the question is about. What of it no
-//! value covers is a gap, and each gap has the one reason that speaks most directly: the
-//! program's own outage, then the end of the connection, then what the device said, and
+//! value covers is a gap, and each gap has the one reason that speaks most directly: that
+//! what was stored is damaged, then the program's own outage, then the end of the connection, then what the device said, and
 //! silence last. Nothing here guesses: a device whose connection was never seen is silent.
 
 use std::time::Duration;
@@ -77,6 +77,8 @@ pub enum Why {
     Said(MissingReason),
     /// The device was there and sent nothing.
     Silent,
+    /// What was stored of it is damaged, and was not made again.
+    Damaged,
 }
 
 /// A stretch without values, and why.
@@ -105,6 +107,8 @@ pub struct Evidence<'a> {
     pub gateway: Option<&'a [(Timestamp, Link)]>,
     /// While the server did not run or could not record.
     pub outages: &'a [Stretch],
+    /// Where something was stored that cannot be read any more.
+    pub damaged: &'a [Stretch],
 }
 
 /// What a promise came to.
@@ -136,21 +140,30 @@ impl Ledger {
 /// How long after an outage of ours devices may take to come back before it is their silence.
 pub const RETURN_WITHIN: Duration = Duration::from_secs(60);
 
-/// Weighs the evidence.
+/// Weighs the evidence of one channel.
 pub fn ledger(evidence: &Evidence<'_>) -> Ledger {
+    ledger_of_any(std::slice::from_ref(evidence))
+}
+
+/// Weighs several sources of the same thing, the best first. A stretch is promised where one of
+/// them was on, and covered where one that was on has a value; else it lacks for the reason of
+/// the best that was on.
+pub fn ledger_of_any(sources: &[Evidence<'_>]) -> Ledger {
     let mut ledger = Ledger::default();
-    let edges = edges(evidence);
+    let mut edges: Vec<Timestamp> = sources.iter().flat_map(edges).collect();
+    edges.sort_unstable();
+    edges.dedup();
     for (from, to) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
-        if within(evidence.on, from).is_none() {
-            continue;
-        }
+        let is_asked = |it: &&Evidence<'_>| it.asked.from <= from && from < it.asked.to;
+        let is_on = |it: &&Evidence<'_>| is_asked(it) && within(it.on, from).is_some();
+        let Some(best) = sources.iter().find(is_on) else { continue };
         let span = to.since(from);
         ledger.promised = ledger.promised.saturating_add(span);
-        if within(evidence.covered, from).is_some() {
+        if sources.iter().filter(is_on).any(|it| within(it.covered, from).is_some()) {
             ledger.covered = ledger.covered.saturating_add(span);
             continue;
         }
-        let why = why(evidence, from);
+        let why = why(best, from);
         match ledger.gaps.last_mut() {
             Some(last) if last.at.to == from && last.why == why => last.at.to = to,
             _ => ledger.gaps.push(Gap { at: Stretch { from, to }, why }),
@@ -161,7 +174,7 @@ pub fn ledger(evidence: &Evidence<'_>) -> Ledger {
 
 /// Every instant inside of the range at which anything may change, with its two ends.
 fn edges(evidence: &Evidence<'_>) -> Vec<Timestamp> {
-    let Evidence { asked, on, covered, said, link, gateway, outages } = evidence;
+    let Evidence { asked, on, covered, said, link, gateway, outages, damaged } = evidence;
     let of = |stretches: &[Stretch]| -> Vec<Timestamp> {
         stretches.iter().flat_map(|it| [it.from, it.to]).collect()
     };
@@ -169,13 +182,27 @@ fn edges(evidence: &Evidence<'_>) -> Vec<Timestamp> {
     edges.extend(of(on));
     edges.extend(of(covered));
     edges.extend(of(outages));
+    edges.extend(of(damaged));
     edges.extend(outages.iter().map(|it| it.to.after(RETURN_WITHIN)));
     edges.extend(said.iter().map(|it| it.0));
     edges.extend(link.iter().chain(gateway.unwrap_or_default()).map(|it| it.0));
     edges.retain(|at| (asked.from..=asked.to).contains(at));
-    edges.sort_unstable();
-    edges.dedup();
     edges
+}
+
+/// The parts of a range that lie in none of the stretches, which are in order of time.
+pub fn outside(asked: Stretch, stretches: &[Stretch]) -> Vec<Stretch> {
+    let (mut until, mut found) = (asked.from, Vec::new());
+    for it in stretches.iter().filter(|it| it.from < asked.to) {
+        if until < it.from {
+            found.push(Stretch { from: until, to: it.from });
+        }
+        until = until.max(it.to);
+    }
+    if until < asked.to {
+        found.push(Stretch { from: until, to: asked.to });
+    }
+    found
 }
 
 /// The stretch that `at` lies in.
@@ -192,6 +219,9 @@ fn latest<T: Copy>(noted: &[(Timestamp, T)], at: Timestamp) -> Option<(Timestamp
 }
 
 fn why(evidence: &Evidence<'_>, at: Timestamp) -> Why {
+    if within(evidence.damaged, at).is_some() {
+        return Why::Damaged;
+    }
     let link = latest(evidence.link, at);
     if is_ours(evidence, at, link.map(|it| it.0)) {
         return Why::OurFault;

@@ -308,6 +308,8 @@ impl Door {
             | Body::Presence(_)
             | Body::Spoke(_)
             | Body::Thinned(_)
+            // What was brought in from a file has no count, and repeats nothing of a device.
+            | Body::Imported(_)
             | Body::Upward(_)
             | Body::Command(_)
             | Body::Audit(_)
@@ -550,6 +552,7 @@ fn recognise(body: Body, seen: &mut Seen) -> (Body, Fate) {
         | Body::Spoke(_)
         | Body::SealedWave(_)
         | Body::Thinned(_)
+        | Body::Imported(_)
         | Body::Upward(_)
         | Body::Command(_)
         | Body::Audit(_)

@@ -45,10 +45,12 @@ kinds! {
     CareUnit, CareUnitId, "care unit";
     Certificate, CertificateId, "certificate";
     Command, CommandId, "command";
+    StoredCorrection, CorrectionId, "correction";
     DeadLetter, DeadLetterId, "dead letter";
     Device, DeviceId, "device";
     Emergency, EmergencyId, "access in an emergency";
     HandOver, HandOverId, "hand-over";
+    Import, ImportId, "import";
     LegalHold, HoldId, "hold";
     Org, OrgId, "organization";
     Partition, PartitionId, "partition";

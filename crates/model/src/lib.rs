@@ -8,6 +8,7 @@
 
 mod alarm;
 mod chart;
+mod correction;
 mod device;
 mod emergency;
 mod hand_over;
@@ -27,15 +28,16 @@ mod time;
 
 pub use alarm::{AlarmClass, EndReason, Priority};
 pub use chart::{Charting, Consciousness, Feeling, NextDose, Oxygen, OxygenDevice};
+pub use correction::{Amendment, Correction, CorrectionReason};
 pub use device::{Binding, Certificate, DesiredConfig, Device, DeviceCommand, Lifecycle};
 pub use emergency::{EmergencyAccess, EmergencyReason};
 pub use hand_over::{HandOver, PostNote};
 pub use history::{Assignment, Association, Encounter, Line, Post, as_of};
 pub use hold::{Hold, HoldOf};
 pub use id::{
-    AlarmId, BedId, CareUnitId, CertificateId, CommandId, DeadLetterId, DeviceId, EmergencyId,
-    HandOverId, HoldId, Id, IdError, Kind, OrgId, PartitionId, PatientId, PlaceId, RoomId,
-    SessionId, SiteId, StaffId, UserId,
+    AlarmId, BedId, CareUnitId, CertificateId, CommandId, CorrectionId, DeadLetterId, DeviceId,
+    EmergencyId, HandOverId, HoldId, Id, IdError, ImportId, Kind, OrgId, PartitionId, PatientId,
+    PlaceId, RoomId, SessionId, SiteId, StaffId, UserId,
 };
 pub use limits::{AgeBand, LimitSet, LimitSide};
 pub use measure::{Code, Measure, MissingReason, Sample, Ucum};

@@ -107,6 +107,9 @@ pub enum MissingReason {
     NotMeasured,
     #[error("no reason given")]
     Unknown,
+    /// Never said by a device, and never sealed: a person's correction says so.
+    #[error("withdrawn by a person")]
+    Withdrawn,
 }
 
 impl fmt::Display for Code {

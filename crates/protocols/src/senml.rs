@@ -225,6 +225,9 @@ const REASONS: [(&str, MissingReason); 8] = [
     ("unknown", MissingReason::Unknown),
 ];
 
+/// How files that we write spell what no device can say.
+const WITHDRAWN: &str = "withdrawn";
+
 /// The reason of this spelling.
 pub fn reason_of(word: &str) -> Option<MissingReason> {
     REASONS.iter().find(|(spelling, _)| *spelling == word).map(|(_, reason)| *reason)
@@ -232,5 +235,8 @@ pub fn reason_of(word: &str) -> Option<MissingReason> {
 
 /// How a reason is spelled on the wire.
 pub fn word_of(reason: MissingReason) -> &'static str {
+    if reason == MissingReason::Withdrawn {
+        return WITHDRAWN;
+    }
     REASONS.iter().find(|(_, known)| *known == reason).map_or("unknown", |(word, _)| word)
 }

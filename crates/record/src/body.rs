@@ -4,8 +4,8 @@ use minicbor::Decoder;
 
 use crate::{
     AuditEntry, ClockStep, Coded, Command, CommandResult, DeadLetter, DeviceConfig, DeviceEvent,
-    DeviceState, Duplicate, Encoder, MqttNote, MqttQueued, MqttRetained, MqttSession, Part,
-    Presence, Readings, Replayed, SealedWave, SegmentHead, Spoke, ThinnedSegment, TurnedAway,
+    DeviceState, Duplicate, Encoder, Imported, MqttNote, MqttQueued, MqttRetained, MqttSession,
+    Part, Presence, Readings, Replayed, SealedWave, SegmentHead, Spoke, ThinnedSegment, TurnedAway,
     Upward, WaveBlock,
 };
 
@@ -51,6 +51,7 @@ pub enum Body {
     Spoke(Spoke),
     SealedWave(SealedWave),
     Thinned(ThinnedSegment),
+    Imported(Imported),
 }
 
 /// Why the body of a frame cannot be read.
@@ -150,6 +151,7 @@ kinds! {
     22 Spoke version 1 SPOKE,
     23 SealedWave version 1 SEALED_WAVE,
     24 Thinned version 1 THINNED,
+    25 Imported version 1 IMPORTED,
 }
 
 impl Body {
@@ -162,6 +164,14 @@ impl Body {
             Self::Part(body) => body.bytes.len().saturating_add(64),
             Self::Event(body) => body.payload.len().saturating_mul(2).saturating_add(128),
             Self::Config(body) => body.payload.len().saturating_add(128),
+            Self::Imported(body) => {
+                let points = body.values.iter().map(|it| it.points.len()).sum::<usize>();
+                let samples = body.waves.iter().map(|it| it.samples.len()).sum::<usize>();
+                points
+                    .saturating_mul(14)
+                    .saturating_add(samples.saturating_mul(3))
+                    .saturating_add(512)
+            }
             Self::Duplicate(_)
             | Self::Presence(_)
             | Self::Spoke(_)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::{
     AgeBand, AlarmId, Assignment, Association, Bed, Binding, CareUnit, CareUnitId, Certificate,
-    CertificateId, Charting, CommandId, DesiredConfig, Device, DeviceCommand, DeviceId,
+    CertificateId, Charting, CommandId, Correction, DesiredConfig, Device, DeviceCommand, DeviceId,
     EmergencyAccess, EmergencyId, Encounter, EndReason, HandOver, HandOverId, Hold, HoldId,
     Lifecycle, LimitSet, NextDose, Org, Patient, PatientId, Redacted, Room, SessionId, Share, Site,
     SpO2Scale, Staff, Subject, Timestamp, User, UserId, Vital,
@@ -153,6 +153,10 @@ pub enum Wish {
         /// What the person gave as the reason.
         why: Redacted<String>,
     },
+    /// The program raises, changes or ends the alarm about the disk.
+    NoteDisk(DiskNote),
+    /// Readings that are stored count otherwise from now on, or not at all.
+    Correct(Correction),
 }
 
 /// How the server did since the pulse before; its history tells a restart by its gap.
@@ -172,6 +176,31 @@ pub struct Pulse {
     pub connections: u64,
     /// Since when the program runs.
     pub started_at: Timestamp,
+}
+
+/// How full the disk of the data is, in the steps in which somebody has to act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DiskLevel {
+    /// There is room; no alarm stands.
+    #[default]
+    Roomy,
+    /// Somebody has to make room, or to buy it.
+    NearlyFull,
+    /// Soon nothing is recorded and no device is answered.
+    AlmostFull,
+}
+
+/// The disk of the data came to another level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskNote {
+    /// Which level.
+    pub level: DiskLevel,
+    /// How much of it was used, by us or by others.
+    pub used_percent: u64,
+    /// What a file could still grow by.
+    pub free_bytes: u64,
+    /// The whole file system.
+    pub total_bytes: u64,
 }
 
 /// A server-side session; the cookie's token is known only by its hash.

@@ -11,6 +11,7 @@ mod coded;
 mod command;
 mod encoder;
 mod frame;
+mod imported;
 mod input;
 mod mqtt;
 mod nouns;
@@ -21,9 +22,10 @@ mod stored;
 
 pub use body::{Body, BodyError, DECISIONS_FROM, Kinds};
 pub use coded::{Coded, Variant, array_len, key, map_len, need, put, skip};
-pub use command::{Actor, AuditEntry, Command, Pulse, Session, Wish};
+pub use command::{Actor, AuditEntry, Command, DiskLevel, DiskNote, Pulse, Session, Wish};
 pub use encoder::Encoder;
 pub use frame::{BODY_LEN_MAX, Envelope, FRAME_LEN_MIN, Frame, FrameError, FrameRef, Position};
+pub use imported::{Imported, ImportedDoubt, ImportedPoint, ImportedValues, ImportedWave};
 pub use input::{
     ClockStep, Counted, DeadLetter, Duplicate, Part, Presence, PresenceChange, Readings, Replayed,
     SampleAt, SealedWave, SegmentHead, Spoke, ThinnedSegment, TurnedAway, Upward, WaveBlock,

@@ -5,11 +5,12 @@
 
 use minicbor::Decoder;
 use model::{
-    AgeBand, AlarmClass, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code, Consciousness,
-    Date, DesiredConfig, Device, DeviceCommand, EmergencyAccess, EmergencyReason, EndReason,
-    Feeling, HandOver, Hold, HoldOf, Lifecycle, LimitSet, LimitSide, Line, Measure, MissingReason,
-    NextDose, Org, Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Role, Room, Sample,
-    Sex, Share, Site, SpO2Scale, Staff, Subject, Ucum, User, Vital,
+    AgeBand, AlarmClass, Amendment, Bed, CareUnit, Certificate, Channel, Charting, Clock, Code,
+    Consciousness, Correction, CorrectionReason, Date, DesiredConfig, Device, DeviceCommand,
+    EmergencyAccess, EmergencyReason, EndReason, Feeling, HandOver, Hold, HoldOf, Lifecycle,
+    LimitSet, LimitSide, Line, Measure, MissingReason, NextDose, Org, Oxygen, OxygenDevice,
+    Patient, Post, PostNote, Priority, Role, Room, Sample, Sex, Share, Site, SpO2Scale, Staff,
+    Subject, Ucum, User, Vital,
 };
 
 use crate::{BodyError, Coded, Encoder, coded, key, map_len, need, put, skip};
@@ -74,12 +75,17 @@ coded! {
     struct NextDose { 0 patient, 1 due_at, 2 words }
     enum HoldOf { 0 Patient(patient), 1 Received { 0 from, 1 to } }
     struct Hold { 0 id, 1 org, 2 of, 3 why }
+    enum CorrectionReason { 0 WrongPatient, 1 SensorOff, 2 Artefact, 3 Mistyped, 4 Other }
+    enum Amendment { 0 Withdraw, 1 Replace { 0 mantissa, 1 exp10, 2 ucum }, 2 Undo(correction) }
+    struct Correction {
+        0 id, 1 org, 2 device, 3 channel, 4 from, 5 to, 6 amendment, 7 why, 8 words
+    }
     struct Share { 0 user, 1 patient, 2 login, 3 name, 4 token_hash, 5 link_until, 6 until }
 
     enum Clock { 0 Unsynchronised, 1 Synchronised { 0 offset_ns } }
     enum MissingReason {
         0 SensorDetached, 1 DeviceFault, 2 Implausible, 3 OutOfRange, 4 PoorSignal, 5 WarmingUp,
-        6 NotMeasured, 7 Unknown
+        6 NotMeasured, 7 Unknown, 8 Withdrawn
     }
     struct Measure { 0 kind, 1 mantissa, 2 exp10, 3 ucum }
     enum Sample { 0 Measured(measure), 1 Missing(reason) }
@@ -237,6 +243,14 @@ mod tests {
             (5, MissingReason::WarmingUp),
             (6, MissingReason::NotMeasured),
             (7, MissingReason::Unknown),
+            (8, MissingReason::Withdrawn),
+        ]);
+        check(&[
+            (0, CorrectionReason::WrongPatient),
+            (1, CorrectionReason::SensorOff),
+            (2, CorrectionReason::Artefact),
+            (3, CorrectionReason::Mistyped),
+            (4, CorrectionReason::Other),
         ]);
         check(&[
             (0, Vital::BatteryLevel),

@@ -3,9 +3,9 @@
 //! A number is never reused, not even for something removed.
 
 use crate::{
-    Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, Duplicate, Part, Presence,
-    PresenceChange, Pulse, Replayed, SealedWave, SegmentHead, Session, Spoke, ThinnedSegment,
-    TurnedAway, Upward, WaveBlock, Wish, coded,
+    Actor, AuditEntry, ClockStep, Command, Counted, DeadLetter, DiskLevel, DiskNote, Duplicate,
+    Part, Presence, PresenceChange, Pulse, Replayed, SealedWave, SegmentHead, Session, Spoke,
+    ThinnedSegment, TurnedAway, Upward, WaveBlock, Wish, coded,
 };
 
 coded! {
@@ -42,6 +42,8 @@ coded! {
         0 messages_per_ks, 1 readings_per_ks, 2 durable_p99_us, 3 decided_p99_us, 4 journal_bytes,
         5 connections, 6 started_at
     }
+    enum DiskLevel { 0 Roomy, 1 NearlyFull, 2 AlmostFull }
+    struct DiskNote { 0 level, 1 used_percent, 2 free_bytes, 3 total_bytes }
     struct Session { 0 id, 1 user, 2 token_hash, 3 opened_at, 4 expires_at }
     struct AuditEntry { 0 actor, 1 action, 2 patient, 3 resource, 4 allowed, 5 rule, 6 remote }
     enum Wish {
@@ -91,5 +93,7 @@ coded! {
         85 EndShare(user),
         86 PutHold(hold),
         87 EndHold { 0 hold, 1 why },
+        90 Correct(correction),
+        88 NoteDisk(note),
     }
 }

@@ -21,4 +21,4 @@ pub use policy::{
     Action, Decision, DeviceAct, DeviceTopics, EMERGENCY, EMERGENCY_UNRECORDED, Resource, SHARED,
     TopicGrant, Who, covers, permit, permit_device,
 };
-pub use sealing::{BackupKey, ObjectName, SEALING_LEN, SealingError, hex};
+pub use sealing::{BackupKey, ObjectName, SEALING_LEN, SealingError, hex, unhex};

@@ -158,6 +158,7 @@ actions! {
     ReviewEmergency "emergency.review" "Pages that were opened in an emergency, and why.": Nowhere OwnUnit Nowhere Nowhere Nowhere;
     RegisterPatient "patient.register" "Adds a patient.":     Organization Organization Organization Nowhere Nowhere;
     ChartPatient "patient.chart" "Charts an observation.":    OwnUnit OwnUnit Site Nowhere Nowhere;
+    CorrectReadings "reading.correct" "Withdraws or replaces what was measured.": OwnUnit OwnUnit Site Nowhere Nowhere;
     SetLimits "patient.limits" "Sets alarm limits.":          OwnUnit OwnUnit Site Nowhere Nowhere;
     SetSpO2Scale "patient.spo2_scale" "Orders the SpO₂ scale of NEWS2.": Nowhere Nowhere Site Nowhere Nowhere;
     MovePatient "patient.move" "Puts a patient into a bed, or out of it.": OwnUnit OwnUnit Site Nowhere Nowhere;
@@ -201,6 +202,8 @@ actions! {
     ReportFeeling "own.report" "How a patient says they feel.": Nowhere Nowhere Nowhere Nowhere Own;
     ReadSystem "system.read" "The state of the server.":      Organization Organization Organization Organization Nowhere;
     HoldData "system.hold" "What the journal has to keep whole, and why.": Nowhere Nowhere Nowhere Organization Nowhere;
+    // Whoever runs the ward knows which recording is whose, hospital IT which device's.
+    ImportData "device.import" "Brings in what a device measured before, from files.": Nowhere OwnUnit Nowhere Organization Nowhere;
     BackUp "system.backup" "Takes a backup, or rehearses its restore.": Nowhere Nowhere Nowhere Organization Nowhere;
 }
 

@@ -41,15 +41,22 @@ impl Scratch {
 
     /// Begins with what is there: the databases as they are, for a journal whose beginning was trimmed.
     pub fn begin_with_copy(dir: &DataDir) -> Result<Self, ScratchError> {
-        let scratch = Self::begin_with_series(dir)?;
+        let scratch = Self::begin_with_file_of_series(dir)?;
         sqlite::copy_database(&dir.records(), &scratch.records())
             .map_err(ScratchError::Database)?;
         Ok(scratch)
     }
 
-    /// Begins with the series as they are and without records, for a journal that was thinned:
-    /// every row can be made of it, and only the series have the samples that went.
+    /// Begins with the samples as they are and without records, for a journal that was thinned:
+    /// every row can be made of it, and only the series have the samples that went. What people
+    /// said of readings stays in such a journal, and is made anew as well.
     pub fn begin_with_series(dir: &DataDir) -> Result<Self, ScratchError> {
+        let scratch = Self::begin_with_file_of_series(dir)?;
+        forget_corrections(&scratch.series()).map_err(ScratchError::Database)?;
+        Ok(scratch)
+    }
+
+    fn begin_with_file_of_series(dir: &DataDir) -> Result<Self, ScratchError> {
         let scratch = Self::begin(dir).map_err(ScratchError::Io)?;
         sqlite::copy_database(&dir.series(), &scratch.series()).map_err(ScratchError::Database)?;
         Ok(scratch)
@@ -125,6 +132,19 @@ pub(crate) fn settle(path: &Path) -> Result<(), sqlite::DatabaseError> {
     db.close().map_err(|(_, error)| fault(error))?;
     let synced = fs::File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|error| fault(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))
+}
+
+/// Empties the list of corrections of a database that nobody has open, if its version has one.
+fn forget_corrections(path: &Path) -> Result<(), sqlite::DatabaseError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let forget = || {
+        let db = Connection::open_with_flags(path, flags)?;
+        if db.table_exists(None, "correction")? {
+            db.execute("DELETE FROM correction", [])?;
+        }
+        db.close().map_err(|(_, error)| error)
+    };
+    forget().map_err(|source| sqlite::DatabaseError::Sqlite { path: path.to_owned(), source })
 }
 
 /// One step of the way from a whole rebuild to the live state; each may be done again.
@@ -267,6 +287,25 @@ mod tests {
         assert!(!scratch.records().exists());
         drop(scratch);
         assert!(!place.path().join(SCRATCH).exists());
+    }
+
+    #[test]
+    fn beside_a_thinned_journal_corrections_are_made_anew_and_beside_a_trimmed_one_they_stay() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        drop(crate::Records::open(&dir.records()).unwrap());
+        drop(crate::Series::open(dir.series()).unwrap());
+        let said = "INSERT INTO correction (org, id, device, channel, from_at, to_at, amendment,
+                    why, words, by_what, known_at)
+                    VALUES (x'01', x'02', x'03', 'HR', 1, 2, 0, 0, '', 0, 3)";
+        // Its checksum is not that of its columns.
+        Connection::open(dir.series()).unwrap().execute(said, []).unwrap();
+        assert!(crate::Series::open(dir.series()).is_err());
+        let scratch = Scratch::begin_with_series(&dir).unwrap();
+        assert!(crate::Series::open(scratch.series()).unwrap().all_corrections().is_empty());
+        drop(scratch);
+        let scratch = Scratch::begin_with_copy(&dir).unwrap();
+        assert!(crate::Series::open(scratch.series()).is_err(), "it is not taken for none");
     }
 
     #[test]

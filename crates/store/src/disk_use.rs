@@ -20,15 +20,23 @@ pub struct DiskUse {
 impl DiskUse {
     /// Measures the data directory at `root`; blocks while it reads the folders.
     pub fn of(root: &Path) -> io::Result<Self> {
-        let system = rustix::fs::statvfs(root)?;
-        let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
         Ok(Self {
             journal_bytes: below(&root.join("journal"))?,
             series_bytes: below(&root.join("series"))?,
             records_bytes: beginning_with(root, "records")?,
+            ..Self::around(root)?
+        })
+    }
+
+    /// Measures the file system around `root` alone, and nothing of what lies below it.
+    pub fn around(root: &Path) -> io::Result<Self> {
+        let system = rustix::fs::statvfs(root)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
+        Ok(Self {
             free_bytes: bytes(system.f_bavail),
             total_bytes: bytes(system.f_blocks),
             used_bytes: bytes(system.f_blocks.saturating_sub(system.f_bfree)),
+            ..Self::default()
         })
     }
 }

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use model::Timestamp;
+use record::{DiskLevel, DiskNote};
 
 use crate::{
     DiskUse,
-    limits::{GROWTH_FORESEEN_MAX, GROWTH_SPAN_MIN, NEARLY_FULL_PERCENT},
+    limits::{
+        ALMOST_FULL_PERCENT, DISK_CALM_PERCENT, GROWTH_FORESEEN_MAX, GROWTH_SPAN_MIN,
+        NEARLY_FULL_PERCENT,
+    },
 };
 
 const DAY_NS: u128 = 86_400_000_000_000;
@@ -63,7 +67,27 @@ impl DiskUse {
 
     /// Whether somebody has to make room soon.
     pub fn is_nearly_full(&self) -> bool {
-        self.used_percent() >= NEARLY_FULL_PERCENT
+        level_at(self.used_percent()) >= DiskLevel::NearlyFull
+    }
+
+    /// The level that the disk comes to from `was`, if that is another: up at once, down only
+    /// where it is well below the mark, so that an alarm does not come and go with each file.
+    pub fn comes_from(&self, was: DiskLevel) -> Option<DiskNote> {
+        let percent = self.used_percent();
+        let reached = level_at(percent);
+        let calm_from = level_at(percent.saturating_add(DISK_CALM_PERCENT).saturating_sub(1));
+        let level = reached.max(was.min(calm_from));
+        let (free_bytes, total_bytes) = (self.free_bytes, self.total_bytes);
+        let note = DiskNote { level, used_percent: percent, free_bytes, total_bytes };
+        (level != was).then_some(note)
+    }
+}
+
+const fn level_at(used_percent: u64) -> DiskLevel {
+    match used_percent {
+        0..NEARLY_FULL_PERCENT => DiskLevel::Roomy,
+        NEARLY_FULL_PERCENT..ALMOST_FULL_PERCENT => DiskLevel::NearlyFull,
+        _ => DiskLevel::AlmostFull,
     }
 }
 
@@ -105,16 +129,40 @@ mod tests {
     }
 
     #[test]
-    fn eighty_of_a_hundred_are_nearly_full() {
-        for (used_bytes, free_bytes, percent, nearly) in [
-            (790, 210, 79, false),
-            (791, 209, 80, true),
-            (800, 200, 80, true),
-            (1_000, 0, 100, true),
-            (0, 0, 0, false),
-        ] {
+    fn used_is_rounded_up_as_df_does() {
+        for (used_bytes, free_bytes, percent) in
+            [(790, 210, 79), (791, 209, 80), (800, 200, 80), (1_000, 0, 100), (0, 0, 0)]
+        {
             let disk = DiskUse { used_bytes, free_bytes, ..DiskUse::default() };
-            assert_eq!((disk.used_percent(), disk.is_nearly_full()), (percent, nearly));
+            assert_eq!(disk.used_percent(), percent);
+        }
+    }
+
+    #[test]
+    fn an_alarm_about_the_disk_rises_at_its_mark_and_falls_three_points_below() {
+        use DiskLevel::{AlmostFull, NearlyFull, Roomy};
+        // Each row: from what, at how many percent, to what.
+        for (was, percent, becomes) in [
+            (Roomy, 0, Roomy),
+            (Roomy, 79, Roomy),
+            (Roomy, 80, NearlyFull),
+            (Roomy, 94, NearlyFull),
+            (Roomy, 95, AlmostFull),
+            (NearlyFull, 78, NearlyFull),
+            (NearlyFull, 77, Roomy),
+            (NearlyFull, 94, NearlyFull),
+            (NearlyFull, 95, AlmostFull),
+            (AlmostFull, 100, AlmostFull),
+            (AlmostFull, 93, AlmostFull),
+            (AlmostFull, 92, NearlyFull),
+            (AlmostFull, 78, NearlyFull),
+            (AlmostFull, 77, Roomy),
+        ] {
+            let (used_bytes, free_bytes) = (percent, 100 - percent);
+            let disk = DiskUse { used_bytes, free_bytes, total_bytes: 110, ..DiskUse::default() };
+            let note =
+                DiskNote { level: becomes, used_percent: percent, free_bytes, total_bytes: 110 };
+            assert_eq!(disk.comes_from(was), (becomes != was).then_some(note), "{was:?} {percent}");
         }
     }
 }

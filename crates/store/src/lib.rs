@@ -49,8 +49,10 @@ pub use records::{
     move_to_file, move_to_postgres, records_elsewhere,
 };
 pub use series::{
-    Column, Extremes, Invalid, Marks, Pace, Point, Pushed, Question, Resolution, Roll, RollRule,
-    SealError, Sealed, Sealing, Series, SeriesId, SeriesKey, SeriesLimits, Spot, Stretch, WaveSpan,
+    Answer, Column, DamageState, DamagedChunk, DamagedSpan, Extremes, GivenCorrection, Invalid,
+    Marks, Mend, Pace, Point, Pushed, Question, Resolution, Roll, RollRule, SealError, Sealed,
+    Sealing, Series, SeriesId, SeriesKey, SeriesLimits, Spot, Stretch, WaveDetail, WaveSpan,
+    WaveThere,
 };
 pub use sqlite::DatabaseError;
 pub use stat::{Chunks, Frames, Stat, StatError, stat};

@@ -39,6 +39,10 @@ pub const CHUNK_SPAN_MAX: Duration = Duration::from_secs(3_600);
 pub const CHUNK_WAVE_SPAN_MAX: Duration = Duration::from_secs(60);
 /// The most samples of a sealed chunk of a waveform.
 pub const CHUNK_SAMPLES_MAX: usize = 120_000;
+/// Damaged chunks that are remembered as met, so that each is noted once.
+pub const DAMAGE_MET_MAX: usize = 65_536;
+/// Notes of damaged chunks that are told at once.
+pub const DAMAGE_NOTED_MAX: usize = 4_096;
 /// The longest that one value counts in a roll-up, however rarely its device promises one.
 pub const ROLL_REACH_MAX: Duration = Duration::from_secs(86_400);
 /// The most roll-ups of one block: the minutes of a day.
@@ -84,6 +88,10 @@ pub const MANIFEST_LEN_MAX: u64 = 256 << 20;
 
 /// From so much of the disk on somebody has to make room.
 pub const NEARLY_FULL_PERCENT: u64 = 80;
+/// From so much of it on there is no time left to buy another.
+pub const ALMOST_FULL_PERCENT: u64 = 95;
+/// So far below its mark the disk has to be before an alarm about it is over.
+pub const DISK_CALM_PERCENT: u64 = 3;
 /// Growth over less than this says nothing of a day.
 pub const GROWTH_SPAN_MIN: Duration = Duration::from_secs(300);
 /// Nobody plans a disk for longer.

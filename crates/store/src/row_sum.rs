@@ -130,7 +130,7 @@ pub(crate) fn prepare(transaction: &Transaction<'_>, all: bool) -> rusqlite::Res
             transaction.execute_batch(&add)?;
         }
         if found.is_none() || all {
-            fill(transaction, &table)?;
+            fill(transaction, &table, Fill::Every)?;
         }
     }
     Ok(())
@@ -166,14 +166,23 @@ fn columns(db: &Connection, table: &str) -> rusqlite::Result<Vec<(String, bool)>
     statement.query_map([table], row)?.collect()
 }
 
-/// Gives every row of the tables that have the column its checksum.
+/// Gives every row of the tables that have the column its checksum, where it has none: one that
+/// fails its own must go on failing it.
 pub(crate) fn fill_all(db: &Connection) -> rusqlite::Result<()> {
     let tables = tables(db)?;
     let mut summed = tables.iter().filter(|(_, place)| place.is_some());
-    summed.try_for_each(|(table, _)| fill(db, table))
+    summed.try_for_each(|(table, _)| fill(db, table, Fill::Bare))
 }
 
-fn fill(db: &Connection, table: &str) -> rusqlite::Result<()> {
+/// Which rows of a table get a checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fill {
+    Every,
+    /// Those that have none.
+    Bare,
+}
+
+fn fill(db: &Connection, table: &str, which: Fill) -> rusqlite::Result<()> {
     let columns = columns(db, table)?;
     let mut key: Vec<&str> =
         columns.iter().filter(|(_, is_key)| *is_key).map(|(name, _)| name.as_str()).collect();
@@ -183,7 +192,12 @@ fn fill(db: &Connection, table: &str) -> rusqlite::Result<()> {
     let is_key: Vec<String> = key.iter().map(|name| format!("{name} IS ?")).collect();
     let put = format!("UPDATE {table} SET {COLUMN} = ? WHERE {}", is_key.join(" AND "));
     let mut put = db.prepare(&put)?;
-    let mut all = db.prepare(&format!("SELECT {}, {table}.* FROM {table}", key.join(", ")))?;
+    let only = match which {
+        Fill::Every => String::new(),
+        Fill::Bare => format!(" WHERE {COLUMN} IS NULL"),
+    };
+    let ask = format!("SELECT {}, {table}.* FROM {table}{only}", key.join(", "));
+    let mut all = db.prepare(&ask)?;
     let names: Vec<String> = all.column_names().map(str::to_owned).collect();
     let mut rows = all.query([])?;
     while let Some(row) = rows.next()? {

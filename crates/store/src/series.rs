@@ -9,7 +9,11 @@
 //! is asked at each question.
 
 mod chunk;
+mod corrections;
+mod counts;
+mod damage;
 mod hot;
+mod mend;
 mod query;
 mod roll;
 mod roll_block;
@@ -19,6 +23,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 mod times;
+mod wave_there;
 
 use std::{
     collections::BTreeSet,
@@ -28,14 +33,19 @@ use std::{
 
 use model::{Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum};
 use rusqlite::OptionalExtension;
+use tokio::sync::watch;
 
+pub use corrections::GivenCorrection;
+pub use damage::{DamageState, DamagedChunk, DamagedSpan};
 pub use hot::{Pushed, SeriesLimits};
-pub use query::Question;
+pub use mend::Mend;
+pub use query::{Answer, Question};
 pub use roll::{Extremes, Roll, RollRule, Spot};
 pub use roll_query::{Column, Pace, Resolution};
 pub use seal::{SealError, Sealed, Sealing};
+pub use wave_there::{WaveDetail, WaveThere};
 
-use self::hot::Hot;
+use self::{corrections::Corrections, hot::Hot};
 use crate::{
     LogOffset,
     hold::hold,
@@ -86,6 +96,18 @@ pub struct Marks {
     pub late: bool,
 }
 
+impl Marks {
+    /// The marks of what came from a file: a time by the device's clock that nobody compared
+    /// with ours. A device's own word is never marked so, as its clock is believed only once it
+    /// was compared.
+    pub const OF_A_FILE: Self = Self { clock: ClockUsed::Device, age_known: false, late: true };
+
+    /// Whether it came from a file, and so says nothing of when its device spoke.
+    pub fn is_of_a_file(self) -> bool {
+        self == Self::OF_A_FILE
+    }
+}
+
 /// A stretch of a waveform without a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaveSpan {
@@ -119,15 +141,19 @@ pub struct Invalid {
 impl WaveSpan {
     /// The end of the last sample's interval.
     pub fn end(&self) -> Timestamp {
-        let count = u128::try_from(self.samples.len()).unwrap_or(0);
-        let (numerator, denominator) = self.rate_hz;
-        let nanos = count
-            .saturating_mul(1_000_000_000)
-            .saturating_mul(denominator.into())
-            .checked_div(numerator.into());
-        let nanos = nanos.and_then(|nanos| i64::try_from(nanos).ok()).unwrap_or(i64::MAX);
-        Timestamp::from_unix_nanos(self.at.unix_nanos().saturating_add(nanos))
+        at_sample(self.at, self.samples.len(), self.rate_hz)
     }
+}
+
+/// The time of a sample so many after the first one, rounded down to a nanosecond.
+fn at_sample(first: Timestamp, sample: usize, (numerator, denominator): (u32, u32)) -> Timestamp {
+    let count = u128::try_from(sample).unwrap_or(0);
+    let nanos = count
+        .saturating_mul(1_000_000_000)
+        .saturating_mul(denominator.into())
+        .checked_div(numerator.into());
+    let nanos = nanos.and_then(|nanos| i64::try_from(nanos).ok()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_nanos(first.unix_nanos().saturating_add(nanos))
 }
 
 /// The answer to a question about a channel: usually one, more if its unit or code changed.
@@ -141,21 +167,38 @@ pub struct Stretch<T> {
     pub items: Vec<T>,
 }
 
-/// A handle on all series; clones are the same.
+/// A handle on all series; clones are the same. It answers by the corrections that were known
+/// at an instant: a usual one by all of them.
 #[derive(Clone, Debug)]
-pub struct Series(Arc<Inner>);
+pub struct Series(Arc<Inner>, Timestamp);
 
 #[derive(Debug)]
 struct Inner {
     hot: Mutex<Hot>,
     database: Database,
+    /// Asked behind `hot` where both are held.
+    corrections: Mutex<Corrections>,
     sealing: AtomicBool,
     /// Days whose roll-ups were asked for and not there: series and day since 1970.
     wanted: Mutex<BTreeSet<(SeriesId, i64)>>,
+    /// Damaged chunks that were met, and how often there were new ones.
+    met: Mutex<damage::Meetings>,
+    meets: watch::Sender<u64>,
 }
 
+/// By all that is known.
+const KNOWN_NOW: Timestamp = Timestamp::from_unix_nanos(i64::MAX);
+
 /// The steps from each version of the database to the next.
-const SCHEMAS: [&str; 4] = [SCHEMA, roll_store::SCHEMA, roll_store::FILL, SUMS];
+const SCHEMAS: [&str; 7] = [
+    SCHEMA,
+    roll_store::SCHEMA,
+    roll_store::FILL,
+    SUMS,
+    damage::SCHEMA,
+    corrections::SCHEMA,
+    roll_store::MARK_SUMS,
+];
 /// The version of the database that this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "there are few")]
 pub(crate) const VERSION: u32 = SCHEMAS.len() as u32;
@@ -198,18 +241,58 @@ impl Series {
 
     /// The same with other bounds.
     pub fn open_with(path: impl AsRef<Path>, limits: SeriesLimits) -> Result<Self, DatabaseError> {
-        let database = Database::open(path.as_ref(), &SCHEMAS)?;
+        Self::open_as(path.as_ref(), limits, false)
+    }
+
+    /// The same for a start, which can read the journal from its beginning: a list of corrections
+    /// that is not what was written is no reason to serve nobody, and
+    /// [`Self::lacks_corrections`] says that all of them have to be given again first.
+    pub fn open_for_start(path: impl AsRef<Path>) -> Result<Self, DatabaseError> {
+        Self::open_as(path.as_ref(), SeriesLimits::default(), true)
+    }
+
+    fn open_as(path: &Path, limits: SeriesLimits, is_start: bool) -> Result<Self, DatabaseError> {
+        let database = Database::open(path, &SCHEMAS)?;
         let Some(mut hot) = database.read(hot::load)? else {
             return Err(database.damaged("the list of series"));
         };
         hot.limits = limits;
-        let hot = Mutex::new(hot);
-        Ok(Self(Arc::new(Inner {
-            hot,
+        let corrections = match database.read(corrections::load)? {
+            Some(corrections) => corrections,
+            None if is_start => {
+                tracing::error!("corrections_damaged_and_read_again_from_the_journal");
+                Corrections::lost()
+            }
+            None => return Err(database.damaged("the list of corrections")),
+        };
+        let inner = Inner {
+            hot: Mutex::new(hot),
+            corrections: Mutex::new(corrections),
             database,
             sealing: AtomicBool::new(false),
             wanted: Mutex::default(),
-        })))
+            met: Mutex::default(),
+            meets: watch::Sender::new(0),
+        };
+        let series = Self(Arc::new(inner), KNOWN_NOW);
+        if !series.0.database.read(roll_store::has_sound_marks)? {
+            tracing::warn!("roll_ups_are_made_anew");
+            series.forget_rolls()?;
+        }
+        Ok(series)
+    }
+
+    /// The same series, answering by the corrections that were known at an instant; what was
+    /// measured is all that is there now.
+    #[must_use]
+    pub fn as_known(&self, at: Timestamp) -> Self {
+        Self(Arc::clone(&self.0), at)
+    }
+
+    /// The same series without any correction: what its devices said last of each instant.
+    #[must_use]
+    pub fn uncorrected(&self) -> Self {
+        self.as_known(Timestamp::from_unix_nanos(i64::MIN))
     }
 
     /// The series of this key; the first question makes it.

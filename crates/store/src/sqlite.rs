@@ -12,7 +12,7 @@ use model::{Id, Kind, Timestamp};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, ToSql, Transaction, TransactionBehavior,
     backup::{Backup, StepResult},
-    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
 
 use crate::{
@@ -42,6 +42,24 @@ pub enum DatabaseError {
     Damaged { path: PathBuf, what: String },
     #[error("a question for more than {max} {what} at once; ask for a shorter span")]
     TooMuch { what: &'static str, max: usize },
+}
+
+impl DatabaseError {
+    /// Whether what stands in the database is the trouble, and no disk or lock.
+    pub(crate) fn is_of_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Sqlite { source, .. } => is_corrupt(source),
+            Self::UnknownSchema { .. } | Self::NoRoomToUpgrade { .. } | Self::TooMuch { .. } => {
+                false
+            }
+        }
+    }
+}
+
+/// Whether SQLite lost its way in the file.
+pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }
 
 /// Makes the file readable for its owner only, before anything stands in it; what SQLite
@@ -229,6 +247,11 @@ pub(crate) fn copy_database(from: &Path, to: &Path) -> Result<(), DatabaseError>
 /// A value of ours as a column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sql<T>(pub(crate) T);
+
+/// An id as a value of a row that gets its checksum.
+pub(crate) fn as_blob<K: Kind>(id: Id<K>) -> Value {
+    Value::Blob(id.uuid().to_be_bytes().to_vec())
+}
 
 impl<K: Kind> ToSql for Sql<Id<K>> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -4,6 +4,7 @@
 mod draw;
 mod faulty;
 mod file;
+mod sectors;
 
 use std::io;
 
@@ -47,7 +48,8 @@ pub trait Storage: Send + Sync {
     /// Gets room for a later `create` ready, from another thread.
     fn prepare(&self, len: u64) -> io::Result<()>;
     /// Writes at `at` within a segment and says how many bytes it took; a crash may
-    /// still lose any of them.
+    /// still lose any of them. What stands behind them may become zeros: a log is written
+    /// from its beginning to its end.
     fn write(&self, start: LogOffset, at: u64, bytes: &[u8]) -> io::Result<usize>;
     /// Returns when a crash can no longer lose what was written to the segment.
     fn sync(&self, start: LogOffset) -> io::Result<()>;

@@ -94,15 +94,30 @@ pub fn verify(dir: &DataDir) -> Result<Report, VerifyError> {
         let thinned = thinned_to(&storage).map_err(VerifyError::Journal)?;
         report.lacks = ends(dir, &report, thinned).map_err(VerifyError::Databases)?.lacks();
     }
-    if report.damage.is_empty() && dir.series().exists() {
-        let series = Series::open(dir.series()).map_err(VerifyError::Series)?;
-        let (chunks, damaged) = series.check_chunks().map_err(VerifyError::Series)?;
-        report.chunks = chunks;
-        for place in damaged {
-            report.add(format!("series.sqlite, {place}"), "the chunk fails its checksum");
-        }
+    if dir.series().exists() {
+        check_chunks(dir, &mut report)?;
     }
     Ok(report)
+}
+
+/// Looks at every chunk, also where something else is damaged: what then keeps the look from its
+/// end is told instead.
+fn check_chunks(dir: &DataDir, report: &mut Report) -> Result<(), VerifyError> {
+    let looked = Series::open(dir.series()).and_then(|series| series.check_chunks());
+    match looked {
+        Ok((chunks, damaged)) => {
+            report.chunks = chunks;
+            for place in damaged {
+                report.add(format!("series.sqlite, {place}"), "what was sealed cannot be read");
+            }
+        }
+        Err(error) if report.damage.is_empty() => return Err(VerifyError::Series(error)),
+        Err(error) => {
+            let what = format!("not every chunk could be looked at: {error}");
+            report.add("series.sqlite".to_owned(), what);
+        }
+    }
+    Ok(())
 }
 
 /// What of a journal that nobody has open is gone, by the ends of it and of what rests on it.

@@ -30,10 +30,12 @@ mod query;
 mod read_back;
 mod restart;
 mod retry;
+mod same;
 mod sizes;
 mod storm;
 mod template;
 mod ward_day;
+mod writes;
 
 use figure::Sheet;
 
@@ -50,6 +52,7 @@ Examples:
   wardline bench restart --megabytes 1000
   wardline bench sizes --ecg mitdb
   wardline bench storm --devices 5000
+  wardline bench writes --scratch /srv/wardline
   wardline bench ingest --against-mosquitto 127.0.0.1:28883 --ca ca.pem --cert-dir certs";
 
 /// What `wardline bench` is asked for.
@@ -87,6 +90,8 @@ enum What {
     Sizes(Sizes),
     /// Time until every device is served when all connect at once.
     Storm(Storm),
+    /// Bytes that reach the disk for each byte that a calm ward's devices send.
+    Writes(Writes),
 }
 
 /// How hard to push.
@@ -206,6 +211,17 @@ struct Storm {
     devices: u32,
 }
 
+/// How long a calm ward is watched.
+#[derive(Clone, Debug, Args)]
+struct Writes {
+    /// Devices, each of which sends once a second.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000))]
+    devices: u32,
+    /// How long they send.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(10..=3_600))]
+    seconds: u64,
+}
+
 /// Measures, and prints the figures on stdout; an error says which promise was not kept.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     transport::install_provider();
@@ -225,6 +241,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         What::Restart(asked) => restart::measure(&asked, scratch, &mut sheet).await?,
         What::Sizes(asked) => sizes::measure(&asked, scratch, &mut sheet)?,
         What::Storm(asked) => storm::measure(&asked, scratch, &mut sheet).await?,
+        What::Writes(asked) => writes::measure(&asked, scratch, &mut sheet).await?,
     }
     let text = if arguments.json { sheet.json_lines() } else { sheet.table() };
     print!("{text}");

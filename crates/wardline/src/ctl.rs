@@ -9,8 +9,11 @@ use crate::rest::Rest;
 mod alarms;
 mod answer;
 mod backup;
+mod corrections;
+mod damage;
 mod devices;
 mod holds;
+mod import;
 mod people;
 mod places;
 mod session;
@@ -25,6 +28,7 @@ Examples:
   wardline ctl devices certificate 0197… --out ./monitor-7
   wardline ctl alarms list
   wardline ctl holds add --patient 0197… --why 'case 4711'
+  wardline ctl import ./export --device SN-4711 --dry-run
   wardline ctl users add --login priya --name 'Priya Nair' --role nurse --site ID
   wardline ctl get /api/v1/profiles";
 
@@ -68,9 +72,18 @@ enum Noun {
     DeadLetters(devices::DeadLetters),
     /// Takes a backup of the running server, rehearses its restore, and waits for the end.
     Backup(backup::Asked),
+    /// What is stored and damaged, and what became of it.
+    Damage,
+    /// Readings that do not count, or count as something else.
+    #[command(subcommand)]
+    Corrections(corrections::Verb),
     /// What has to stay in the journal as it was received, against thinning.
     #[command(subcommand)]
     Holds(holds::Verb),
+    /// Takes in what a device measured before or elsewhere, from files, as its history.
+    Import(import::Asked),
+    /// What was taken in from files, by whom, the latest first.
+    Imports,
     /// Reads any address of the interface, such as /api/v1/profiles.
     Get {
         /// The address, from its first slash.
@@ -101,7 +114,11 @@ async fn ask(server: &Rest, noun: Noun) -> anyhow::Result<answer::Answer> {
         Noun::Places(verb) => places::ask(server, verb).await,
         Noun::Audit(asked) => people::ask_audit(server, &asked).await,
         Noun::DeadLetters(asked) => devices::ask_dead_letters(server, &asked).await,
+        Noun::Damage => damage::ask(server).await,
+        Noun::Corrections(verb) => corrections::ask(server, verb).await,
         Noun::Holds(verb) => holds::ask(server, verb).await,
+        Noun::Import(asked) => import::ask(server, asked).await,
+        Noun::Imports => import::list(server).await,
         Noun::Backup(asked) => backup::ask(server, &asked).await,
         Noun::Get { path } => Ok(answer::Answer::raw(server.get(&path).await?)),
         // Both were done before a session was needed.

@@ -12,6 +12,7 @@ mod config;
 mod ctl;
 mod demo;
 mod eval;
+mod mend_keeper;
 mod open_files;
 mod percentile;
 mod profiles;

@@ -22,6 +22,7 @@ use transport::{
 use crate::{
     backup_keeper::{BackupKeeper, clear_leftovers},
     config::Config,
+    mend_keeper::MendKeeper,
     open_files,
     profiles::profiles,
     records_place::{Address, noted},
@@ -60,6 +61,7 @@ pub(crate) struct Program {
     watchdog: JoinHandle<()>,
     backups: Option<JoinHandle<()>>,
     retention: JoinHandle<()>,
+    mending: JoinHandle<()>,
     people_tls: bool,
     mqtt_address: SocketAddr,
     addresses: Addresses,
@@ -103,6 +105,7 @@ impl Sockets {
             tokio::spawn(Arc::clone(api).keep_watch()),
             tokio::spawn(api::serve_devices(Arc::clone(api), self.devices, devices_tls)),
             tokio::spawn(api::keep_pulse(Arc::clone(api), org)),
+            tokio::spawn(api::keep_disk_watch(Arc::clone(api), org)),
             tokio::spawn(api::keep_rolls(Arc::clone(api))),
         ]
     }
@@ -141,6 +144,7 @@ impl Program {
         let pump = Pump::start(listener, Arc::clone(&door), clock.clone());
         let (addresses, sockets) = Sockets::bind(&config).await?;
         let waves = kept.waves(&clock, &engine, first.org);
+        let mending = kept.mending(&clock, &engine, &profiles);
         let api = Api::new(ApiParts {
             clock: clock.clone(),
             journal: kept.journal.clone(),
@@ -158,13 +162,12 @@ impl Program {
         let offered = ClientAuth::Offered { ca_pem, revocations };
         let people_tls = config.people.tls.then(|| tls.config(&ClientAuth::None)).transpose()?;
         let listeners = sockets.serve(&api, people_tls, tls.config(&offered)?, first.org);
-        let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, mqtt_address.port()));
-        let mqtt_name = (loopback, "localhost".to_owned());
         let keeper = BackupKeeper::new(&clock, &kept.journal, &dir, api.backup_desk());
-        let (journal, beats) = (kept.journal.clone(), engine.clone());
-        let watchdog = Watchdog { clock, journal, engine: beats, authority, mqtt: mqtt_name };
+        let journal = kept.journal.clone();
+        let watchdog = watchdog((clock, journal), &engine, authority, mqtt_address.port());
         Ok(Self {
             backups: keeper.start(&config.backup),
+            mending: mending.start(),
             retention: waves.start(config.retention, api.retention_desk()),
             api,
             engine,
@@ -230,6 +233,8 @@ impl Program {
         self.watchdog.abort();
         // A segment is whole until its thinned form was read back, whenever that is cut short.
         self.retention.abort();
+        // A chunk stands in its place as a whole, or what was there before.
+        self.mending.abort();
         if let Some(backups) = &self.backups {
             // A backup that is cut short is none; the next one goes on with its blocks.
             backups.abort();
@@ -271,7 +276,7 @@ impl Kept {
             );
         }
         store::check_upgrade(dir)?;
-        let series = Series::open(dir.series())?;
+        let series = Series::open_for_start(dir.series())?;
         let place = match records {
             Some(address) => Some(address.place()?),
             None => noted(dir)?,
@@ -287,6 +292,32 @@ impl Kept {
         let (journal, series) = (self.journal.clone(), self.series.clone());
         RetentionKeeper { clock, journal, series, engine, org }
     }
+}
+
+impl Kept {
+    /// What makes damaged chunks again behind everything else.
+    fn mending(
+        &self,
+        clock: &Clock,
+        engine: &EngineHandle,
+        profiles: &BTreeMap<String, Profile>,
+    ) -> MendKeeper {
+        let (clock, engine, profiles) = (clock.clone(), engine.clone(), profiles.clone());
+        let (journal, series) = (self.journal.clone(), self.series.clone());
+        MendKeeper { clock, journal, series, engine, profiles }
+    }
+}
+
+/// What watches the server from beside it, also by its own door for devices.
+fn watchdog(
+    (clock, journal): (Clock, Journal),
+    engine: &EngineHandle,
+    authority: Arc<Authority>,
+    port: u16,
+) -> Watchdog {
+    let loopback = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port));
+    let mqtt = (loopback, "localhost".to_owned());
+    Watchdog { clock, journal, engine: engine.clone(), authority, mqtt }
 }
 
 /// Whose journal it is, as its oldest record says.

@@ -10,6 +10,10 @@ use serde_json::Value;
 /// seconds, and a request that meets that is lost.
 const IDLE_FOR: std::time::Duration = std::time::Duration::from_secs(4);
 
+/// How often a busy server is asked again, and how many times.
+const AGAIN_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+const TRIES: u32 = 90;
+
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Rest {
@@ -93,6 +97,19 @@ impl Rest {
         json(self.send(Method::POST, path, Some(body)).await?, path).await
     }
 
+    /// The same of what a busy server asks to send again: it is, for some minutes.
+    pub(crate) async fn post_when_free(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let mut tries = tokio::time::interval(AGAIN_EVERY);
+        for _ in 1..TRIES {
+            tries.tick().await;
+            let answer = self.answer(Method::POST, path, Some(body)).await?;
+            if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
+                return json(good(answer, path).await?, path).await;
+            }
+        }
+        self.post(path, body).await
+    }
+
     /// Puts a resource in place.
     pub(crate) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         json(self.send(Method::PUT, path, Some(body)).await?, path).await
@@ -109,6 +126,15 @@ impl Rest {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<reqwest::Response> {
+        good(self.answer(method, path, body).await?, path).await
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<reqwest::Response> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         request = request.header("x-wardline", "1");
         if let Some(cookie) = &self.cookie {
@@ -117,15 +143,18 @@ impl Rest {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer =
-            request.send().await.with_context(|| format!("cannot reach {}{path}", self.base))?;
-        let status = answer.status();
-        if status.is_client_error() || status.is_server_error() {
-            let text = answer.text().await.unwrap_or_default();
-            bail!("{path} answered {status}: {}", problem(&text));
-        }
-        Ok(answer)
+        request.send().await.with_context(|| format!("cannot reach {}{path}", self.base))
     }
+}
+
+/// An answer that is none of an error.
+async fn good(answer: reqwest::Response, path: &str) -> anyhow::Result<reqwest::Response> {
+    let status = answer.status();
+    if status.is_client_error() || status.is_server_error() {
+        let text = answer.text().await.unwrap_or_default();
+        bail!("{path} answered {status}: {}", problem(&text));
+    }
+    Ok(answer)
 }
 
 /// What a problem (RFC 9457) says, with its next step; another text as it is.

@@ -86,6 +86,10 @@ struct Verify {
     /// The data directory.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Also compares every waveform block of the journal, and what stands for one that was thinned,
+    /// with its sealed chunk; reads the journal once more.
+    #[arg(long)]
+    deep: bool,
     /// Say it as one JSON object.
     #[arg(long)]
     json: bool,
@@ -153,6 +157,13 @@ fn verify(asked: &Verify) -> anyhow::Result<()> {
         };
         let damage = |what| Damage { place: place.to_string(), what };
         report.damage.extend(found.into_iter().map(damage));
+    }
+    if asked.deep {
+        let found = retention::look_deep(&dir);
+        let found = found.unwrap_or_else(|error| {
+            vec![(String::from("journal"), format!("blocks could not be compared: {error:#}"))]
+        });
+        report.damage.extend(found.into_iter().map(|(place, what)| Damage { place, what }));
     }
     if asked.json {
         println!("{}", json_of(&report));

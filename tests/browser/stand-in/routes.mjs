@@ -31,7 +31,7 @@ function trends(url) {
       if (gap && f > 0.5 && f < 0.58) continue;
       points.push([Math.round(at), Math.round((base + slope * f * f + Math.sin(i * 1.7) * 1.2) * 10) / 10]);
     }
-    return { vital, unit, label, points, gaps: gap ? [{ from: new Date(from + (to - from) * 0.5).toISOString(), to: new Date(from + (to - from) * 0.58).toISOString(), reason: "probe off" }] : [] };
+    return { vital, unit, label, points, gaps: gap ? [{ from: new Date(from + (to - from) * 0.5).toISOString(), to: new Date(from + (to - from) * 0.58).toISOString(), reason: "network" }] : [], covered: { percent: gap ? 91.9 : 100, promised_s: (to - from) / 1000, covered_s: ((to - from) / 1000) * (gap ? 0.92 : 1), lacking: gap ? [{ reason: "network", seconds: ((to - from) / 1000) * 0.08 }] : [], no_device_s: 0 } };
   };
   return ok({ series: [one("heart_rate", "/min", "HR", 92, 26, 120), one("saturation", "%", "SpO₂", 95, -10, 120, true), one("respiratory_rate", "/min", "RR", 19, 9, 120), one("systolic_pressure", "mmHg", "NIBP", 126, -28, 10), one("diastolic_pressure", "mmHg", "Dia", 76, -20, 10), one("temperature", "°C", "Temp", 37.6, 1.6, 12)] });
 }
@@ -48,15 +48,28 @@ function measured(url) {
       at = (more) => n.map((i) => base + Math.round(4 * Math.sin(i / 9)) + (spike && i === 200 ? more : 0));
     return { device, channel: vital, vital, label, unit, patient: { id: uuid(3, 4), name: "Ilse Brandt" }, on_ms: [[from, to]], n, first: at(0), least: at(-1), greatest: at(70), last: at(0), mean: at(2), count: n.length * 60, covered_ms: n.length * step, usual: vital === "heart_rate" ? [50, 120] : [90, null], in_range_ms: n.length * step };
   };
-  return ok({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), known_at: new Date(to).toISOString(), origin_ms: origin, step_ms: step, made_of: step >= 3_600_000 ? "1h" : "1m", lines: [line("heart_rate", "HR", "/min", 78, true, true), line("saturation", "SpO₂", "%", 96, false, false)], withheld: [] });
+  return ok({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), known_at: new Date(to).toISOString(), origin_ms: origin, step_ms: step, made_of: step >= 3_600_000 ? "1h" : "1m", lines: [line("heart_rate", "HR", "/min", 78, true, true), line("saturation", "SpO₂", "%", 96, false, false)], withheld: [], next: null });
 }
+
+/** A trace that its electrodes left for a while. */
+const waveform = (line, origin, step) => ({ device: line.device, channel: "MDC_ECG_ELEC_POTL_II", vital: null, label: "ECG II", patient: line.patient, on_ms: line.on_ms, is_waveform: true, is_coarse: step > 1_200_000, cadence_s: 0.004, promised_s: 8600, covered_s: 8000, percent: 93.1, lacking: [{ reason: "sensor_detached", seconds: 600 }], gaps: [{ from_ms: origin + 100 * step, to_ms: origin + 140 * step, reason: "sensor_detached" }], is_cut: false });
+
+/** Keeps what somebody said of readings, as the server would. */
+function said(s, more) {
+  const it = { id: uuid(21, s.corrections.length + 1), undoes: null, undone_by: null, by: "Priya Nair", known_at: new Date().toISOString(), ...more };
+  s.corrections.push(it);
+  return { status: 201, json: it };
+}
+
+/** Who was in a place: two people, each with a monitor. */
+const measuredBy = (url) => ok({ from: url.searchParams.get("from"), to: url.searchParams.get("to"), known_at: url.searchParams.get("to"), withheld: [], next: null, items: PEOPLE.filter((p) => p.given).slice(0, 2).map((p) => ({ device: { id: uuid(5, Number(p.bed)), name: `Monitor ${p.bed}` }, patient: { id: uuid(3, Number(p.bed)), name: `${p.given} ${p.family}` }, beds: [{ id: uuid(4, Number(p.bed)), name: p.bed }], on_ms: [[Date.parse(url.searchParams.get("from")), Date.parse(url.searchParams.get("to"))]], channels: [{ channel: "heart_rate", vital: "heart_rate", label: "HR", is_waveform: false }, { channel: "perfusion", vital: null, label: "Perfusion index", is_waveform: false }] })) });
 
 function coverage(url) {
   const { lines, step_ms: step, origin_ms: origin } = measured(url).json;
   const [hr, spo2] = lines,
     seconds = (61 * step) / 1000,
-    channel = (line, lacking, gaps) => ({ device: line.device, channel: line.channel, vital: line.vital, label: line.label, cadence_s: 1, promised_s: seconds * 10, covered_s: seconds * (10 - gaps.length), percent: gaps.length ? 89.8 : 100, lacking, gaps, is_cut: false });
-  return ok({ from: url.searchParams.get("from"), to: url.searchParams.get("to"), known_at: url.searchParams.get("to"), withheld: [], channels: [channel(hr, [{ reason: "network", seconds }], [{ from_ms: origin + 300 * step, to_ms: origin + 361 * step, reason: "network" }]), channel(spo2, [], [])] });
+    channel = (line, lacking, gaps) => ({ device: line.device, patient: line.patient, on_ms: line.on_ms, is_waveform: false, is_coarse: false, channel: line.channel, vital: line.vital, label: line.label, cadence_s: 1, promised_s: seconds * 10, covered_s: seconds * (10 - gaps.length), percent: gaps.length ? 89.8 : 100, lacking, gaps, is_cut: false });
+  return ok({ from: url.searchParams.get("from"), to: url.searchParams.get("to"), known_at: url.searchParams.get("to"), withheld: [], next: null, channels: [channel(hr, [{ reason: "network", seconds }], [{ from_ms: origin + 300 * step, to_ms: origin + 361 * step, reason: "network" }]), channel(spo2, [], []), waveform(hr, origin, step)] });
 }
 
 /** A score that climbs in steps, with a stretch in which consciousness was too old. */
@@ -64,7 +77,7 @@ function scores(url) {
   const from = Date.parse(url.searchParams.get("from")),
     to = Date.parse(url.searchParams.get("to")),
     at = (part) => new Date(from + (to - from) * part).toISOString();
-  return ok({ from: at(0), to: at(1), is_cut: false, scores: [[-0.1, 3], [0.2, 5], [0.35, null], [0.45, 6], [0.7, 9], [0.96, null]].map(([part, total]) => ({ at: at(part), total, single_red: total === 9, missing: total === null ? ["consciousness"] : [] })) });
+  return ok({ from: at(0), to: at(1), is_cut: false, covered: { percent: 86, promised_s: (to - from) / 1000, covered_s: ((to - from) / 1000) * 0.86, lacking: [], no_device_s: 0 }, inputs: [{ input: "consciousness", seconds: ((to - from) / 1000) * 0.14, lacking: [{ reason: "not_charted", seconds: ((to - from) / 1000) * 0.14 }] }], scores: [[-0.1, 3], [0.2, 5], [0.35, null], [0.45, 6], [0.7, 9], [0.96, null]].map(([part, total]) => ({ at: at(part), total, single_red: total === 9, missing: total === null ? ["consciousness"] : [], why: total === null ? [{ input: "consciousness", reason: "not_charted" }] : [] })) });
 }
 
 /** A day in the life of a patient; many of them when two hundred rows are asked for. */
@@ -116,8 +129,18 @@ const ROUTES = [
   ["GET", /^\/care-units\/[\w-]+\/board$/, (s) => (s.role === "it" ? problem(403, "not for IT", "IT reads no patients.") : ok(s.empty ? { ...board(), beds: [], counts: { high: 0, medium: 0, low: 0 } } : reviewed()))],
   ["GET", /^\/patients\/[\w]+-[\w-]*-(\d{12})$/, (s, _, [n]) => (s.closed && !house.opened ? closed() : PEOPLE.some((p) => p.given && Number(p.bed) === Number(n)) ? ok({ ...patientPage(Number(n)), ...left(Number(n)), next_dose: house.dose, open_until: s.closed ? new Date(Date.now() + (s.closed === "short" ? 1500 : 3_000_000)).toISOString() : null }) : problem(404, "no such patient"))],
   ["GET", /^\/patients\/[\w-]+\/trends$/, (s, url) => trends(url)],
-  ["GET", /^\/(?:patients|devices|beds)\/[\w-]+\/measured$/, (s, url) => (s.empty ? ok({ ...measured(url).json, lines: [] }) : measured(url))],
-  ["GET", /^\/(?:patients|devices|beds)\/[\w-]+\/coverage$/, (s, url) => coverage(url)],
+  ["GET", /^\/(?:patients|devices|beds|rooms|care-units|sites)\/[\w-]+\/measured$/, (s, url) => (s.empty ? ok({ ...measured(url).json, lines: [] }) : measured(url))],
+  ["GET", /^\/(?:patients|devices)\/[\w-]+\/corrections$/, (s) => ok({ items: s.corrections ?? [], withheld: [] })],
+  ["POST", /^\/devices\/([\w-]+)\/corrections$/, (s, _, [device], b) => said(s, { device, channel: b.channel, from_ms: Number(b.at ?? b.from), to_ms: Number(b.at ?? b.to), kind: b.value === undefined ? "withdrawn" : "replaced", value: b.value ?? null, unit: b.unit ?? null, why: b.why, words: b.words, originals: b.at ? [{ at_ms: Number(b.at), value: 121, unit: "/min", missing: null }] : [] })],
+  ["POST", /^\/devices\/([\w-]+)\/corrections\/([\w-]+)\/undo$/, (s, _, [device, id]) => {
+    const undone = s.corrections.find((it) => it.id === id),
+      answer = said(s, { ...undone, device, kind: "taken_back", undoes: id, value: null, unit: null });
+    undone.undone_by = answer.json.id;
+    return answer;
+  }],
+  ["GET", /^\/devices\/[\w-]+\/receipts$/, (s, url) => ok({ items: [0, 20_000, 40_000].map((ms, i) => ({ channel: url.searchParams.get("channel"), at: new Date(Number(url.searchParams.get("from")) + ms).toISOString(), at_ms: Number(url.searchParams.get("from")) + ms, received_at: url.searchParams.get("from"), value: 120 + i, unit: "/min", missing: null, counts: true })), withheld: [] })],
+  ["GET", /^\/(?:beds|rooms|care-units|sites)\/[\w-]+\/measured-by$/, (s, url) => (s.empty ? ok({ ...measuredBy(url).json, items: [] }) : measuredBy(url))],
+  ["GET", /^\/(?:patients|devices|beds|rooms|care-units|sites)\/[\w-]+\/coverage$/, (s, url) => (s.empty ? ok({ ...coverage(url).json, channels: [] }) : coverage(url))],
   ["GET", /^\/patients\/[\w-]+\/scores$/, (s, url) => scores(url)],
   ["GET", /^\/patients\/([\w-]+)\/timeline$/, (s, url, [id]) => timeline(s, url, id)],
   ["GET", /^\/patients\/([\w-]+)\/waves$/, (s, url, [id]) => waves(url, id)],

@@ -45,6 +45,9 @@ const BANS: &[(&str, &str)] = &[
     ("ureq", "reqwest is the one HTTP client"),
 ];
 
+/// Crates of others that may bring a banned one along for themselves; nothing else may use it.
+const WRAPPERS: &[(&str, &str)] = &[("chrono", "parquet")];
+
 /// Heavy crates that must not be built in two versions.
 const HEAVY: &[&str] = &[
     "aws-lc-rs",
@@ -139,7 +142,10 @@ fn licensed(line: &str) -> Option<Licensed> {
 fn banned(crates: &[Licensed]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (at, Licensed { name, .. }) in crates.iter().enumerate() {
-        if let Some((_, why)) = BANS.iter().find(|(banned, _)| name == *banned) {
+        // Who brings it along stands in the lock file.
+        let is_wrapped = WRAPPERS.iter().any(|(banned, _)| name == *banned);
+        let ban = BANS.iter().find(|(banned, _)| name == *banned);
+        if let Some((_, why)) = ban.filter(|_| !is_wrapped) {
             wrong.push(format!("{name} is banned: {why}"));
         }
         let again = crates.iter().take(at).any(|before| before.name == *name);
@@ -214,7 +220,23 @@ fn locked(lock: &str) -> Checked {
     let packages = lock.get("package").and_then(Value::as_array);
     let packages: Vec<&Table> =
         packages.into_iter().flatten().filter_map(Value::as_table).collect();
-    Ok((packages.len(), packages.iter().filter_map(|package| wrong_source(package)).collect()))
+    let wrong = packages.iter().filter_map(|package| wrong_source(package));
+    Ok((packages.len(), wrong.chain(packages.iter().flat_map(|it| wrong_users(it))).collect()))
+}
+
+/// What a package needs that only others may bring along.
+fn wrong_users(package: &Table) -> Vec<String> {
+    let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
+    let needs = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
+    let needs = needs.filter_map(Value::as_str).filter_map(|it| it.split(' ').next());
+    let wrong = |needed: &str| {
+        let allowed = WRAPPERS.iter().filter(|(banned, _)| *banned == needed);
+        let mut allowed = allowed.map(|(_, wrapper)| *wrapper).peekable();
+        allowed.peek()?;
+        let why = BANS.iter().find(|(banned, _)| *banned == needed).map_or("", |it| it.1);
+        (!allowed.any(|it| it == name)).then(|| format!("{name} uses {needed}: {why}"))
+    };
+    needs.filter_map(wrong).collect()
 }
 
 fn wrong_source(package: &Table) -> Option<String> {
@@ -297,10 +319,33 @@ fn the_lists_for_cargo_deny_are_these() {
         texts(&deny["bans"]["deny"], Some("crate")),
         BANS.iter().map(|it| it.0).collect::<Vec<_>>()
     );
+    let wrapped = deny["bans"]["deny"].as_array().unwrap().iter().flat_map(|it| {
+        let name = it["crate"].as_str().unwrap().to_owned();
+        let wrappers = it.get("wrappers").and_then(Value::as_array).into_iter().flatten();
+        wrappers.map(move |by| (name.clone(), by.as_str().unwrap().to_owned()))
+    });
+    let known = WRAPPERS.iter().map(|(name, by)| ((*name).to_owned(), (*by).to_owned()));
+    assert_eq!(wrapped.collect::<Vec<_>>(), known.collect::<Vec<_>>());
     assert_eq!(
         texts(&deny["bans"]["deny"], Some("reason")),
         BANS.iter().map(|it| it.1).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn what_is_banned_is_used_by_its_wrapper_alone() {
+    let check = |package: &str, want: &[&str]| {
+        let package: Table = package.parse().unwrap();
+        assert_eq!(wrong_users(&package), want, "{package:?}");
+    };
+    check("name = 'parquet'\ndependencies = ['bytes', 'chrono', 'snap']", &[]);
+    check("name = 'parquet'\ndependencies = ['chrono 0.4.45']", &[]);
+    let wrong = ["api uses chrono: jiff is the one calendar"];
+    check("name = 'api'\ndependencies = ['axum', 'chrono']", &wrong);
+    check("name = 'api'\ndependencies = ['chrono 0.4.45', 'parquet']", &wrong);
+    check("name = 'chrono'", &[]);
+    let is_banned = |(name, _): &(&str, &str)| BANS.iter().any(|it| it.0 == *name);
+    assert!(WRAPPERS.iter().all(is_banned));
 }
 
 #[test]

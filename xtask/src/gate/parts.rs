@@ -37,6 +37,8 @@ const FUZZ_LONG_S: u64 = 4 * 3_600;
 
 /// The test in the browser whose figures are of the machine, and not only of the page.
 const MEASURED_BROWSER_TEST: &str = "load.test.mjs";
+/// Those that take longest, each from the beginning on; they mostly wait for a page.
+const LONG_BROWSER_TESTS: [&str; 2] = ["states.test.mjs", "house.test.mjs"];
 
 /// Minutes of the simulator.
 const VOPR_MIN: u64 = 3;
@@ -190,7 +192,7 @@ fn e2e(context: &mut Context) -> Outcome {
         return Outcome::failed(reason, Counts::default());
     }
     // The one waits for sockets and clocks; the other computes while it waits.
-    let ran = context.run_side_by_side(vec![("sockets", sockets), ("day", day)]);
+    let ran = context.run_side_by_side(vec![("sockets", sockets), ("day", day)], cores());
     let ran = ran.into_iter().collect();
     judged(ran, counts::of_libtest(&context.printed()))
 }
@@ -203,18 +205,31 @@ fn browser(context: &mut Context) -> Outcome {
     if tests.is_empty() {
         return Outcome::not_run("tests/browser has no *.test.mjs");
     }
-    // What counts the work of a frame has the machine to itself; the others mostly wait.
-    let (measured, others): (Vec<PathBuf>, Vec<PathBuf>) =
-        tests.into_iter().partition(|path| path.ends_with(MEASURED_BROWSER_TEST));
-    let mut ended = Ok(());
-    for (files, at_once) in [(measured, 1), (others, cores())] {
+    let node = |files: Vec<PathBuf>, at_once: usize| {
         let mut command = Command::new("node");
         command.args(["--test", "--test-reporter=tap"]);
         command.arg(format!("--test-concurrency={at_once}")).args(files).current_dir(root());
         tools::tell(&mut command, &wardline());
-        let ran = context.run(lengthen(context, &mut command));
-        ended = ended.and(ran);
+        lengthen(context, &mut command);
+        command
+    };
+    // What counts the work of a frame has the machine to itself; the others mostly wait.
+    let (measured, mut others): (Vec<PathBuf>, Vec<PathBuf>) =
+        tests.into_iter().partition(|path| path.ends_with(MEASURED_BROWSER_TEST));
+    let mut side_by_side = Vec::new();
+    for name in LONG_BROWSER_TESTS {
+        let long: Vec<PathBuf> = others.extract_if(.., |path| path.ends_with(name)).collect();
+        if long.is_empty() {
+            return Outcome::failed(format!("{name} is no test any more"), Counts::default());
+        }
+        side_by_side.push((name, node(long, 1)));
     }
+    side_by_side.push(("others", node(others, cores())));
+    let mut measured = node(measured, 1);
+    let ended = context.run(&mut measured);
+    let at_once = side_by_side.len();
+    let ran = context.run_side_by_side(side_by_side, at_once);
+    let ended = ran.into_iter().fold(ended, Result::and);
     judged(ended, counts::of_node(&context.printed()))
 }
 
@@ -242,7 +257,7 @@ fn run_fuzz(context: &mut Context) -> Outcome {
     };
     let mut counts = Counts::default();
     let mut reasons = Vec::new();
-    for (name, ran) in targets.iter().zip(context.run_side_by_side(commands)) {
+    for (name, ran) in targets.iter().zip(context.run_side_by_side(commands, cores())) {
         match ran {
             Ok(()) => counts.passed += 1,
             Err(reason) => {

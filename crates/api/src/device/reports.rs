@@ -178,6 +178,9 @@ fn the_date_of_a_request_is_the_devices_own_time() {
     assert_eq!(date(&headers), None);
     headers.insert(header::DATE, "Thu, 01 Jan 2026 09:00:00 GMT".parse().unwrap());
     assert_eq!(date(&headers), Some(Timestamp::from_unix_millis(1_767_258_000_000)));
+    // A leap second is the last one that a clock without leap seconds has.
+    headers.insert(header::DATE, "Sat, 31 Dec 2016 23:59:60 GMT".parse().unwrap());
+    assert_eq!(date(&headers), Some(Timestamp::from_unix_millis(1_483_228_799_000)));
     headers.insert(header::DATE, "yesterday".parse().unwrap());
     assert_eq!(date(&headers), None);
 }

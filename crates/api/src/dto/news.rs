@@ -5,7 +5,10 @@ use model::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::words::{scale, time};
+use super::{
+    history::{Covered, Lacking},
+    words::{scale, time},
+};
 
 /// NEWS2 with each of its inputs; without all of them there is no total.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -54,6 +57,28 @@ pub struct Scores {
     pub(crate) scores: Vec<ScoreThen>,
     /// Whether older ones of the range were left out, as there were too many.
     pub(crate) is_cut: bool,
+    /// How much of the range has a total, from its first score on.
+    pub(crate) covered: Covered,
+    /// For how long each input lacked, and why; the longest first.
+    pub(crate) inputs: Vec<InputLacking>,
+}
+
+/// For how long an input of the score had no points.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct InputLacking {
+    pub(crate) input: String,
+    pub(crate) seconds: f64,
+    /// By reason as in `ReasonedGap`, or `no_device`, `aged` (what a device gave is older than
+    /// the score takes it) and `not_charted`; the longest first.
+    pub(crate) lacking: Vec<Lacking>,
+}
+
+/// Why an input had no points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct InputWhy {
+    pub(crate) input: String,
+    /// As in `InputLacking`; of several reasons the one that held longest.
+    pub(crate) reason: &'static str,
 }
 
 /// A score that held from an instant until the next one.
@@ -66,12 +91,17 @@ pub struct ScoreThen {
     pub(crate) single_red: bool,
     /// The inputs that were missing or too old.
     pub(crate) missing: Vec<String>,
+    /// Why each of these was missing, while this score held.
+    pub(crate) why: Vec<InputWhy>,
+    /// Whether a person corrected a reading later that stood for the present then; the score
+    /// stays as it was given.
+    pub(crate) corrected_later: bool,
 }
 
 impl From<store::ScoreRow> for ScoreThen {
     fn from(row: store::ScoreRow) -> Self {
         let store::ScoreRow { at, total, single_red, missing, .. } = row;
-        Self { at: time(at), total, single_red, missing }
+        Self { at: time(at), total, single_red, missing, why: Vec::new(), corrected_later: false }
     }
 }
 

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{
     alarm::{Alarm, Person},
     bed::Named,
+    history::Covered,
     news::News2,
     numeric::Numeric,
     words::{Spelt as _, age_years, day, label, number, scale, time, unit},
@@ -371,8 +372,11 @@ pub struct Trend {
     pub(crate) unit: &'static str,
     /// `[unix milliseconds, value]`, in order of time.
     pub(crate) points: Vec<(i64, f64)>,
-    /// Where there is nothing, and why.
+    /// Where there is nothing, and why: a reason as in `ReasonedGap`, or `no_device`; of very
+    /// many the longest.
     pub(crate) gaps: Vec<Gap>,
+    /// How much of what devices promised is there.
+    pub(crate) covered: Covered,
     /// Points before thinning.
     pub(crate) count: usize,
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::damage::DamageNow;
+
 /// How the server is doing; counters begin at zero with each start.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct System {
@@ -19,6 +21,8 @@ pub struct System {
     pub(crate) storage: Storage,
     /// Null if nothing is set and nothing was ever thinned.
     pub(crate) retention: Option<RetentionNow>,
+    /// What is stored and damaged; null if nothing ever was.
+    pub(crate) damage: Option<DamageNow>,
     /// Legal holds that hold.
     pub(crate) holds: usize,
     /// Null where no folder for backups is configured.
@@ -79,7 +83,7 @@ pub struct Screens {
 }
 
 /// Room on the disk; null where it could not be measured.
-#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Storage {
     pub(crate) journal_bytes: Option<u64>,
     pub(crate) series_bytes: Option<u64>,
@@ -93,6 +97,10 @@ pub struct Storage {
     pub(crate) growth_bytes_per_day: Option<u64>,
     /// When the disk will be full if it goes on like that; null if it will not, or nobody can tell.
     pub(crate) full_in_s: Option<u64>,
+    /// The alarm that stands about it: `nearly_full` or `almost_full`; null if none does.
+    pub(crate) alarm: Option<&'static str>,
+    /// Since when it stands.
+    pub(crate) alarm_since: Option<String>,
 }
 
 /// What the journal keeps whole, and what of it was thinned.

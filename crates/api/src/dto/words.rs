@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::{SpanRound, Timestamp as Instant, Unit, tz::TimeZone};
 use model::{
-    AgeBand, AlarmClass, Consciousness, Date, EmergencyReason, EndReason, Feeling, Lifecycle,
-    OxygenDevice, Priority, Role, Sex, SpO2Scale, Timestamp, Vital,
+    AgeBand, AlarmClass, Consciousness, CorrectionReason, Date, EmergencyReason, EndReason,
+    Feeling, Lifecycle, OxygenDevice, Priority, Role, Sex, SpO2Scale, Timestamp, Vital,
 };
 
 use crate::problem::Problem;
@@ -54,6 +54,10 @@ spelt! {
         Quarantined "quarantined", Retired "retired",
     }
     Role "role" { Nurse "nurse", ChargeNurse "charge_nurse", Physician "physician", It "it", Patient "patient", Family "family" }
+    CorrectionReason "why" {
+        WrongPatient "wrong_patient", SensorOff "sensor_off", Artefact "artefact",
+        Mistyped "mistyped", Other "other",
+    }
     EmergencyReason "reason" {
         LifeAtRisk "life_at_risk", CalledToHelp "called_to_help", Transfer "transfer", Other "other",
     }
@@ -195,6 +199,27 @@ mod tests {
         assert_eq!(age_years(Date { year: 2026, month: 11, day: 21 }, at), Some(0));
         assert_eq!(age_years(Date { year: 2025, month: 11, day: 22 }, at), Some(0));
         assert!(read_time("from", "yesterday").unwrap_err().for_caller.contains("`yesterday`"));
+    }
+
+    #[test]
+    fn a_leap_second_and_an_hour_that_comes_twice_are_instants_of_utc() {
+        for (text, utc) in [
+            // There is no such second in what we count; it is the one before it.
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000Z"),
+            ("2017-01-01T00:59:60+01:00", "2016-12-31T23:59:59.000Z"),
+            ("2017-01-01T00:00:00Z", "2017-01-01T00:00:00.000Z"),
+            // Berlin sets its clocks back at three, and forward at two.
+            ("2024-10-27T02:30:00+02:00", "2024-10-27T00:30:00.000Z"),
+            ("2024-10-27T02:30:00+01:00", "2024-10-27T01:30:00.000Z"),
+            ("2025-03-30T01:59:59+01:00", "2025-03-30T00:59:59.000Z"),
+            ("2025-03-30T03:00:00+02:00", "2025-03-30T01:00:00.000Z"),
+        ] {
+            assert_eq!(read_time("from", text).map(time), Ok(utc.to_owned()), "{text}");
+        }
+        // Without an offset nobody could tell the two hours apart.
+        for text in ["2024-10-27T02:30:00", "2016-12-31T23:59:61Z", "2016-12-31T24:00:00Z"] {
+            assert!(read_time("from", text).is_err(), "{text}");
+        }
     }
 
     #[test]

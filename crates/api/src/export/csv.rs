@@ -126,7 +126,7 @@ pub(super) fn number((mantissa, exp10): (i64, i8)) -> String {
 }
 
 /// Appends a field and a comma; quoted where it must be.
-fn field(line: &mut String, text: &str) {
+pub(super) fn field(line: &mut String, text: &str) {
     if text.contains([',', '"', '\n', '\r']) {
         line.push('"');
         line.push_str(&text.replace('"', "\"\""));
@@ -138,7 +138,7 @@ fn field(line: &mut String, text: &str) {
 }
 
 /// The last comma becomes the end of the line.
-fn end_line(line: &mut String) {
+pub(super) fn end_line(line: &mut String) {
     line.pop();
     line.push('\n');
 }

@@ -246,6 +246,7 @@ pub(super) fn read(
     reading: &mut Reading<'_>,
     folder: &Path,
 ) -> Result<Vec<Track>, ExportError> {
+    let series = stored.series.as_known(reading.wish.known_at);
     let mut tracks: Vec<Track> = Vec::new();
     for part in reading.parts {
         for channel in stored.channels(reading.org, part.device) {
@@ -253,8 +254,8 @@ pub(super) fn read(
             for span in &part.spans {
                 for window in windows(*span, WINDOW_S) {
                     let of = (part.device, &channel);
-                    let ask = |window| stored.series.query_wave(&reading.question(of, window));
-                    asked(window, ask, |window, stretch| {
+                    let ask = |window| series.query_wave(&reading.question(of, window));
+                    let damaged = asked(window, ask, |window, stretch| {
                         let own = stretch.items.iter().filter(|it| begins_in(it, window, *span));
                         for found in own.filter_map(|it| cut(it, *span)) {
                             let source = Source {
@@ -271,6 +272,7 @@ pub(super) fn read(
                         }
                         Ok(())
                     })?;
+                    reading.lacks(part, &channel, (&damaged, window));
                     reading.has_read(window);
                 }
             }

@@ -1,9 +1,13 @@
 //! Single values of an export: each with whose it is, or why there is none.
 
 use model::{Channel, ClockUsed, Code, DeviceId, PatientId, Ucum};
-use store::{DatabaseError, Point, Stretch};
+use store::{Answer, DamagedSpan, DatabaseError, Point, Stretch};
 
-use super::{ExportError, Folder, Form, Reading, Stored, csv, parquet, windows};
+use super::{
+    ExportError, Folder, Form, Reading, Stored,
+    corrected::{Corrected, uncounted},
+    csv, parquet, windows,
+};
 use crate::past::Span;
 
 /// Of a channel that gives a value a second; one that gives ninety still fits a question, and a
@@ -36,18 +40,20 @@ pub(super) const fn clock_word(clock: ClockUsed) -> &'static str {
 }
 
 /// Asks for a window, and where that is more than a question answers, for its halves, in the
-/// order of time; each stretch is taken with the window that was asked for.
+/// order of time; each stretch is taken with the window that was asked for. Says where something
+/// could not be read.
 pub(super) fn asked<T>(
     window: Span,
-    ask: impl Fn(Span) -> Result<Vec<Stretch<T>>, DatabaseError>,
+    ask: impl Fn(Span) -> Result<Answer<T>, DatabaseError>,
     mut take: impl FnMut(Span, Stretch<T>) -> Result<(), ExportError>,
-) -> Result<(), ExportError> {
-    let mut windows = vec![window];
+) -> Result<Vec<DamagedSpan>, ExportError> {
+    let (mut windows, mut damaged) = (vec![window], Vec::new());
     while let Some(window) = windows.pop() {
         let half = window.from.after(window.to.since(window.from) / 2);
         match ask(window) {
-            Ok(stretches) => {
-                stretches.into_iter().try_for_each(|stretch| take(window, stretch))?;
+            Ok(answer) => {
+                damaged.extend(answer.damaged);
+                answer.stretches.into_iter().try_for_each(|stretch| take(window, stretch))?;
             }
             // An instant has no halves.
             Err(DatabaseError::TooMuch { .. }) if window.from < half => {
@@ -57,7 +63,7 @@ pub(super) fn asked<T>(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(damaged)
 }
 
 /// Writes the table of all values, channel by channel, each in the order of time.
@@ -70,31 +76,35 @@ pub(super) fn export(
         Form::Csv | Form::Wfdb | Form::Edf => ("values.csv", Box::new(csv::Values::create(out)?)),
         Form::Parquet => ("values.parquet", Box::new(parquet::Values::create(out)?)),
     };
-    let mut count = 0_u64;
+    let series = stored.series.as_known(reading.wish.known_at);
+    let (mut count, mut corrected) = (0_u64, Corrected::default());
     for part in reading.parts {
         for channel in stored.channels(reading.org, part.device) {
             for window in part.spans.iter().flat_map(|span| windows(*span, WINDOW_S)) {
                 let of = (part.device, &channel);
-                let ask = |window| stored.series.query(&reading.question(of, window));
-                asked(window, ask, |_, stretch| {
-                    for point in &stretch.items {
+                let ask = |window| series.receipts(&reading.question(of, window));
+                let question = reading.question(of, window);
+                let damaged = asked(window, ask, |_, stretch| {
+                    let counted = series.counted(&question, &stretch);
+                    let value = |point| {
+                        let (patient, device, channel) = (part.patient, part.device, &channel);
+                        let (code, ucum) = (stretch.kind, &stretch.ucum);
+                        Value { patient, device, channel, code, ucum, point }
+                    };
+                    for point in &counted {
                         count = count.saturating_add(1);
-                        table.put(&Value {
-                            patient: part.patient,
-                            device: part.device,
-                            channel: &channel,
-                            code: stretch.kind,
-                            ucum: &stretch.ucum,
-                            point,
-                        })?;
+                        table.put(&value(point))?;
                     }
-                    Ok(())
+                    uncounted(&stretch.items, &counted)
+                        .try_for_each(|point| corrected.put(out, &value(point)))
                 })?;
+                reading.lacks(part, &channel, (&damaged, window));
                 reading.has_read(window);
             }
         }
     }
     table.end()?;
     out.wrote(name, "single values, one a row", count);
+    corrected.end(out)?;
     Ok(count)
 }

@@ -52,28 +52,6 @@ fn a_lesser_source_speaks_only_where_the_better_is_silent() {
 }
 
 #[test]
-fn a_line_has_holes_where_it_is_silent_and_where_it_says_so() {
-    let check = |line: &str, reach: u64, has_device, want: &[(i64, i64, Nothing)]| {
-        let found = holes(&dots(line, reach), span(0, line.len() as i64), has_device);
-        let found: Vec<_> = found.iter().map(|hole| (hole.span, hole.why)).collect();
-        let want: Vec<_> = want.iter().map(|(from, to, why)| (span(*from, *to), *why)).collect();
-        assert_eq!(found, want, "{line}");
-    };
-    let off = Nothing::Said(MissingReason::SensorDetached);
-    check("1111111111", 3, true, &[]);
-    check("111    111", 3, true, &[(2, 7, Nothing::NoData)]);
-    // Exactly as late as a value may come, and one second later.
-    check("1  1  1  1", 3, true, &[]);
-    check("1   1  1  ", 3, true, &[(0, 4, Nothing::NoData)]);
-    check("    1111  ", 3, true, &[(0, 4, Nothing::NoData)]);
-    check("1111      ", 3, true, &[(3, 10, Nothing::NoData)]);
-    check("11xx111111", 3, true, &[(2, 4, off)]);
-    check("11xxxxxxxx", 3, true, &[(2, 10, off)]);
-    check("          ", 3, true, &[(0, 10, Nothing::NoData)]);
-    check("          ", 3, false, &[(0, 10, Nothing::NoDevice)]);
-}
-
-#[test]
 fn thinning_keeps_the_least_and_the_greatest() {
     let points: Vec<(i64, i64)> =
         (0..10_000).map(|n| (n * 1_000, if n == 7_777 { 200 } else { 60 + n % 7 })).collect();

@@ -1,11 +1,14 @@
-//! The past of a patient, a device or a bed over any range, and how much of it is there.
+//! The past of a patient, a device or a place over any range, and how much of it is there.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Json, extract::State, http::Method};
 use engine::Directory;
 use fleet::coverage::Stretch;
-use model::{BedId, DeviceId, PatientId, Timestamp, Vital};
+use model::{
+    Bed, BedId, CareUnitId, DeviceId, OrgId, PatientId, PlaceId, Room, RoomId, SiteId, Timestamp,
+    Vital,
+};
 use security::{Action, Decision, Resource, permit};
 use serde::Deserialize;
 use store::{Pace, Resolution};
@@ -14,19 +17,21 @@ use super::past::not_read;
 use crate::{
     Api,
     dto::{
-        history::{Coverage, History, Withheld},
+        bed::Named as Place,
+        history::{Coverage, History, MeasuredBy, Withheld},
         words::{Spelt as _, read_time, time},
     },
     extract::{Asked, Named},
     guard::{Caller, parse, patient_resource},
     history::{
-        Part, Source, Wanted, by_all_known, parts_of_bed, parts_of_device, parts_of_patient,
-        put_together,
+        Part, Source, Wanted, by_all_known, lay_in, parts_of_beds, parts_of_device,
+        parts_of_patient, parts_of_places, put_together,
     },
     limits::{
         HISTORY_COLUMNS, HISTORY_COLUMNS_MAX, HISTORY_COLUMNS_MIN, HISTORY_LINES_MAX,
         HISTORY_SPAN_MAX, HISTORY_USUAL, OUTAGES_MAX, PULSE_EVERY,
     },
+    paging::{PageQuery, cursor},
     past::Span,
     problem::Problem,
     routes::{Access, Route, Scope},
@@ -36,17 +41,24 @@ pub(crate) fn routes() -> Vec<Route> {
     let patient = Access::Permitted(Action::ReadPatient, Scope::Patient);
     let device = Access::Permitted(Action::ReadDevices, Scope::Device);
     let bed = Access::Permitted(Action::ReadPatient, Scope::Bed);
+    // Whose pages are open is asked for each patient of a larger place.
+    let many = |scope| Access::Permitted(Action::ListPatients, scope);
+    let (room, unit, site) = (many(Scope::Room), many(Scope::CareUnit), many(Scope::Site));
     let asked = |route: Route| {
         route
-            .query("from", "RFC 3339 or unix milliseconds; a day before `to` if it is left out")
+            .query("from", "RFC 3339 or unix milliseconds")
             .query("to", "RFC 3339 or unix milliseconds; now if it is left out")
             .query(
                 "known_at",
-                "Whose the values are is told as known at this time; now if it is left out. It changes \
-                 nothing else: the values are all that there are now, and who may see them is \
-                 asked by what is known now too",
+                "Whom devices were on, and which corrections held, by what was known then; now if \
+                 left out",
             )
-            .query("vital", "Names of vitals, separated by commas; every channel if left out")
+            .query("originals", "`true` for what was received, whatever people said of it since")
+            .query("vital", "Names of vitals, separated by commas")
+            .query("channel", "Names of channels, separated by commas, with those of the vitals")
+            .query("device", "Only what this device measured")
+            .query("patient", "Only what was measured of this patient")
+            .query("cursor", "`next` of the page before")
     };
     let drawn = |path, access, summary| {
         let route = Route::new(Method::GET, path, access, summary, history);
@@ -57,6 +69,9 @@ pub(crate) fn routes() -> Vec<Route> {
     let covered = |path, access, summary| {
         asked(Route::new(Method::GET, path, access, summary, coverage)).answers::<Coverage>()
     };
+    let listed = |path, access, summary| {
+        asked(Route::new(Method::GET, path, access, summary, measured_by)).answers::<MeasuredBy>()
+    };
     vec![
         drawn("/patients/{id}/measured", patient, "What was measured of a patient, to draw"),
         drawn(
@@ -65,23 +80,38 @@ pub(crate) fn routes() -> Vec<Route> {
             "What a device measured, on whom the caller may see",
         ),
         drawn("/beds/{id}/measured", bed, "What was measured of those who lay in a bed"),
+        drawn("/rooms/{id}/measured", room, "What was measured in a room, of whom one may read"),
+        drawn("/care-units/{id}/measured", unit, "What was measured in a care unit"),
+        drawn("/sites/{id}/measured", site, "What was measured in a site, of whom one may read"),
         covered("/patients/{id}/coverage", patient, "What was promised of a patient, and came"),
         covered("/devices/{id}/coverage", device, "What a device promised, and what came"),
         covered("/beds/{id}/coverage", bed, "What was promised of those in a bed, and came"),
+        covered("/rooms/{id}/coverage", room, "What was promised of those in a room, and came"),
+        covered("/care-units/{id}/coverage", unit, "What was promised in a care unit, and came"),
+        covered("/sites/{id}/coverage", site, "What was promised in a site, and came"),
+        listed("/beds/{id}/measured-by", bed, "Who lay in a bed, and what measured them there"),
+        listed("/rooms/{id}/measured-by", room, "Who lay in a room, and what measured them"),
+        listed("/care-units/{id}/measured-by", unit, "Who lay in a care unit, and what measured"),
+        listed("/sites/{id}/measured-by", site, "Who lay in a site, and what measured them"),
     ]
 }
 
 #[derive(Debug, Deserialize)]
-struct Range {
+pub(super) struct Range {
     from: Option<String>,
     to: Option<String>,
     known_at: Option<String>,
     vital: Option<String>,
+    pub(super) channel: Option<String>,
+    originals: Option<bool>,
+    device: Option<String>,
+    patient: Option<String>,
     columns: Option<u32>,
+    cursor: Option<String>,
 }
 
 impl Range {
-    fn span(&self, now: Timestamp) -> Result<Span, Problem> {
+    pub(super) fn span(&self, now: Timestamp) -> Result<Span, Problem> {
         let to = self.to.as_deref().map_or(Ok(now), |text| read_time("to", text))?;
         let before = to.before(HISTORY_USUAL);
         let from = self.from.as_deref().map_or(Ok(before), |text| read_time("from", text))?;
@@ -95,15 +125,33 @@ impl Range {
         Ok(Span { from, to })
     }
 
-    fn known_at(&self, now: Timestamp) -> Result<Timestamp, Problem> {
+    pub(super) fn known_at(&self, now: Timestamp) -> Result<Timestamp, Problem> {
         self.known_at.as_deref().map_or(Ok(now), |text| read_time("known_at", text))
     }
 
     fn wanted(&self) -> Result<Wanted, Problem> {
-        let Some(names) = self.vital.as_deref() else { return Ok(Wanted::All) };
+        if self.vital.is_none() && self.channel.is_none() {
+            return Ok(Wanted::All);
+        }
+        let named = |names: Option<&str>| -> Vec<String> {
+            let names = names.into_iter().flat_map(|names| names.split(','));
+            names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+        };
+        let vitals = named(self.vital.as_deref());
         let vitals: Result<Vec<Vital>, Problem> =
-            names.split(',').map(|name| Vital::read(name.trim())).collect();
-        vitals.map(Wanted::Vitals)
+            vitals.iter().map(|name| Vital::read(name)).collect();
+        Ok(Wanted::Only { vitals: vitals?, channels: named(self.channel.as_deref()) })
+    }
+
+    /// Only parts of the device and the patient that were named, if any were.
+    fn narrowed(&self, mut parts: Vec<Part>) -> Result<Vec<Part>, Problem> {
+        let device: Option<DeviceId> = self.device.as_deref().map(parse).transpose()?;
+        let patient: Option<PatientId> = self.patient.as_deref().map(parse).transpose()?;
+        parts.retain(|part| {
+            device.is_none_or(|it| it == part.device)
+                && patient.is_none_or(|it| Some(it) == part.patient)
+        });
+        Ok(parts)
     }
 
     fn columns(&self) -> Result<u32, Problem> {
@@ -120,29 +168,75 @@ impl Range {
 const UNKNOWN_PATIENT: &str = "unknown patient";
 
 /// What a question is about, read off its path.
-enum About {
+pub(super) enum About {
     Patient(PatientId),
     Device(DeviceId),
-    Bed(BedId),
+    /// Who lies in a bed, or in all of a larger place, and what stands there.
+    Place {
+        beds: Vec<BedId>,
+        places: BTreeSet<PlaceId>,
+    },
 }
 
 impl About {
     /// The route has let the caller pass for exactly this thing.
-    fn of(path: &str, id: &str) -> Result<Self, Problem> {
+    pub(super) fn of(directory: &Directory, path: &str, id: &str) -> Result<Self, Problem> {
         if path.contains("/patients/") {
             parse(id).map(Self::Patient)
         } else if path.contains("/devices/") {
             parse(id).map(Self::Device)
+        } else if path.contains("/rooms/") {
+            let room: RoomId = parse(id)?;
+            Ok(Self::of_rooms(directory, |it| it.id == room, BTreeSet::new()))
+        } else if path.contains("/care-units/") {
+            let unit: CareUnitId = parse(id)?;
+            Ok(Self::of_rooms(directory, |it| it.care_unit == unit, [unit.into()].into()))
+        } else if path.contains("/sites/") {
+            let site: SiteId = parse(id)?;
+            let units: BTreeSet<CareUnitId> = directory
+                .care_units
+                .values()
+                .filter(|unit| unit.site == site)
+                .map(|unit| unit.id)
+                .collect();
+            let places = units.iter().map(|unit| (*unit).into()).collect();
+            Ok(Self::of_rooms(directory, |it| units.contains(&it.care_unit), places))
         } else {
-            parse(id).map(Self::Bed)
+            let bed: BedId = parse(id)?;
+            Ok(Self::Place { beds: vec![bed], places: [bed.into()].into() })
         }
     }
 
-    fn parts(&self, directory: &Directory, span: Span, known_at: Timestamp) -> Vec<Part> {
-        match *self {
-            Self::Patient(patient) => parts_of_patient(directory, patient, span, known_at),
-            Self::Device(device) => parts_of_device(directory, device, span, known_at),
-            Self::Bed(bed) => parts_of_bed(directory, bed, span, known_at),
+    /// These rooms with their beds by name, besides places that are larger.
+    fn of_rooms(
+        directory: &Directory,
+        is_meant: impl Fn(&Room) -> bool,
+        mut places: BTreeSet<PlaceId>,
+    ) -> Self {
+        let rooms: BTreeSet<RoomId> =
+            directory.rooms.values().filter(|room| is_meant(room)).map(|room| room.id).collect();
+        let mut beds: Vec<&Bed> =
+            directory.beds.values().filter(|bed| rooms.contains(&bed.room)).collect();
+        beds.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        places.extend(rooms.iter().map(|room| PlaceId::from(*room)));
+        places.extend(beds.iter().map(|bed| PlaceId::from(bed.id)));
+        Self::Place { beds: beds.into_iter().map(|bed| bed.id).collect(), places }
+    }
+
+    pub(super) fn parts(
+        &self,
+        directory: &Directory,
+        span: Span,
+        known_at: Timestamp,
+    ) -> Vec<Part> {
+        match self {
+            Self::Patient(patient) => parts_of_patient(directory, *patient, span, known_at),
+            Self::Device(device) => parts_of_device(directory, *device, span, known_at),
+            Self::Place { beds, places } => {
+                let mut parts = parts_of_beds(directory, beds, span, known_at);
+                parts.extend(parts_of_places(directory, places, span, known_at));
+                parts
+            }
         }
     }
 
@@ -152,10 +246,19 @@ impl About {
     }
 }
 
+/// What of a question is answered on one page.
+struct Asking {
+    about: About,
+    parts: Vec<Part>,
+    withheld: Vec<Withheld>,
+    source: Source,
+    next: Option<String>,
+}
+
 impl Api {
     /// The parts that the caller may see, each look at a patient with its trace, and what is
     /// withheld: whoever is met by what was known then, or by what is known now, is asked for.
-    fn open_parts(
+    pub(super) fn open_parts(
         &self,
         caller: &Caller,
         directory: &Directory,
@@ -176,9 +279,10 @@ impl Api {
         })
     }
 
-    fn source(&self, caller: &Caller, wanted: Wanted, known_at: Timestamp) -> Source {
+    /// Where answers to this caller come from.
+    pub(crate) fn source(&self, caller: &Caller, wanted: Wanted, known_at: Timestamp) -> Source {
         Source {
-            series: self.series.clone(),
+            series: self.series.as_known(known_at),
             directory: self.engine.directory(),
             profiles: Arc::clone(&self.profiles),
             org: caller.resource.org,
@@ -221,15 +325,54 @@ fn sort_out(
     (open, withheld)
 }
 
-/// More lines than an answer has room for.
-fn bounded(source: &Source, parts: &[Part]) -> Result<(), Problem> {
-    let lines = source.lines_of(parts);
-    if lines > HISTORY_LINES_MAX {
-        return Err(Problem::bad_request(format!(
-            "{lines} lines are more than {HISTORY_LINES_MAX}; name fewer vitals or a shorter range"
-        )));
+/// The parts from `after` on of which an answer has room for all lines, one at least, and
+/// where those begin that follow.
+fn page_of(source: &Source, parts: Vec<Part>, after: usize) -> (Vec<Part>, Option<usize>) {
+    let (mut page, mut lines) = (Vec::new(), 0_usize);
+    for (place, part) in parts.into_iter().enumerate().skip(after) {
+        lines = lines.saturating_add(source.lines_of(&part));
+        if lines > HISTORY_LINES_MAX && !page.is_empty() {
+            return (page, Some(place));
+        }
+        page.push(part);
     }
-    Ok(())
+    (page, None)
+}
+
+impl Api {
+    /// The open parts of a page of what is asked for; only those who are on it are looked at.
+    fn asking(
+        &self,
+        caller: &Caller,
+        (path, id): (&str, &str),
+        range: &Range,
+        span: Span,
+    ) -> Result<Asking, Problem> {
+        let known_at = range.known_at(caller.at)?;
+        let mut source = self.source(caller, range.wanted()?, known_at);
+        if range.originals == Some(true) {
+            source.series = source.series.uncorrected();
+        }
+        let about = About::of(&source.directory, path, id)?;
+        let parts = range.narrowed(about.parts(&source.directory, span, known_at))?;
+        let query = PageQuery { cursor: range.cursor.clone(), limit: None };
+        let after = usize::try_from(query.after()?.unwrap_or(0)).unwrap_or(usize::MAX);
+        let (parts, next) = page_of(&source, parts, after);
+        let next = next.map(|place| cursor(place as u64));
+        let (parts, withheld) = self.open_parts(caller, &source.directory, (&about, path), parts);
+        Ok(Asking { about, parts, withheld, source, next })
+    }
+
+    /// When the program itself was out, of a range.
+    pub(crate) async fn outages_in(&self, org: OrgId, span: Span) -> Result<Vec<Stretch>, Problem> {
+        let longest = PULSE_EVERY.saturating_mul(2);
+        let outages = self
+            .look_up(move |records| {
+                records.outages(org, (span.from, span.to), longest, OUTAGES_MAX)
+            })
+            .await?;
+        Ok(outages.into_iter().map(|(from, to)| Stretch { from, to }).collect())
+    }
 }
 
 async fn history(
@@ -239,16 +382,13 @@ async fn history(
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
 ) -> Result<Json<History>, Problem> {
-    let (asked, known_at) = (range.span(caller.at)?, range.known_at(caller.at)?);
-    let (wanted, columns) = (range.wanted()?, range.columns()?);
+    let (asked, columns) = (range.span(caller.at)?, range.columns()?);
     let pace = Pace::of(asked.from, asked.to, columns);
     let (from, to) = pace.widened(asked.from, asked.to);
     let span = Span { from, to };
-    let about = About::of(uri.path(), &id)?;
-    let source = api.source(&caller, wanted, known_at);
-    let parts = about.parts(&source.directory, span, known_at);
-    let (parts, withheld) = api.open_parts(&caller, &source.directory, (&about, uri.path()), parts);
-    bounded(&source, &parts)?;
+    let asking = api.asking(&caller, (uri.path(), &id), &range, span)?;
+    let Asking { parts, withheld, source, next, .. } = asking;
+    let known_at = source.known_at;
     let read = move || source.lines(&parts, &pace);
     let lines =
         tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
@@ -266,6 +406,7 @@ async fn history(
         },
         lines,
         withheld,
+        next,
     }))
 }
 
@@ -281,22 +422,16 @@ async fn coverage(
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
 ) -> Result<Json<Coverage>, Problem> {
-    let (span, known_at) = (range.span(caller.at)?, range.known_at(caller.at)?);
-    // Nothing is missing from the future.
-    let span = Span { from: span.from, to: span.to.min(caller.at).max(span.from) };
-    let about = About::of(uri.path(), &id)?;
-    let source = api.source(&caller, range.wanted()?, known_at);
-    let parts = about.parts(&source.directory, span, known_at);
-    let (parts, withheld) = api.open_parts(&caller, &source.directory, (&about, uri.path()), parts);
-    bounded(&source, &parts)?;
-    let org = caller.who.org;
-    let longest = PULSE_EVERY.saturating_mul(2);
-    let outages = api
-        .look_up(move |records| records.outages(org, (span.from, span.to), longest, OUTAGES_MAX))
-        .await?;
-    let outages: Vec<Stretch> =
-        outages.into_iter().map(|(from, to)| Stretch { from, to }).collect();
-    let read = move || source.coverage(&parts, span, &outages);
+    let span = until_now(range.span(caller.at)?, caller.at);
+    let asking = api.asking(&caller, (uri.path(), &id), &range, span)?;
+    let Asking { parts, withheld, source, next, .. } = asking;
+    let known_at = source.known_at;
+    let outages = api.outages_in(caller.who.org, span).await?;
+    let read = move || {
+        let mut channels = source.coverage(&parts, span, &outages)?;
+        channels.extend(source.wave_coverage(&parts, span, &outages)?);
+        Ok(channels)
+    };
     let channels =
         tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
     Ok(Json(Coverage {
@@ -305,6 +440,50 @@ async fn coverage(
         known_at: time(known_at),
         channels,
         withheld,
+        next,
+    }))
+}
+
+/// Nothing is missing from the future.
+pub(super) fn until_now(span: Span, now: Timestamp) -> Span {
+    Span { from: span.from, to: span.to.min(now).max(span.from) }
+}
+
+async fn measured_by(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Named(id): Named<String>,
+    uri: axum::http::Uri,
+    Asked(range): Asked<Range>,
+) -> Result<Json<MeasuredBy>, Problem> {
+    let span = range.span(caller.at)?;
+    let asking = api.asking(&caller, (uri.path(), &id), &range, span)?;
+    let Asking { about, parts, withheld, source, next } = asking;
+    let known_at = source.known_at;
+    let beds = match &about {
+        About::Place { beds, .. } => beds.as_slice(),
+        About::Patient(_) | About::Device(_) => &[],
+    };
+    let lain = |part: &Part| -> Vec<Place> {
+        let lay = |bed: &&BedId| {
+            part.patient.is_some_and(|patient| {
+                lay_in(&source.directory, (**bed, patient), &part.spans, known_at)
+            })
+        };
+        let named = |bed: &BedId| {
+            let bed = source.directory.beds.get(bed)?;
+            Some(Place { id: bed.id.to_string(), name: bed.name.clone() })
+        };
+        beds.iter().filter(lay).filter_map(named).collect()
+    };
+    let items = parts.iter().map(|part| source.measuring(part, lain(part))).collect();
+    Ok(Json(MeasuredBy {
+        from: time(span.from),
+        to: time(span.to),
+        known_at: time(known_at),
+        items,
+        withheld,
+        next,
     }))
 }
 

@@ -4,26 +4,27 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::Method};
 use engine::{Directory, view};
+use fleet::coverage::{Stretch, Why};
 use model::{Channel, DeviceId, Measure, OrgId, PatientId, Timestamp, Vital};
 use protocols::profile::{ChannelSpec, Grade};
 use security::Action;
 use serde::Deserialize;
 use store::{DatabaseError, Question, Series};
 
+use super::history::until_now;
 use crate::{
     Api,
     dto::{
-        news::{ScoreThen, Scores},
         patient::{Gap, Trend, Trends, WaveSpan, Waves},
         words::{Spelt as _, label, number, read_time, time, unit},
     },
     extract::Asked,
     guard::{Caller, parse},
-    limits::{
-        SCORES_MAX, TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, TRENDS_STRETCH, WAVES_SPAN_MAX,
-    },
+    history::{VitalLedger, Wanted, parts_of_patient, word},
+    limits::{TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, TRENDS_STRETCH, WAVES_SPAN_MAX},
     past::{
-        Dot, Hole, Nothing, Span, Trace, cut, holes, joined, merged, thinned, trace_holes, worn,
+        Dot, Hole, Nothing, Span, Trace, cut, joined, merged, thinned, trace_holes, with_damage,
+        worn,
     },
     problem::Problem,
     rolls::MISSED,
@@ -52,20 +53,12 @@ pub(crate) fn routes() -> Vec<Route> {
             Method::GET,
             "/patients/{id}/trends",
             read,
-            "Vitals over a range, thinned so that extremes survive",
+            "Vitals over a range, thinned so that extremes survive, and how much of them is there",
             trends,
         ))
         .query("vital", "Names of vitals, separated by commas")
         .query("points", "About how many points of each, 2 to 20,000")
         .answers::<Trends>(),
-        span(Route::new(
-            Method::GET,
-            "/patients/{id}/scores",
-            read,
-            "The early warning score over a range, with what was missing",
-            scores,
-        ))
-        .answers::<Scores>(),
         span(Route::new(
             Method::GET,
             "/patients/{id}/waves",
@@ -79,8 +72,9 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
+/// A range of time with what is wanted of it.
 #[derive(Debug, Deserialize)]
-struct Range {
+pub(super) struct Range {
     from: Option<String>,
     to: Option<String>,
     vital: Option<String>,
@@ -90,7 +84,7 @@ struct Range {
 }
 
 impl Range {
-    fn span(&self, now: Timestamp, max: Duration) -> Result<Span, Problem> {
+    pub(super) fn span(&self, now: Timestamp, max: Duration) -> Result<Span, Problem> {
         let to = self.to.as_deref().map_or(Ok(now), |text| read_time("to", text))?;
         let hour_before = to.before(Duration::from_secs(3_600));
         let from = self.from.as_deref().map_or(Ok(hour_before), |text| read_time("from", text))?;
@@ -147,12 +141,14 @@ fn sources(
     sources
 }
 
+/// The values of a source, and where some of them are stored and cannot be read.
 fn read_dots(
     series: &Series,
     org: OrgId,
     source: &Source,
     vital: Vital,
     within: Span,
+    damaged: &mut Vec<Span>,
 ) -> Result<Vec<Dot>, DatabaseError> {
     let reach = source.cadence.saturating_mul(MISSED);
     let mut dots = Vec::new();
@@ -164,7 +160,9 @@ fn read_dots(
         }
         let question =
             Question { org, device: source.device, channel: source.spec.channel(), from, to };
-        for stretch in series.query(&question)? {
+        let answer = series.query(&question)?;
+        damaged.extend(answer.damaged.iter().filter_map(|it| Span { from, to }.of(*it)));
+        for stretch in answer.stretches {
             let kind = stretch.kind.unwrap_or(source.spec.code);
             let value = |(mantissa, exp10)| {
                 let measure = Measure { kind, mantissa, exp10, ucum: stretch.ucum.clone() };
@@ -182,35 +180,14 @@ fn read_dots(
     Ok(dots)
 }
 
-fn gap(vital: Option<Vital>, hole: &Hole) -> Gap {
+fn gap(hole: &Hole) -> Gap {
     let reason = match hole.why {
-        Nothing::Said(reason) => {
-            view::missing_words(vital.unwrap_or(Vital::HeartRate), reason).to_owned()
-        }
+        Nothing::Said(reason) => view::missing_words(Vital::HeartRate, reason).to_owned(),
         Nothing::NoData => "no_data".to_owned(),
         Nothing::NoDevice => "no_device".to_owned(),
+        Nothing::Damaged => "damaged".to_owned(),
     };
     Gap { from: time(hole.span.from), to: time(hole.span.to), reason }
-}
-
-async fn scores(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(range): Asked<Range>,
-) -> Result<Json<Scores>, Problem> {
-    let patient = caller.patient()?;
-    let span = range.span(caller.at, TRENDS_SPAN_MAX)?;
-    let (records, org) = (api.records.clone(), caller.resource.org);
-    let most = SCORES_MAX + 1;
-    let read = move || records.scores(org, patient, (span.from, span.to), most);
-    let rows = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?;
-    let mut rows = rows.map_err(|error| Problem::caused_by(&error))?;
-    let is_cut = rows.len() > SCORES_MAX;
-    if is_cut {
-        rows.remove(0);
-    }
-    let scores = rows.into_iter().map(ScoreThen::from).collect();
-    Ok(Json(Scores { from: time(span.from), to: time(span.to), scores, is_cut }))
 }
 
 async fn trends(
@@ -248,27 +225,37 @@ pub(crate) async fn read_trends(
     vitals: &[Vital],
     (span, points): (Span, usize),
 ) -> Result<Vec<Trend>, Problem> {
-    let directory = api.engine.directory();
-    let worn = worn(&directory, patient, span, caller.at);
-    let sourced = |vital: &Vital| (*vital, sources(api, &directory, &worn, *vital));
+    let wanted = Wanted::Only { vitals: vitals.to_vec(), channels: Vec::new() };
+    let whole = api.source(caller, wanted, caller.at);
+    let directory = &whole.directory;
+    let worn = worn(directory, patient, span, caller.at);
+    let sourced = |vital: &Vital| (*vital, sources(api, directory, &worn, *vital));
     let asked: Vec<_> = vitals.iter().map(sourced).collect();
-    let (series, org, now) = (api.series.clone(), caller.resource.org, caller.at);
+    let looked = until_now(span, caller.at);
+    let parts = parts_of_patient(directory, patient, looked, caller.at);
+    let outages = api.outages_in(caller.resource.org, looked).await?;
+    let (series, org) = (api.series.clone(), caller.resource.org);
     let read = move || {
-        let lines = asked.into_iter().map(|(vital, sources)| {
-            let mut whole: Option<Trend> = None;
+        let groups: Vec<&[Vital]> =
+            asked.iter().map(|(vital, _)| std::slice::from_ref(vital)).collect();
+        let ledgers = whole.vital_ledgers(&parts, &groups, looked, &outages)?;
+        let lines = asked.iter().zip(ledgers).map(|((vital, sources), ledger)| {
             let stretches = windows(span);
             let share = points.div_ceil(stretches.len().max(1)).max(2);
+            let (mut kept, mut lost, mut count) = (Vec::new(), Vec::new(), 0_usize);
             for within in stretches {
-                let dots =
-                    sources.iter().map(|source| read_dots(&series, org, source, vital, within));
+                let mut damaged = Vec::new();
+                let dots = sources
+                    .iter()
+                    .map(|source| read_dots(&series, org, source, *vital, within, &mut damaged));
                 let line = merged(dots.collect::<Result<_, _>>()?);
-                let part = trend(vital, &line, within, now, share, !sources.is_empty());
-                whole = Some(match whole {
-                    Some(before) => before.and_then(part),
-                    None => part,
-                });
+                damaged.sort_by_key(|it| it.from);
+                lost.extend(damaged.iter().flat_map(|it| unseen(*it, &line)));
+                let values = values(&line);
+                count = count.saturating_add(values.len());
+                kept.extend(thinned(&values, share));
             }
-            Ok(whole.unwrap_or_else(|| trend(vital, &[], span, now, points, false)))
+            Ok(trend(*vital, &kept, count, (&ledger, &lost)))
         });
         lines.collect::<Result<Vec<Trend>, DatabaseError>>()
     };
@@ -287,51 +274,69 @@ fn windows(span: Span) -> Vec<Span> {
     windows
 }
 
-impl Trend {
-    /// This trend with what followed it; a gap that goes on is one gap.
-    fn and_then(mut self, next: Self) -> Self {
-        let mut gaps = next.gaps.into_iter().peekable();
-        if let (Some(last), Some(first)) = (self.gaps.last_mut(), gaps.peek())
-            && last.to == first.from
-            && last.reason == first.reason
-        {
-            last.to.clone_from(&first.to);
-            gaps.next();
+/// The values of a line with their times in milliseconds.
+fn values(line: &[Dot]) -> Vec<(i64, i64)> {
+    let value = |dot: &Dot| dot.value.ok().map(|value| (dot.at.unix_millis(), value));
+    line.iter().filter_map(value).collect()
+}
+
+/// What of a damaged stretch no value reaches.
+fn unseen(damaged: Span, line: &[Dot]) -> Vec<Span> {
+    let (mut from, mut unseen) = (damaged.from, Vec::new());
+    let first = line.partition_point(|it| it.at < damaged.from);
+    let inside = line.iter().skip(first).filter(|it| it.value.is_ok());
+    for dot in inside.take_while(|it| it.at < damaged.to) {
+        if from < dot.at {
+            unseen.push(Span { from, to: dot.at });
         }
-        self.gaps.extend(gaps);
-        self.points.extend(next.points);
-        self.count = self.count.saturating_add(next.count);
-        self
+        from = from.max(dot.at.after(dot.reach));
     }
+    if from < damaged.to {
+        unseen.push(Span { from, to: damaged.to });
+    }
+    unseen
+}
+
+/// The gaps that the ledger tells, and over them what is stored and cannot be read: roll-ups may
+/// have known it once, and the line that is drawn does not.
+fn with_lost<'a>(gaps: Vec<(Stretch, &'a str)>, lost: &[Span]) -> Vec<(Stretch, &'a str)> {
+    let mut all = Vec::new();
+    for (at, why) in gaps {
+        let mut from = at.from;
+        for it in lost.iter().filter(|it| it.from < at.to && at.from < it.to) {
+            if from < it.from {
+                all.push((Stretch { from, to: it.from }, why));
+            }
+            from = from.max(it.to);
+        }
+        if from < at.to {
+            all.push((Stretch { from, to: at.to }, why));
+        }
+    }
+    all.extend(lost.iter().map(|it| (Stretch { from: it.from, to: it.to }, word(Why::Damaged))));
+    all.sort_unstable();
+    all
 }
 
 fn trend(
     vital: Vital,
-    line: &[Dot],
-    span: Span,
-    now: Timestamp,
-    points: usize,
-    has_device: bool,
+    points: &[(i64, i64)],
+    count: usize,
+    (ledger, lost): (&VitalLedger, &[Span]),
 ) -> Trend {
-    let values: Vec<(i64, i64)> = line
-        .iter()
-        .filter_map(|dot| dot.value.ok().map(|value| (dot.at.unix_millis(), value)))
-        .collect();
-    // Nothing is missing from the future.
-    let until_now = Span { from: span.from, to: span.to.min(now) };
+    let gap = |(at, why): (Stretch, &str)| Gap {
+        from: time(at.from),
+        to: time(at.to),
+        reason: why.to_owned(),
+    };
     Trend {
         vital: vital.word(),
         label: label(vital),
         unit: unit(vital),
-        points: thinned(&values, points)
-            .into_iter()
-            .map(|(at, value)| (at, number(value)))
-            .collect(),
-        gaps: holes(line, until_now, has_device)
-            .iter()
-            .map(|hole| gap(Some(vital), hole))
-            .collect(),
-        count: values.len(),
+        points: points.iter().map(|(at, value)| (*at, number(*value))).collect(),
+        gaps: with_lost(ledger.stretches(), lost).into_iter().map(gap).collect(),
+        covered: ledger.covered(),
+        count,
     }
 }
 
@@ -352,13 +357,15 @@ async fn waves(
         (api.series.clone(), caller.resource.org, Channel::from(channel.as_str()));
     let has_device = !worn.is_empty();
     let read = move || {
-        let mut sources = Vec::new();
+        let (mut sources, mut damaged) = (Vec::new(), Vec::new());
         for (device, spans) in worn {
             let mut traces = Vec::new();
             for within in spans {
                 let Span { from, to } = within;
                 let question = Question { org, device, channel: name.clone(), from, to };
-                for stretch in series.query_wave(&question)? {
+                let answer = series.query_wave(&question)?;
+                damaged.extend(answer.damaged.iter().filter_map(|it| within.of(*it)));
+                for stretch in answer.stretches {
                     let unit = stretch.ucum.as_str();
                     let parts = stretch.items.iter().filter_map(|item| cut(item, within));
                     traces.extend(parts.map(|span| Trace { unit: unit.to_owned(), span }));
@@ -366,13 +373,14 @@ async fn waves(
             }
             sources.push(traces);
         }
-        Ok(joined(sources))
+        damaged.sort_by_key(|it: &Span| it.from);
+        Ok((joined(sources), damaged))
     };
-    let traces =
+    let (traces, damaged) =
         tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
     let until_now = Span { from: span.from, to: span.to.min(caller.at) };
-    let gaps =
-        trace_holes(&traces, until_now, has_device).iter().map(|hole| gap(None, hole)).collect();
+    let holes = with_damage(trace_holes(&traces, until_now, has_device), &damaged);
+    let gaps = holes.iter().map(gap).collect();
     Ok(Json(Waves { channel, spans: traces.iter().map(wave_span).collect(), gaps }))
 }
 
@@ -402,6 +410,32 @@ mod tests {
     }
 
     #[test]
+    fn what_of_a_damaged_stretch_no_value_reaches_is_a_gap_over_all_others() {
+        let at = |second: i64| Timestamp::from_unix_millis(second * 1_000);
+        let span = |(from, to)| Span { from: at(from), to: at(to) };
+        let stretch = |(from, to)| Stretch { from: at(from), to: at(to) };
+        let reach = Duration::from_secs(3);
+        let dot = |second| Dot { at: at(second), value: Ok(1), reach };
+        let check = |line: &[i64], want: &[(i64, i64)]| {
+            let line: Vec<Dot> = line.iter().map(|it| dot(*it)).collect();
+            let want: Vec<Span> = want.iter().copied().map(span).collect();
+            assert_eq!(unseen(span((10, 20)), &line), want, "{line:?}");
+        };
+        check(&[], &[(10, 20)]);
+        check(&[9, 20], &[(10, 20)]);
+        check(&[10, 13, 16, 18], &[]);
+        check(&[12, 14], &[(10, 12), (17, 20)]);
+        let gaps = vec![(stretch((5, 12)), "silent"), (stretch((18, 30)), "network")];
+        let told = with_lost(gaps.clone(), &[span((10, 20))]);
+        let want = [
+            (stretch((5, 10)), "silent"),
+            (stretch((10, 20)), "damaged"),
+            (stretch((20, 30)), "network"),
+        ];
+        assert_eq!((told, with_lost(gaps.clone(), &[])), (want.to_vec(), gaps));
+    }
+
+    #[test]
     fn a_long_range_is_read_in_stretches_that_meet() {
         let check = |days: u32, want: &[(u32, u32)]| {
             let found = windows(Span { from: at(0), to: at(days) });
@@ -414,25 +448,5 @@ mod tests {
         check(8, &[(0, 7), (7, 8)]);
         check(15, &[(0, 7), (7, 14), (14, 15)]);
         check(0, &[]);
-    }
-
-    #[test]
-    fn a_gap_over_the_end_of_a_stretch_is_one_gap() {
-        let part = |from: u32, to: u32, reason: &str| Trend {
-            vital: "heart_rate",
-            label: "HR",
-            unit: "/min",
-            points: vec![(i64::from(from), 80.0)],
-            gaps: vec![Gap { from: time(at(from)), to: time(at(to)), reason: reason.to_owned() }],
-            count: 1,
-        };
-        let joined = part(5, 7, "no_data").and_then(part(7, 9, "no_data"));
-        assert_eq!(
-            joined.gaps,
-            [Gap { from: time(at(5)), to: time(at(9)), reason: "no_data".to_owned() }]
-        );
-        assert_eq!((joined.points.len(), joined.count), (2, 2));
-        assert_eq!(part(5, 7, "no_data").and_then(part(7, 9, "no_device")).gaps.len(), 2);
-        assert_eq!(part(5, 6, "no_data").and_then(part(7, 9, "no_data")).gaps.len(), 2);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,12 +17,12 @@ use axum::{
 };
 use engine::Directory;
 use model::{DeviceId, Lifecycle, OrgId, Timestamp};
+use record::DiskLevel;
 use security::Action;
 use serde::Deserialize;
-use store::{
-    Condition, DiskUse, Ended, Growth, PulseRow, RecordsError, WhyNot, limits::NEARLY_FULL_PERCENT,
-};
+use store::{Condition, DiskUse, Ended, Growth, PulseRow, RecordsError, WhyNot};
 
+use super::damage::damage;
 use crate::{
     Api,
     backup_desk::{BackupAsked, BackupState, Begun},
@@ -112,6 +115,7 @@ fn journal_now(journal: &store::JournalStatus) -> Journal {
 
 async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
     let (storage, disk_trouble) = storage(&api, &caller).await;
+    let (damage, damage_trouble) = damage(&api, caller.who.org).await;
     let backup = api.backup_desk().state();
     let directory = api.engine.directory();
     let (journal, engine, door) = (api.journal.status(), api.engine.status(), api.door.counts());
@@ -141,6 +145,7 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
             .into_iter()
             .map(trouble)
             .chain(disk_trouble)
+            .chain(damage_trouble)
             .chain(backup.as_ref().and_then(|it| backup_trouble(it, caller.at)))
             .collect(),
         engine: EngineNow {
@@ -156,14 +161,10 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
             decisions_waiting: engine.decisions_waiting,
             decisions_dropped: engine.decisions_dropped,
         },
-        screens: Screens {
-            open: engine.feed_readers,
-            requests: api.counts.requests.load(Ordering::Relaxed),
-            faults: api.counts.faults.load(Ordering::Relaxed),
-            sign_ins_refused: api.counts.sign_ins_refused.load(Ordering::Relaxed),
-        },
+        screens: screens(&api, engine.feed_readers),
         storage,
         retention: api.retention_desk().state().map(retention_now),
+        damage,
         holds: directory.holding().filter(|it| it.hold.org == caller.who.org).count(),
         backup: backup.map(|it| backup_now(it, caller.at)),
         certificates: expiring(&directory, caller.who.org, caller.at),
@@ -179,9 +180,20 @@ async fn system(State(api): State<Arc<Api>>, caller: Caller) -> Json<System> {
     })
 }
 
+fn screens(api: &Api, open: u64) -> Screens {
+    let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    Screens {
+        open,
+        requests: count(&api.counts.requests),
+        faults: count(&api.counts.faults),
+        sign_ins_refused: count(&api.counts.sign_ins_refused),
+    }
+}
+
 /// Measured anew each time: a handful of files, beside the loop.
 async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
     let (data, org, now) = (api.data.clone(), caller.who.org, caller.at);
+    let alarm = api.engine.directory().disk;
     let measured = tokio::task::spawn_blocking(move || DiskUse::of(&data)).await;
     let Ok(Ok(it)) = measured else { return (Storage::default(), None) };
     let day_before = now.before(Duration::from_secs(86_400));
@@ -205,18 +217,38 @@ async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
         used_percent: Some(it.used_percent()),
         growth_bytes_per_day: growth.map(|growth| growth.bytes_per_day),
         full_in_s: full_in.map(|span| span.as_secs()),
+        alarm: level_word(alarm.level()),
+        alarm_since: alarm.raised_at.map(time),
     };
-    (storage, disk_trouble(&it))
+    (storage, disk_trouble(alarm.level(), &it, full_in))
 }
 
-/// From 80 % on somebody has to make room, long before nothing is recorded any more.
-fn disk_trouble(disk: &DiskUse) -> Option<TroubleNow> {
+/// The word of a level at which an alarm stands.
+const fn level_word(level: DiskLevel) -> Option<&'static str> {
+    match level {
+        DiskLevel::Roomy => None,
+        DiskLevel::NearlyFull => Some("nearly_full"),
+        DiskLevel::AlmostFull => Some("almost_full"),
+    }
+}
+
+/// What the standing alarm about the disk asks for.
+fn disk_trouble(level: DiskLevel, disk: &DiskUse, full_in: Option<Duration>) -> Option<TroubleNow> {
     let percent = disk.used_percent();
-    let words = format!(
-        "{percent} % of the disk is used, and from {NEARLY_FULL_PERCENT} % on somebody has to make \
-         room; when it is full nothing is recorded and no device is answered"
-    );
-    disk.is_nearly_full().then_some(TroubleNow { code: "disk_nearly_full", words })
+    let when = full_in.map_or_else(String::new, |span| match span.as_secs() / 3_600 {
+        hours @ 0..48 => format!(", and it is full in {hours} hours if it goes on like that"),
+        hours => format!(", and it is full in {} days if it goes on like that", hours / 24),
+    });
+    let full = "when it is full nothing is recorded and no device is answered";
+    let (code, asks) = match level {
+        DiskLevel::Roomy => return None,
+        DiskLevel::NearlyFull => ("disk_nearly_full", "make room, or plan for another disk"),
+        DiskLevel::AlmostFull => ("disk_almost_full", "make room now"),
+    };
+    Some(TroubleNow {
+        code,
+        words: format!("{percent} % of the disk is used{when}; {asks}: {full}"),
+    })
 }
 
 /// A backup that failed, or that is twice as old as it should ever be.
@@ -387,14 +419,43 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_is_told_of_from_eighty_percent_on_and_a_backup_when_it_failed_or_is_old() {
-        let disk = |used_bytes| DiskUse {
-            used_bytes,
-            free_bytes: 1_000 - used_bytes,
-            ..DiskUse::default()
+    fn a_disk_is_told_of_while_its_alarm_stands_with_what_to_do() {
+        let disk = DiskUse { used_bytes: 81, free_bytes: 19, ..DiskUse::default() };
+        let told = |level, hours: Option<u64>| {
+            let full_in = hours.map(|hours| Duration::from_secs(hours * 3_600));
+            disk_trouble(level, &disk, full_in).map(|it| (it.code, it.words))
         };
-        assert!(disk_trouble(&disk(790)).is_none());
-        assert_eq!(disk_trouble(&disk(791)).map(|it| it.code), Some("disk_nearly_full"));
+        assert_eq!(told(DiskLevel::Roomy, Some(1)), None);
+        for (level, hours, code, words) in [
+            (
+                DiskLevel::NearlyFull,
+                None,
+                "disk_nearly_full",
+                "81 % of the disk is used; make room, or plan for another disk: when it is full \
+                 nothing is recorded and no device is answered",
+            ),
+            (
+                DiskLevel::NearlyFull,
+                Some(48),
+                "disk_nearly_full",
+                "81 % of the disk is used, and it is full in 2 days if it goes on like that; make \
+                 room, or plan for another disk: when it is full nothing is recorded and no \
+                 device is answered",
+            ),
+            (
+                DiskLevel::AlmostFull,
+                Some(47),
+                "disk_almost_full",
+                "81 % of the disk is used, and it is full in 47 hours if it goes on like that; \
+                 make room now: when it is full nothing is recorded and no device is answered",
+            ),
+        ] {
+            assert_eq!(told(level, hours), Some((code, words.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_backup_is_told_of_when_it_failed_or_is_old() {
         let at = Timestamp::from_unix_millis(0);
         let last = Some(crate::BackupMade { at, bytes: 1 });
         let every = Duration::from_secs(24 * 3_600);

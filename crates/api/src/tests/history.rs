@@ -6,7 +6,13 @@ use super::house::{House, Ward};
 
 /// A value a second, from the one `from_back` seconds ago to the one after `to_back` seconds
 /// ago, through the device's door; milliseconds of a moment just before.
-async fn measure(house: &House, ward: &Ward, device: &str, from_back: i64, to_back: i64) -> i64 {
+pub(super) async fn measure(
+    house: &House,
+    ward: &Ward,
+    device: &str,
+    from_back: i64,
+    to_back: i64,
+) -> i64 {
     let base = house.clock.now().unix_millis();
     let pack = |back: i64| json!({ "n": "MDC_ECG_HEART_RATE", "u": "/min", "t": -back, "v": 60 + back % 50 });
     let packs: Vec<Value> = (to_back..from_back).rev().map(pack).collect();

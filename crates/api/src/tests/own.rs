@@ -109,6 +109,8 @@ async fn a_patient_reaches_nothing_else() {
             Scope::Own => continue,
             Scope::CareUnit | Scope::ChargePost => ward.unit.as_str(),
             Scope::Bed => ward.beds[0].as_str(),
+            Scope::Room => ward.room.as_str(),
+            Scope::Site => ward.site.as_str(),
             Scope::Device => device.as_str(),
             // Neither through the pages of the ward, nor anybody else.
             Scope::Patient => ward.patient.as_str(),

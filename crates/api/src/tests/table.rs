@@ -40,6 +40,8 @@ async fn every_route_is_shut_without_a_session_and_for_roles_that_lack_its_actio
         (Scope::ChargePost, ward.unit.clone()),
         (Scope::Patient, ward.patient.clone()),
         (Scope::Bed, ward.beds[0].clone()),
+        (Scope::Room, ward.room.clone()),
+        (Scope::Site, ward.site.clone()),
         (Scope::Device, device),
     ];
     let (mut shut, mut forbidden) = (0, 0);
@@ -107,7 +109,10 @@ fn every_action_of_the_policy_has_a_route() {
             Access::Public(_) | Access::SignedIn => None,
         })
         .collect();
-    let unused: Vec<_> = Action::ALL.iter().filter(|action| !used.contains(action)).collect();
+    // Asked of everybody whom a device measured in a span, whom no path can name.
+    let by_handlers = [Action::CorrectReadings];
+    let is_unused = |it: &&Action| !used.contains(it) && !by_handlers.contains(it);
+    let unused: Vec<_> = Action::ALL.iter().filter(is_unused).collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
 

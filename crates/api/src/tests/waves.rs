@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::house::House;
 
-const CHANNEL: &str = "MDC_ECG_ELEC_POTL_II";
+pub(super) const CHANNEL: &str = "MDC_ECG_ELEC_POTL_II";
 
 /// A block of a rising ramp, 250 Hz, whose first sample is `from`.
-fn block(device: &str, seq: u64, t0: Timestamp, now: Timestamp, from: i16) -> Vec<u8> {
+pub(super) fn block(device: &str, seq: u64, t0: Timestamp, now: Timestamp, from: i16) -> Vec<u8> {
     let samples: Vec<u8> = (from..from + 50).flat_map(i16::to_le_bytes).collect();
     encode(&Block {
         device: device.parse().unwrap(),

@@ -14,7 +14,8 @@ use model::{
 };
 
 use super::{
-    About, AlarmKey, Core, Cut, Turn, alarms::Evidence, deadlines::Timer, readings::Latest,
+    About, AlarmKey, Core, Cut, Turn, alarms::Evidence, corrections::Original, deadlines::Timer,
+    readings::Latest,
 };
 use crate::{
     record::{Decided, Decision, Scored},
@@ -26,6 +27,8 @@ use crate::{
 pub(super) struct PatientRun {
     /// The latest of each vital.
     pub(super) latest: BTreeMap<Vital, Latest>,
+    /// Those of them that a person corrected, as they came.
+    pub(super) originals: BTreeMap<Vital, Original>,
     /// What people charted last, with the instant of the observation.
     pub(super) consciousness: Option<(Consciousness, Timestamp)>,
     pub(super) oxygen: Option<(Oxygen, Timestamp)>,

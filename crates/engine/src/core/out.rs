@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::record::Position;
 use model::{AlarmId, Channel, ClockUsed, Code, DeviceId, MissingReason, OrgId, Timestamp, Ucum};
-use store::{Invalid, Marks, WaveSpan};
+use store::{GivenCorrection, Invalid, Marks, Point, WaveSpan};
 
 use super::Cause;
 use crate::{
@@ -51,6 +51,15 @@ pub struct WaveOf {
     pub unit: Arc<str>,
     pub samples_counts: Arc<[i32]>,
     pub marks: Vec<view::WaveSpanMark>,
+}
+
+impl PointOf {
+    /// As it is sealed.
+    pub(crate) const fn point(&self) -> Point {
+        let (at, received_at, value) = (self.at, self.received_at, self.value);
+        let (clock, age_known, late) = (self.clock, self.age_known, self.is_late);
+        Point { at, received_at, value, marks: Marks { clock, age_known, late } }
+    }
 }
 
 impl WaveOf {
@@ -106,6 +115,8 @@ pub struct Out {
     pub points: Vec<PointOf>,
     /// Blocks for the series store.
     pub waves: Vec<WaveOf>,
+    /// What people said of stored readings, for the series store.
+    pub corrections: Vec<GivenCorrection>,
     /// Rows for the records.
     pub rows: Vec<store::Row>,
     /// Answers to commands.
@@ -131,6 +142,7 @@ impl Out {
         self.decided.clear();
         self.points.clear();
         self.waves.clear();
+        self.corrections.clear();
         self.rows.clear();
         self.outcomes.clear();
         self.traces.clear();

@@ -1,9 +1,12 @@
 //! The checkpoint: everything that the core knows as bytes, and back.
 //!
-//! It only saves reading the whole journal again. Bytes of another version, or state
-//! that other code had observed, are refused, and the journal is read instead.
+//! It only saves reading the whole journal again, which takes hours where years are kept. So
+//! whatever an earlier release wrote is taken up (decision 0043): a field that came later is
+//! absent in it, and of a form that cannot be read so a reader stays. What other rules of
+//! `care` observed is refused, and the journal is read instead; what another detector of
+//! heartbeats had learned is left, and learned anew, as after a gap in the signal.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use ::record::{BodyError, Coded, Decoder, Encoder, Session};
 use care::news2;
@@ -18,7 +21,7 @@ use super::{
     technical::SiteRun,
 };
 use crate::{
-    directory::{Directory, Invitation},
+    directory::{Directory, DiskAlarm, Invitation},
     view::{DeviceReport, Recording},
 };
 
@@ -26,24 +29,46 @@ mod flat;
 
 use flat::{FlatCause, FlatDevice, FlatPatient, FlatSite, FlatSlot};
 
-/// Changes with every change of this form.
+/// Changes with each change of this form that is more than a new field or list at an end: those
+/// are absent in what was written before, and mean what they mean then.
 const VERSION: u16 = 6;
+/// The forms that are read. One that a release has written stays among them.
+const FORMS_READ: RangeInclusive<u16> = 6..=VERSION;
 
 /// Why a checkpoint is not taken up; the journal is read from its beginning instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it all")]
 pub enum RestoreError {
-    #[error("the checkpoint is of another version of the program")]
-    OtherVersion,
+    #[error(
+        "the checkpoint has the form {form}, and what it says was observed by rules of version {rules}; this program takes up forms {} to {} with rules of version {}",
+        FORMS_READ.start(), FORMS_READ.end(), care::OBSERVE_VERSION
+    )]
+    OtherVersion { form: u16, rules: u16 },
     #[error("the checkpoint cannot be read")]
     Malformed(#[from] BodyError),
     #[error("a detector in the checkpoint cannot be taken up")]
     Detector(#[from] SnapshotError),
 }
 
-/// The versions that state was observed with; all must be those of this program.
-fn versions() -> [u16; 4] {
-    [VERSION, care::OBSERVE_VERSION, QrsDetector::VERSION, HeartRateFilter::VERSION]
+/// The versions of what finds heartbeats and of what makes a rate of them.
+const DETECTORS: [u16; 2] = [QrsDetector::VERSION, HeartRateFilter::VERSION];
+
+/// Whether what detectors had learned is taken up with a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learned {
+    Kept,
+    /// They were of another version: each begins anew, as after a gap.
+    Anew,
+}
+
+/// The versions of a checkpoint, which stand first in it.
+fn read_versions(d: &mut Decoder<'_>) -> Result<Learned, RestoreError> {
+    let [form, rules] = [u16::read(d)?, u16::read(d)?];
+    let detectors = [u16::read(d)?, u16::read(d)?];
+    if !FORMS_READ.contains(&form) || rules != care::OBSERVE_VERSION {
+        return Err(RestoreError::OtherVersion { form, rules });
+    }
+    Ok(if detectors == DETECTORS { Learned::Kept } else { Learned::Anew })
 }
 
 fn write_map<K: Coded, V>(
@@ -83,7 +108,9 @@ impl Core {
         let mut bytes = Vec::with_capacity(64 << 10);
         let mut e = Encoder::new(&mut bytes);
         let e = &mut e;
-        versions().iter().for_each(|version| version.write(e));
+        let [detector, filter] = DETECTORS;
+        let versions = [VERSION, care::OBSERVE_VERSION, detector, filter];
+        versions.iter().for_each(|version| version.write(e));
         self.now.write(e);
         e.uint(self.came_to.bytes());
         self.cause.map(FlatCause::from).write(e);
@@ -106,10 +133,9 @@ impl Core {
         let mut core = Self::new(setup);
         let mut d = Decoder::new(checkpoint);
         let d = &mut d;
-        for expected in versions() {
-            if u16::read(d)? != expected {
-                return Err(RestoreError::OtherVersion);
-            }
+        let learned = read_versions(d)?;
+        if learned == Learned::Anew {
+            tracing::warn!("heartbeats_are_learned_anew");
         }
         core.now = Timestamp::read(d)?;
         core.came_to = LogOffset::from_bytes(u64::read(d)?);
@@ -119,7 +145,7 @@ impl Core {
         let mut directory = Directory::read(d)?;
         directory.index(core.now);
         core.directory = directory.into();
-        core.devices = read_map(d, |_, d| FlatDevice::read(d)?.thaw())?;
+        core.devices = read_map(d, |_, d| FlatDevice::read(d)?.thaw(learned))?;
         core.patients = read_map(d, |_, d| Ok(FlatPatient::read(d)?.into()))?;
         core.sites = read_map(d, |_, d| {
             let FlatSite { beat_at, is_absent, is_slow } = FlatSite::read(d)?;
@@ -164,7 +190,7 @@ impl Core {
 /// The directory's lists in the order of its fields; indexes are made anew.
 impl Coded for Directory {
     fn write(&self, e: &mut Encoder<'_>) {
-        e.array(27);
+        e.array(28);
         write_map(e, &self.orgs, Coded::write);
         write_map(e, &self.sites, Coded::write);
         write_map(e, &self.care_units, Coded::write);
@@ -192,6 +218,7 @@ impl Coded for Directory {
         write_map(e, &self.doses, Coded::write);
         write_map(e, &self.shares, Coded::write);
         write_map(e, &self.holds, Coded::write);
+        self.disk.write(e);
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, BodyError> {
@@ -201,9 +228,10 @@ impl Coded for Directory {
             Ok(Vec::<(K, V)>::read(d)?.into_iter().collect())
         }
         let lists = ::record::array_len(d)?;
-        // Before pages were shared there were twenty-five, and before holds twenty-six.
-        if !(25..=27).contains(&lists) {
-            return Err(BodyError::malformed("a directory has twenty-five to twenty-seven lists"));
+        // Before pages were shared there were twenty-five, before holds twenty-six, and before
+        // the alarm about the disk twenty-seven.
+        if !(25..=28).contains(&lists) {
+            return Err(BodyError::malformed("a directory has twenty-five to twenty-eight parts"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -236,6 +264,7 @@ impl Coded for Directory {
             doses: plain(d)?,
             shares: if lists >= 26 { plain(d)? } else { BTreeMap::new() },
             holds: if lists >= 27 { plain(d)? } else { BTreeMap::new() },
+            disk: if lists >= 28 { Coded::read(d)? } else { DiskAlarm::default() },
             ..Self::default()
         })
     }

@@ -88,6 +88,10 @@ impl Core {
             | Wish::Invite { .. }
             | Wish::OpenSession(_)
             | Wish::CloseSession(_)
+            // The directory keeps what stands, and the journal since when.
+            | Wish::NoteDisk(_)
+            // The series keep what counts, by whom and why.
+            | Wish::Correct(_)
             // The audit keeps who held what and why.
             | Wish::PutHold(_)
             | Wish::EndHold { .. }

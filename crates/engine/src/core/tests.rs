@@ -22,10 +22,12 @@ use crate::{
 };
 
 mod alarms;
+mod corrections;
 mod directory;
 mod emergency;
 mod fleet;
 mod house;
+mod imports;
 mod limits;
 mod news;
 mod reports;

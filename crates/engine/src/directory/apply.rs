@@ -80,6 +80,7 @@ impl Directory {
             Wish::EndShare(user) => self.end_share(*user, at),
             Wish::PutHold(hold) => self.put_hold(hold, by, at),
             Wish::EndHold { hold, .. } => self.end_hold(*hold, by, at),
+            Wish::NoteDisk(note) => self.disk = self.disk.after(*note, at),
             Wish::SetSpO2Scale { patient, scale } => {
                 if let Some(patient) = self.patients.get_mut(patient) {
                     patient.spo2_scale = *scale;
@@ -95,6 +96,7 @@ impl Directory {
             Wish::OpenSession(session) => self.open_session(session, at),
             Wish::CloseSession(id) => self.close_sessions(|session| session.id == *id),
             Wish::Chart(_)
+            | Wish::Correct(_)
             | Wish::Acknowledge { .. }
             | Wish::EndAlarm { .. }
             | Wish::NotePulse(_) => {}

@@ -100,7 +100,7 @@ impl Check<'_> {
             Wish::OfferHandOver(hand_over) => self.offer_hand_over(actor, hand_over),
             Wish::AcceptHandOver(id) => self.accept_hand_over(actor, *id),
             Wish::EndHandOver(id) => self.end_hand_over(actor, *id),
-            Wish::NotePulse(_) => {
+            Wish::NotePulse(_) | Wish::NoteDisk(_) => {
                 let words = "only the program notes how it did";
                 need(actor == Actor::System, Reason::NotAllowed, words)
             }
@@ -142,6 +142,7 @@ impl Check<'_> {
             Wish::EndShare(user) => self.end_share(actor, *user),
             Wish::PutHold(hold) => self.put_hold(hold),
             Wish::EndHold { hold, why } => self.end_hold(*hold, &why.0),
+            Wish::Correct(correction) => self.correct(actor, correction),
         }
     }
 

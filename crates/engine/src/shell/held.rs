@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use ::record::Position;
-use store::{Noun, Row};
+use store::{GivenCorrection, Noun, Row};
 
 use super::{appends::Moved, writer::Job};
 use crate::core::{Out, OutcomeOf, PointOf, ROWS_OF_AN_EFFECT, WaveOf};
@@ -28,6 +28,7 @@ pub(super) struct Held {
 struct Derived {
     points: Vec<PointOf>,
     waves: Vec<WaveOf>,
+    corrections: Vec<GivenCorrection>,
     rows: Vec<Row>,
     outcomes: Vec<OutcomeOf>,
 }
@@ -36,13 +37,14 @@ impl Derived {
     fn is_empty(&self) -> bool {
         self.points.is_empty()
             && self.waves.is_empty()
+            && self.corrections.is_empty()
             && self.rows.is_empty()
             && self.outcomes.is_empty()
     }
 
     fn job(self) -> Job {
-        let Self { points, waves, rows, outcomes } = self;
-        Job::Batch { points, waves, rows, outcomes }
+        let Self { points, waves, corrections, rows, outcomes } = self;
+        Job::Batch { points, waves, corrections, rows, outcomes }
     }
 }
 
@@ -52,6 +54,7 @@ impl Held {
         let derived = Derived {
             points: std::mem::take(&mut out.points),
             waves: std::mem::take(&mut out.waves),
+            corrections: std::mem::take(&mut out.corrections),
             rows: std::mem::take(&mut out.rows),
             outcomes: std::mem::take(&mut out.outcomes),
         };
@@ -70,8 +73,8 @@ impl Held {
     pub(super) fn lost(&mut self, position: Position, moved: Option<&Moved>) -> Vec<Job> {
         let jobs = self.remove(position).into_iter().filter_map(|derived| {
             let rows = derived.rows.into_iter().filter_map(|row| moved_row(row, moved?)).collect();
-            let left =
-                Derived { points: Vec::new(), waves: Vec::new(), rows, outcomes: Vec::new() };
+            let (points, waves, corrections) = (Vec::new(), Vec::new(), Vec::new());
+            let left = Derived { points, waves, corrections, rows, outcomes: Vec::new() };
             (!left.is_empty()).then(|| left.job())
         });
         jobs.collect()

@@ -56,8 +56,9 @@ pub struct Rebuild {
     pub series: Series,
     /// New and empty, or the copy that belongs to the series.
     pub records: Records,
-    /// The series are a copy that is right up to its checkpoint, and the records are new: all
-    /// else is made from the journal's beginning, as only the copy has the samples that went.
+    /// The series are a copy whose samples are right up to its checkpoint, and the records are
+    /// new: all else is made from the journal's beginning, as only the copy has the samples that
+    /// went. Corrections are made anew too, as such a journal has all of them.
     pub keeps_series: bool,
     /// As the server is set up.
     pub setup: Setup,
@@ -123,9 +124,13 @@ impl Rebuild {
             ahead.take(&mut core, &record, &mut out);
             to = record.offset;
             if to <= sealed {
-                // The series hold these samples already.
+                // The series hold these samples already, and what was said of them is added
+                // to what they hold of it: of a thinned journal that is nothing.
                 out.points.clear();
                 out.waves.clear();
+                if !keeps_series {
+                    out.corrections.clear();
+                }
             }
             taken += u64::from(!is_decision);
             if taken % RECORDS_AT_ONCE == 0 && !is_decision {

@@ -87,9 +87,15 @@ pub(super) fn read_past(
     })?;
     // Without its rows a checkpoint is half of the truth: the journal has them all.
     let has_rows = records.reach(checkpoint).map_err(StartError::Records)?;
-    let (mut core, from) = match found.filter(|_| has_rows) {
+    // What people said of readings is in the journal as well, and only as a whole.
+    let lacks_corrections = series.lacks_corrections();
+    let (mut core, from) = match found.filter(|_| has_rows && !lacks_corrections) {
         None => {
-            (begin(&setup, gone, "there is no checkpoint with its rows")?, LogOffset::default())
+            let why = match lacks_corrections {
+                true => "the list of corrections is damaged",
+                false => "there is no checkpoint with its rows",
+            };
+            (begin(&setup, gone, why)?, LogOffset::default())
         }
         Some((offset, bytes)) => match Core::restore(setup.clone(), &bytes) {
             Ok(core) => (core, offset),
@@ -121,6 +127,9 @@ pub(super) fn read_past(
             // The chunks hold these points already.
             out.points.clear();
             out.waves.clear();
+            if !lacks_corrections {
+                out.corrections.clear();
+            }
         }
         taken += 1;
         if taken % RECORDS_AT_ONCE == 0 {

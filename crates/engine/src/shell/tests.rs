@@ -1,6 +1,7 @@
 //! The loop on a real journal, whose disk can be full, slow, or gone.
 
 mod elsewhere;
+mod mending;
 mod past;
 mod thinning;
 mod unrecorded;
@@ -282,7 +283,10 @@ async fn a_low_saturation_reaches_the_screen_and_is_acknowledged() {
         from: at(0),
         to: at(100),
     });
-    assert_eq!(found.unwrap().iter().map(|stretch| stretch.items.len()).sum::<usize>(), 11);
+    assert_eq!(
+        found.unwrap().stretches.iter().map(|stretch| stretch.items.len()).sum::<usize>(),
+        11
+    );
 }
 
 #[tokio::test]
@@ -347,7 +351,10 @@ async fn a_killed_engine_rebuilds_itself_from_the_journal() {
         from: at(0),
         to: at(100),
     });
-    assert_eq!(found.unwrap().iter().map(|stretch| stretch.items.len()).sum::<usize>(), 12);
+    assert_eq!(
+        found.unwrap().stretches.iter().map(|stretch| stretch.items.len()).sum::<usize>(),
+        12
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use std::{
 };
 
 use model::{Channel, Code, DeviceId, OrgId, Ucum};
-use store::{LogOffset, Marks, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey, WaveSpan};
+use store::{
+    GivenCorrection, LogOffset, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey, WaveSpan,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -25,8 +27,18 @@ use crate::{
 /// What the writer is given, in order.
 #[derive(Debug)]
 pub(super) enum Job {
-    Batch { points: Vec<PointOf>, waves: Vec<WaveOf>, rows: Vec<Row>, outcomes: Vec<OutcomeOf> },
-    Seal { up_to: LogOffset, bytes: Vec<u8>, go: oneshot::Receiver<bool> },
+    Batch {
+        points: Vec<PointOf>,
+        waves: Vec<WaveOf>,
+        corrections: Vec<GivenCorrection>,
+        rows: Vec<Row>,
+        outcomes: Vec<OutcomeOf>,
+    },
+    Seal {
+        up_to: LogOffset,
+        bytes: Vec<u8>,
+        go: oneshot::Receiver<bool>,
+    },
 }
 
 impl Job {
@@ -35,6 +47,7 @@ impl Job {
         Self::Batch {
             points: std::mem::take(&mut out.points),
             waves: std::mem::take(&mut out.waves),
+            corrections: std::mem::take(&mut out.corrections),
             rows: std::mem::take(&mut out.rows),
             outcomes: std::mem::take(&mut out.outcomes),
         }
@@ -44,13 +57,16 @@ impl Job {
     pub(super) fn points(out: &mut Out) -> Self {
         let room = Vec::with_capacity(out.points.len());
         let points = std::mem::replace(&mut out.points, room);
-        Self::Batch { points, waves: Vec::new(), rows: Vec::new(), outcomes: Vec::new() }
+        let (waves, corrections) = (Vec::new(), Vec::new());
+        Self::Batch { points, waves, corrections, rows: Vec::new(), outcomes: Vec::new() }
     }
 
     fn is_empty(&self) -> bool {
         match self {
-            Self::Batch { points, waves, rows, outcomes } => {
-                points.is_empty() && waves.is_empty() && rows.is_empty() && outcomes.is_empty()
+            Self::Batch { points, waves, corrections, rows, outcomes } => {
+                let nothing_measured = points.is_empty() && waves.is_empty();
+                let nothing_told = rows.is_empty() && outcomes.is_empty();
+                nothing_measured && corrections.is_empty() && nothing_told
             }
             Self::Seal { .. } => false,
         }
@@ -259,8 +275,9 @@ impl Writer {
             let mut taken = 0;
             while let Some(job) = next.take() {
                 match job {
-                    Job::Batch { points, waves, rows: more, outcomes: answers } => {
+                    Job::Batch { points, waves, corrections, rows: more, outcomes: answers } => {
                         let _ = self.push(points, waves);
+                        self.correct(corrections);
                         rows.extend(more);
                         outcomes.extend(answers);
                     }
@@ -357,11 +374,16 @@ impl Writer {
         worst
     }
 
+    /// Whoever asked for it is answered behind this, and sees what counts then.
+    fn correct(&self, corrections: Vec<GivenCorrection>) {
+        if !self.no_series {
+            corrections.into_iter().for_each(|it| self.series.correct(it));
+        }
+    }
+
     fn point(&mut self, of: PointOf) -> Option<(SeriesId, Point)> {
         let id = self.id(of.org?, of.device, &of.channel, of.kind, &of.ucum);
-        let marks = Marks { clock: of.clock, age_known: of.age_known, late: of.is_late };
-        let PointOf { at, received_at, value, .. } = of;
-        Some((id, Point { at, received_at, value, marks }))
+        Some((id, of.point()))
     }
 
     fn wave(&mut self, of: WaveOf) -> Option<(SeriesId, WaveSpan)> {
@@ -465,6 +487,7 @@ impl Replayed {
     /// memory is filling with samples.
     pub(super) fn write(&mut self, out: &mut Out) -> Result<Pushed, store::RecordsError> {
         let pushed = self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
+        self.0.correct(std::mem::take(&mut out.corrections));
         out.rows.chunks(ROWS_AT_ONCE_MAX).try_for_each(|some| self.0.records.apply(some))?;
         out.rows.clear();
         out.outcomes.clear();
@@ -476,6 +499,7 @@ impl Replayed {
     /// Keeps the samples in memory and writes nothing.
     pub(super) fn keep_only(&mut self, out: &mut Out) -> Pushed {
         let pushed = self.0.push(std::mem::take(&mut out.points), std::mem::take(&mut out.waves));
+        self.0.correct(std::mem::take(&mut out.corrections));
         out.clear();
         pushed
     }

@@ -55,6 +55,7 @@ fn shown(ledger: &Ledger, covered: &[Stretch], on: &[Stretch], seconds: usize) -
             Why::Said(MissingReason::SensorDetached) => 'd',
             Why::Said(_) => '?',
             Why::Silent => 's',
+            Why::Damaged => 'X',
         }
     };
     (0..seconds).map(letter).collect()
@@ -67,10 +68,18 @@ struct Rows<'a> {
     link: &'a str,
     gateway: Option<&'a str>,
     outage: &'a str,
+    damage: &'a str,
 }
 
-const NONE: Rows<'static> =
-    Rows { on: "1111111111111111", values: "", said: "", link: "", gateway: None, outage: "" };
+const NONE: Rows<'static> = Rows {
+    on: "1111111111111111",
+    values: "",
+    said: "",
+    link: "",
+    gateway: None,
+    outage: "",
+    damage: "",
+};
 
 fn check(rows: &Rows<'_>, want: &str) {
     let seconds = want.chars().count();
@@ -87,6 +96,7 @@ fn check(rows: &Rows<'_>, want: &str) {
         link: &link_of,
         gateway: gateway.as_deref(),
         outages: &outages,
+        damaged: &stretches(rows.damage, "X"),
     });
     assert_eq!(shown(&ledger, &covered, &on, seconds), want);
     let count = |of: fn(char) -> bool| want.chars().filter(|it| of(*it)).count() as u64;
@@ -120,6 +130,18 @@ fn every_gap_has_the_reason_that_speaks_most_directly() {
     let gateway = Some("U..L.U");
     check(&Rows { values: "==....==", link: "U.A..U", gateway, ..NONE }, "==anns==");
     check(&Rows { values: "==....==", link: "U", gateway, ..NONE }, "==snns==");
+}
+
+#[test]
+fn what_is_stored_and_damaged_is_a_gap_where_nothing_else_covers_it() {
+    let damage = "..XXXX";
+    check(&Rows { values: "==....==", damage, ..NONE }, "==XXXX==");
+    // What another chunk has of that time is there.
+    check(&Rows { values: "==.==.==", damage, ..NONE }, "==X==X==");
+    // Whatever else was so: something was stored.
+    let rows = Rows { values: "==....==", said: "..d", link: "U.O", outage: "..xx", ..NONE };
+    check(&Rows { damage, ..rows }, "==XXXX==");
+    check(&Rows { on: "111..111", values: "==....==", damage, ..NONE }, "==X  X==");
 }
 
 #[test]
@@ -234,8 +256,67 @@ fn the_sweep_agrees_with_looking_at_every_second() {
                 link: &link_row,
                 gateway: Some(&gateway),
                 outage: &outage,
+                damage: "",
             },
             &want,
         );
     }
+}
+
+#[test]
+fn of_several_sources_any_covers_and_the_best_that_is_on_says_why() {
+    struct Source {
+        on: Vec<Stretch>,
+        covered: Vec<Stretch>,
+        link: Vec<(Timestamp, Link)>,
+    }
+    // `.` is off the patient, `v` a value, `-` nothing; `o` nothing and said goodbye.
+    let check = |rows: &[&str], want: &str| {
+        let of = |row: &&str| Source {
+            on: stretches(row, "v-o"),
+            covered: stretches(row, "v"),
+            link: noted(row, |letter| if letter == 'o' { Link::Off } else { Link::Up }),
+        };
+        let sources: Vec<Source> = rows.iter().map(of).collect();
+        let asked = Stretch { from: at(0), to: at(want.len()) };
+        let evidence: Vec<Evidence<'_>> = sources
+            .iter()
+            .map(|it| Evidence {
+                asked,
+                on: &it.on,
+                covered: &it.covered,
+                said: &[],
+                link: &it.link,
+                gateway: None,
+                outages: &[],
+                damaged: &[],
+            })
+            .collect();
+        let ledger = ledger_of_any(&evidence);
+        let lacks = |second: usize, why: Why| {
+            ledger.gaps.iter().any(|gap| gap.why == why && within(&[gap.at], at(second)).is_some())
+        };
+        let mut on: Vec<Stretch> = sources.iter().flat_map(|it| it.on.clone()).collect();
+        on.sort_unstable();
+        let none = outside(asked, &on);
+        let found: String = (0..want.len())
+            .map(|second| match second {
+                _ if within(&none, at(second)).is_some() => '.',
+                _ if lacks(second, Why::Silent) => '-',
+                _ if lacks(second, Why::DeviceOff) => 'o',
+                _ => 'v',
+            })
+            .collect();
+        assert_eq!(found, want, "{rows:?}");
+        let count = |letters: &str| want.chars().filter(|it| letters.contains(*it)).count() as u64;
+        assert_eq!(ledger.promised, Duration::from_secs(count("v-o")), "{rows:?}");
+        assert_eq!(ledger.covered, Duration::from_secs(count("v")), "{rows:?}");
+    };
+    check(&["vv--vv"], "vv--vv");
+    check(&["vv--vv", "--v---"], "vvv-vv");
+    check(&["oovv..", "vv---v"], "vvvv-v");
+    check(&["oo....", "------"], "oo----");
+    check(&["..ov..", "...v.."], "..ov..");
+    check(&["......"], "......");
+    check(&[], "");
 }

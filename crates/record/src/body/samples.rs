@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use model::{
-    AgeBand, Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code,
-    Consciousness, Date, Device, EmergencyAccess, EmergencyReason, Encounter, EndReason, Feeling,
-    HandOver, Hold, HoldOf, Id, Kind, Lifecycle, LimitSet, LimitSide, Measure, MissingReason,
-    NextDose, Org, Oxygen, OxygenDevice, Patient, Post, PostNote, Priority, Redacted, Role, Room,
-    Sample, Sex, Share, Site, SpO2Scale, Staff, Subject, Timestamp, User, Vital,
+    AgeBand, Amendment, Assignment, Association, Bed, CareUnit, Certificate, Charting, Clock, Code,
+    Consciousness, Correction, CorrectionReason, Date, Device, EmergencyAccess, EmergencyReason,
+    Encounter, EndReason, Feeling, HandOver, Hold, HoldOf, Id, Kind, Lifecycle, LimitSet,
+    LimitSide, Measure, MissingReason, NextDose, Org, Oxygen, OxygenDevice, Patient, Post,
+    PostNote, Priority, Redacted, Role, Room, Sample, Sex, Share, Site, SpO2Scale, Staff, Subject,
+    Timestamp, User, Vital,
 };
 use proptest::{collection::vec, option, prelude::*};
 
 use super::{mqtt_samples, report_samples};
 use crate::{
-    Actor, AuditEntry, Body, ClockStep, Command, Counted, DeadLetter, Duplicate, MqttSession, Part,
-    Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SealedWave, SegmentHead,
+    Actor, AuditEntry, Body, ClockStep, Command, Counted, DeadLetter, DiskLevel, DiskNote,
+    Duplicate, Imported, ImportedDoubt, ImportedPoint, ImportedValues, ImportedWave, MqttSession,
+    Part, Presence, PresenceChange, Pulse, Readings, Replayed, SampleAt, SealedWave, SegmentHead,
     Session, Spoke, ThinnedSegment, TurnedAway, Upward, WaveBlock, Wish,
 };
 
@@ -343,6 +345,20 @@ fn share() -> Share {
     }
 }
 
+fn correction(amendment: Amendment) -> Correction {
+    Correction {
+        id: id(19),
+        org: id(1),
+        device: id(12),
+        channel: "sys".into(),
+        from: at(60),
+        to: at(61),
+        amendment,
+        why: CorrectionReason::WrongPatient,
+        words: red("the cuff was on bed 3"),
+    }
+}
+
 fn hold(of: HoldOf) -> Hold {
     Hold { id: id(18), org: id(1), of, why: red("case 4711") }
 }
@@ -373,6 +389,62 @@ fn thinned() -> [(&'static str, Body); 2] {
         keep_bytes: None,
     };
     [("sealed-wave", Body::SealedWave(sealed)), ("thinned", Body::Thinned(segment))]
+}
+
+/// A part of an import with values of both kinds and a doubtful waveform.
+fn imported() -> Body {
+    let point = |second, value| ImportedPoint { at: at(second), value };
+    let values = ImportedValues {
+        channel: "MDC_ECG_HEART_RATE".into(),
+        code: Some(Code::Mdc(147_842)),
+        ucum: "/min".into(),
+        points: vec![
+            point(-60, Ok((720, -1))),
+            point(-59, Err(MissingReason::SensorDetached)),
+            point(-58, Ok((i64::MIN, i8::MIN))),
+        ],
+    };
+    let wave = ImportedWave {
+        channel: "MDC_ECG_ELEC_POTL_II".into(),
+        code: None,
+        ucum: "mV".into(),
+        at: at(-60),
+        rate_hz: (360, 1),
+        gain: (5, -3),
+        offset: -7,
+        samples: vec![0, -1, i32::MAX, i32::MIN],
+        doubts: vec![ImportedDoubt { start: 1, len: 2, reason: MissingReason::NotMeasured }],
+    };
+    Body::Imported(Imported {
+        import: id(19),
+        by: id(9),
+        device: id(7),
+        file: "100.hea".into(),
+        sha256: [7; 32],
+        form: "wfdb".into(),
+        values: vec![values],
+        waves: vec![wave],
+    })
+}
+
+/// What the program notes about itself.
+fn noted() -> Vec<(&'static str, Wish)> {
+    let pulse = Pulse {
+        messages_per_ks: 180_000,
+        readings_per_ks: 420_000,
+        durable_p99_us: 14_100,
+        decided_p99_us: 16_000,
+        journal_bytes: 76_400_000,
+        connections: 14,
+        started_at: at(0),
+    };
+    let disk = DiskNote {
+        level: DiskLevel::NearlyFull,
+        used_percent: 81,
+        free_bytes: 190_000_000,
+        total_bytes: 1_000_000_000,
+    };
+    vec![("pulse", Wish::NotePulse(pulse)), ("note-disk", Wish::NoteDisk(disk))]
 }
 
 /// What the screens of the house ask for.
@@ -407,15 +479,6 @@ fn house() -> Vec<(&'static str, Wish)> {
     let band = Some(AgeBand::Older);
     let note = PostNote { post: Post::Bed(id(5)), note: red("wants the window open") };
     let hand_over = HandOver { id: id(15), care_unit, from: id(10), to: id(11), posts: vec![note] };
-    let pulse = Pulse {
-        messages_per_ks: 180_000,
-        readings_per_ks: 420_000,
-        durable_p99_us: 14_100,
-        decided_p99_us: 16_000,
-        journal_bytes: 76_400_000,
-        connections: 14,
-        started_at: at(0),
-    };
     let emergency = EmergencyAccess {
         id: id(16),
         patient: id(8),
@@ -428,6 +491,16 @@ fn house() -> Vec<(&'static str, Wish)> {
         ("end-share", Wish::EndShare(id(17))),
         ("put-hold", Wish::PutHold(hold(HoldOf::Patient(id(8))))),
         ("put-hold-span-2", Wish::PutHold(hold(HoldOf::Received { from: at(0), to: at(60) }))),
+        ("correct", Wish::Correct(correction(Amendment::Withdraw))),
+        (
+            "correct-replace-2",
+            Wish::Correct(correction(Amendment::Replace {
+                mantissa: 1_225,
+                exp10: -1,
+                ucum: "mm[Hg]".into(),
+            })),
+        ),
+        ("correct-undo-2", Wish::Correct(correction(Amendment::Undo(id(20))))),
         ("end-hold", Wish::EndHold { hold: id(18), why: red("the case was closed") }),
         ("user-patient-2", Wish::PutUser(own)),
         ("chart-feeling-2", Wish::Chart(felt)),
@@ -438,7 +511,6 @@ fn house() -> Vec<(&'static str, Wish)> {
         ("offer-hand-over", Wish::OfferHandOver(hand_over)),
         ("accept-hand-over", Wish::AcceptHandOver(id(15))),
         ("end-hand-over", Wish::EndHandOver(id(15))),
-        ("pulse", Wish::NotePulse(pulse)),
         ("open-in-emergency", Wish::OpenInEmergency(emergency)),
         ("review-emergency", Wish::ReviewEmergency(id(16))),
         ("plan-dose", Wish::PlanDose(dose)),
@@ -452,6 +524,7 @@ pub(crate) fn golden_bodies() -> Vec<(String, Body)> {
         .into_iter()
         .chain(acts())
         .chain(house())
+        .chain(noted())
         .chain(super::device_samples::wishes())
         .map(|(name, wish)| {
             (format!("wish-{name}"), Body::Command(Command { actor: Actor::User(id(1)), wish }))
@@ -460,6 +533,7 @@ pub(crate) fn golden_bodies() -> Vec<(String, Body)> {
     let inputs = inputs().into_iter().map(|(name, body)| (name.to_owned(), body));
     inputs
         .chain(thinned().map(|(name, body)| (name.to_owned(), body)))
+        .chain([("imported".to_owned(), imported())])
         .chain(report_samples::reports().into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(mqtt_samples::golden().into_iter().map(|(name, body)| (name.to_owned(), body)))
         .chain(wishes)

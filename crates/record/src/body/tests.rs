@@ -163,6 +163,7 @@ fn each_wish_that_can_be_made_is_among_the_golden_ones() {
         Wish::AcceptHandOver(_) => "accept-hand-over",
         Wish::EndHandOver(_) => "end-hand-over",
         Wish::NotePulse(_) => "pulse",
+        Wish::NoteDisk(_) => "note-disk",
         Wish::SendCommand(_) => "send-command",
         Wish::SecondCommand(_) => "second-command",
         Wish::WithdrawCommand(_) => "withdraw-command",
@@ -178,10 +179,11 @@ fn each_wish_that_can_be_made_is_among_the_golden_ones() {
         Wish::EndShare(_) => "end-share",
         Wish::PutHold(_) => "put-hold",
         Wish::EndHold { .. } => "end-hold",
+        Wish::Correct(_) => "correct",
     };
     let wish = Wish::Acknowledge { alarm, quiet_for: Duration::from_secs(120) };
     assert_eq!(name(&wish), "acknowledge");
-    let mut wanted = 46;
+    let mut wanted = 48;
     for (line, body) in golden_bodies() {
         if let Body::Command(Command { wish, actor }) = body {
             assert!(line.starts_with(&format!("wish-{}", name(&wish))), "{line}");

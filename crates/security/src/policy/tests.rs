@@ -73,6 +73,10 @@ fn each_role_has_what_its_work_needs() {
     check(Role::Physician, WriteUsers, 1, "-role");
     check(Role::It, WriteDevices, 1, "+role");
     check(Role::It, ReadAudit, 1, "+role");
+    check(Role::It, ImportData, 2, "+role");
+    check(Role::ChargeNurse, ImportData, 1, "+own unit");
+    check(Role::ChargeNurse, ImportData, 2, "-own unit");
+    check(Role::Nurse, ImportData, 1, "-role");
     check(Role::It, ReadPatient, 1, "-role");
     check(Role::It, ReadBoard, 1, "-role");
 }

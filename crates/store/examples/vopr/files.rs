@@ -3,19 +3,28 @@
 //! They live in a data directory of their own, in memory where the machine has such a
 //! place; the journal beside them lives on the simulated disk.
 
+mod cuts;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
 use model::Timestamp;
+use rusqlite::{Connection, config::DbConfig};
 use store::{
-    AuditFilter, DataDir, DataDirError, Draw, LogOffset, Noun, Point, Question, Records, Row,
-    Series, WaveSpan, verify,
+    AuditFilter, DamageState, DamagedSpan, DataDir, DataDirError, Draw, LogOffset, Noun, Point,
+    Question, Records, Row, Series, WaveSpan, verify,
 };
 
-use crate::model::{Broken, DEVICES, Measured, Model, channel, device, ensure, org, rows};
+use crate::{
+    model::{Broken, DEVICES, Measured, Model, channel, device, ensure, org, rows},
+    rolls::{Rolled, check_rolls},
+};
 
+pub use cuts::{Shot, Survivor, Which};
+
+const HOME: &str = "home";
 const RECORDS: &str = "records.sqlite";
 const SERIES: &str = "series/series.sqlite";
 /// What stands in a data directory apart from locks and what SQLite makes anew.
@@ -29,7 +38,6 @@ fn broken(what: &str, error: impl std::fmt::Debug) -> Broken {
 /// An open data directory.
 pub struct Files {
     root: PathBuf,
-    generation: u64,
     dir: DataDir,
     pub series: Series,
     pub records: Records,
@@ -40,6 +48,11 @@ pub struct Files {
 pub enum Met {
     /// A read named it.
     Named,
+    /// A read answered the rest and said over which time it lacks something, and the chunk was
+    /// made again from the journal.
+    Remade,
+    /// The same, but for the making: the row's own keys were hit.
+    Lacking,
     /// It hit nothing that is read.
     Harmless,
     /// Reads gave less than there was, and the look at every byte named it.
@@ -51,9 +64,9 @@ pub enum Met {
 impl Files {
     /// New databases below `root`, from a template as making tables is slow.
     pub fn new(root: &Path, template: &Path) -> Result<Self, Broken> {
-        let place = root.join("0");
-        copy(template, &place).map_err(|error| broken("the template cannot be copied", error))?;
-        Self::open(root.to_owned(), 0)
+        let copied = copy(template, &root.join(HOME));
+        copied.map_err(|error| broken("the template cannot be copied", error))?;
+        Self::open(root.to_owned())
     }
 
     /// Makes the template.
@@ -62,33 +75,65 @@ impl Files {
         open(&dir).map(drop)
     }
 
-    fn open(root: PathBuf, generation: u64) -> Result<Self, Broken> {
-        let place = root.join(generation.to_string());
-        let dir = DataDir::open(place).map_err(|error| broken("no data directory", error))?;
+    fn open(root: PathBuf) -> Result<Self, Broken> {
+        let dir = DataDir::open(root.join(HOME));
+        let dir = dir.map_err(|error| broken("no data directory", error))?;
         let (series, records) = open(&dir)?;
-        Ok(Self { root, generation, dir, series, records })
-    }
-
-    fn place(&self, generation: u64) -> PathBuf {
-        self.root.join(generation.to_string())
+        Ok(Self { root, dir, series, records })
     }
 
     /// What the next start finds if the program is killed now.
     pub fn killed(self) -> Result<Self, Broken> {
-        let next = self.generation.saturating_add(1);
-        let place = self.place(next);
-        copy(self.dir.path(), &place).map_err(|error| broken("a copy failed", error))?;
-        let (root, old) = (self.root.clone(), self.place(self.generation));
-        drop(self);
-        drop(fs::remove_dir_all(old));
-        Self::open(root, next)
+        let root = self.close_as_a_kill()?;
+        Self::open(root)
     }
 
-    /// The program is stopped and started.
-    pub fn restarted(self) -> Result<Self, Broken> {
-        let (root, generation) = (self.root.clone(), self.generation);
+    /// Ends without a last word: what is in the write-ahead logs stays there, and nothing else.
+    fn close_as_a_kill(self) -> Result<PathBuf, Broken> {
+        let (root, place) = (self.root.clone(), self.dir.path().to_owned());
+        let keepers = [RECORDS, SERIES].map(|name| keeper(&place.join(name)));
         drop(self);
-        Self::open(root, generation)
+        for keeper in keepers {
+            drop(keeper.map_err(|error| broken("a database cannot be kept as it is", error))?);
+        }
+        // What the dead program had in memory.
+        for name in [RECORDS, SERIES] {
+            drop(fs::remove_file(place.join(format!("{name}-shm"))));
+        }
+        Ok(root)
+    }
+
+    /// The program stops in peace. What a power cut just then would leave of a database, if that
+    /// is asked for, is looked at before the next start.
+    pub fn restarted(
+        self,
+        cut: Option<Which>,
+        draw: &mut Draw,
+        judge: impl FnOnce(&Survivor) -> Result<(), Broken>,
+    ) -> Result<Self, Broken> {
+        let root = self.root.clone();
+        let home = root.join(HOME);
+        let before = cut.map(|which| Shot::of(&home, which)).transpose()?;
+        drop(self);
+        if let Some(which) = cut {
+            cuts::empty_log(&home, which).map_err(|error| broken("a log stays full", error))?;
+        }
+        if let Some(before) = before
+            && let Some(survivor) = before.emptied(&home, &root.join("cut"), draw)?
+        {
+            judge(&survivor)?;
+        }
+        Self::open(root)
+    }
+
+    /// A database as it is, before something is written to it.
+    pub fn shot(&self, which: Which) -> Result<Shot, Broken> {
+        Shot::of(self.dir.path(), which)
+    }
+
+    /// What a power cut would leave of a database during what was written since the shot.
+    pub fn survivor(&self, before: &Shot, draw: &mut Draw) -> Result<Option<Survivor>, Broken> {
+        before.cut(self.dir.path(), &self.root.join("cut"), draw)
     }
 
     /// Nobody else may open what is open.
@@ -96,30 +141,6 @@ impl Files {
         let second = DataDir::open(self.dir.path());
         ensure!(matches!(second, Err(DataDirError::Held { .. })), "a second program was let in");
         Ok(())
-    }
-
-    /// Length of the series' write-ahead log, and the database as it is.
-    pub fn series_state(&self) -> Result<(u64, Vec<u8>), Broken> {
-        let wal = self.dir.path().join("series/series.sqlite-wal");
-        let len = fs::metadata(wal).map_or(0, |it| it.len());
-        let bytes = fs::read(self.dir.path().join(SERIES));
-        Ok((len, bytes.map_err(|error| broken("the series cannot be read", error))?))
-    }
-
-    /// A copy whose series log was cut at `len`, as if the program had been killed there.
-    pub fn cut(&self, len: u64) -> Result<Option<(LogOffset, Vec<u8>)>, Broken> {
-        let place = self.root.join("cut");
-        let cut = || {
-            copy(self.dir.path(), &place)?;
-            let wal = place.join("series/series.sqlite-wal");
-            fs::OpenOptions::new().write(true).open(wal)?.set_len(len)
-        };
-        cut().map_err(|error| broken("a copy failed", error))?;
-        let series = Series::open(place.join(SERIES)).map_err(|it| broken("cut short", it))?;
-        let found = series.load_checkpoint().map_err(|it| broken("cut short", it))?;
-        drop(series);
-        drop(fs::remove_dir_all(place));
-        Ok(found)
     }
 
     /// Flips a bit in a copy of one of the files, and asks everything.
@@ -141,9 +162,10 @@ impl Files {
     ) -> Result<Met, Broken> {
         let in_log = draw.once_in(4);
         if !in_log {
-            // The last to close a database empties its log into it.
-            let dir = DataDir::open(place).map_err(|error| broken("no data directory", error))?;
-            drop(open(&dir)?);
+            // Else the log would have everything, and nobody would read the database.
+            for which in [Which::Records, Which::Series] {
+                cuts::empty_log(place, which).map_err(|it| broken("a log stays full", it))?;
+            }
         }
         let name = match (draw.once_in(2), in_log) {
             (true, true) => "records.sqlite-wal",
@@ -203,19 +225,32 @@ fn judge(dir: &DataDir, model: &Model, asked: &Asked) -> Result<Met, Broken> {
         "a checkpoint was served that nobody made"
     );
     let up_to = checkpoint.map_or(LogOffset::default(), |(offset, _)| offset);
-    let mut short = false;
+    let (mut short, mut is_named) = (false, false);
     for number in 0..DEVICES {
         let (want, waves) = (model.points(up_to, number), model.waves(up_to, number));
         let Ok(found) = series.query(&question(number, "HR")) else { return Ok(Met::Named) };
-        let found: Vec<Point> = found.into_iter().flat_map(|it| it.items).collect();
-        ensure!(found.iter().all(|it| want.contains(it)), "a garbled point was served");
-        short |= found != want;
+        is_named |= !found.damaged.is_empty();
+        let points: Vec<Point> = found.stretches.into_iter().flat_map(|it| it.items).collect();
+        ensure!(points.iter().all(|it| want.contains(it)), "a garbled point was served");
+        let lost = want.iter().filter(|it| !points.contains(it)).map(|it| it.at);
+        short |= !named(lost, &found.damaged);
         let Ok(found) = series.query_wave(&question(number, "ECG_II")) else {
             return Ok(Met::Named);
         };
-        let found: Vec<WaveSpan> = found.into_iter().flat_map(|it| it.items).collect();
-        ensure!(found.iter().all(|it| waves.contains(it)), "a garbled waveform was served");
-        short |= found != waves;
+        is_named |= !found.damaged.is_empty();
+        let spans: Vec<WaveSpan> = found.stretches.into_iter().flat_map(|it| it.items).collect();
+        ensure!(spans.iter().all(|it| waves.contains(it)), "a garbled waveform was served");
+        let lost = waves.iter().filter(|it| !spans.contains(it)).map(|it| it.at);
+        short |= !named(lost, &found.damaged);
+    }
+    if is_named && !short {
+        return remade(&series, model, up_to);
+    }
+    // Where an index led astray, a stretch lacks points that a longer one has (decision 0026).
+    match check_rolls(&series, |device| model.points(up_to, device)) {
+        Rolled::Right => {}
+        Rolled::Named => return Ok(Met::Named),
+        Rolled::Wrong(_) => short = true,
     }
     let want: Vec<Row> = model.up_to(applied).flat_map(rows).collect();
     let Ok(found) = audit(&records) else { return Ok(Met::Named) };
@@ -240,6 +275,47 @@ fn judge(dir: &DataDir, model: &Model, asked: &Asked) -> Result<Met, Broken> {
         "something is missing, and nothing names it"
     );
     Ok(Met::Verified)
+}
+
+/// Whether all that lacks lies where an answer says that something does.
+fn named(mut lost: impl Iterator<Item = Timestamp>, damaged: &[DamagedSpan]) -> bool {
+    lost.all(|at| damaged.iter().any(|it| it.from <= at && at < it.to))
+}
+
+/// Makes damaged chunks again of what the journal has, and compares.
+fn remade(series: &Series, model: &Model, up_to: LogOffset) -> Result<Met, Broken> {
+    match mended(series, model, up_to) {
+        // SQLite itself says that the file is not what it was.
+        Err(Broken(what)) if what.contains("DatabaseCorrupt") => Ok(Met::Named),
+        other => other,
+    }
+}
+
+fn mended(series: &Series, model: &Model, up_to: LogOffset) -> Result<Met, Broken> {
+    let failed = |error| broken("damage cannot be noted or mended", error);
+    let now = crate::model::begin();
+    series.note_damage(now).map_err(failed)?;
+    let noted = series.damage().map_err(failed)?;
+    let mut state = DamageState::Waits;
+    for chunk in &noted {
+        let Some(mut mend) = series.begin_mend(chunk).map_err(failed)? else { continue };
+        let of = mend.key().device;
+        for number in (0..DEVICES).filter(|number| device(*number) == of) {
+            model.points(up_to, number).into_iter().for_each(|it| mend.offer(it));
+            model.waves(up_to, number).into_iter().for_each(|it| mend.offer_wave(it));
+        }
+        ensure!(mend.has_all(), "a chunk is wanted of which the journal has less");
+        state = mend.finish(false, now).map_err(failed)?;
+    }
+    if state != DamageState::Mended {
+        // Where an index led a read astray nothing is noted; and a row whose keys were hit cannot
+        // be taken out of the indexes.
+        return Ok(Met::Lacking);
+    }
+    check_series(series, model, up_to)?;
+    let (_, damaged) = series.check_chunks().map_err(failed)?;
+    ensure!(damaged.is_empty(), "a chunk was made again, and is damaged: {damaged:?}");
+    Ok(Met::Remade)
 }
 
 fn question(number: u64, channel: &str) -> Question {
@@ -289,7 +365,8 @@ pub fn check_series(series: &Series, model: &Model, up_to: LogOffset) -> Result<
     for number in 0..DEVICES {
         let found = series.query(&question(number, "HR"));
         let found = found.map_err(|error| broken("points cannot be read", error))?;
-        let found: Vec<Point> = found.into_iter().flat_map(|it| it.items).collect();
+        ensure!(found.damaged.is_empty(), "points of device {number} are called damaged");
+        let found: Vec<Point> = found.stretches.into_iter().flat_map(|it| it.items).collect();
         let want = model.points(up_to, number);
         ensure!(
             found == want,
@@ -299,7 +376,8 @@ pub fn check_series(series: &Series, model: &Model, up_to: LogOffset) -> Result<
         );
         let found = series.query_wave(&question(number, "ECG_II"));
         let found = found.map_err(|error| broken("waveforms cannot be read", error))?;
-        let found: Vec<WaveSpan> = found.into_iter().flat_map(|it| it.items).collect();
+        ensure!(found.damaged.is_empty(), "waveforms of device {number} are called damaged");
+        let found: Vec<WaveSpan> = found.stretches.into_iter().flat_map(|it| it.items).collect();
         let want = model.waves(up_to, number);
         ensure!(found == want, "device {number} has {} of {} spans", found.len(), want.len());
     }
@@ -336,6 +414,15 @@ pub fn push(series: &Series, device: u64, measured: Measured) {
         Measured::Point(point) => series.push(id, point),
         Measured::Wave(wave) => series.push_wave(id, wave),
     };
+}
+
+/// Another reader of a database, open while the program closes its own: the last to close it
+/// empties its log into it, and this one is told not to.
+fn keeper(path: &Path) -> rusqlite::Result<Connection> {
+    let keeper = Connection::open(path)?;
+    keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    keeper.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+    Ok(keeper)
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -13,6 +13,7 @@
 
 mod files;
 mod model;
+mod rolls;
 mod run;
 
 use std::{
@@ -42,28 +43,40 @@ const TWICE_EVERY: u64 = 64;
 const FIRED_MIN: u64 = 100;
 const FIRED_SEEDS: u64 = 10_000;
 /// Faults beside those of the disk.
-const OTHER_FAULTS: [&str; 5] = [
+const OTHER_FAULTS: [&str; 10] = [
     "clock jump",
     "clock set back",
     "databases killed",
     "sealing cut short",
+    "commit of a database lost",
+    "commit of a database torn",
+    "commit of a database reordered",
+    "pages of a database lost",
+    "pages of a database reordered",
     "bit flip in a database",
 ];
 
 /// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Wish {
     seeds: u64,
     first: u64,
     minutes: Option<u64>,
     jobs: usize,
+    /// Where a page about the run is written.
+    report: Option<PathBuf>,
 }
 
 fn parse(args: &[&str]) -> Result<Wish, String> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut wish = Wish { seeds: 100, first: 0, minutes: None, jobs };
+    let mut wish = Wish { seeds: 100, first: 0, minutes: None, jobs, report: None };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
+        if *arg == "--report" {
+            let path = rest.next().ok_or_else(|| format!("{arg} wants a file"))?;
+            wish.report = Some(PathBuf::from(path));
+            continue;
+        }
         let mut number = || {
             let told = rest.next().and_then(|it| it.parse::<u64>().ok());
             told.ok_or_else(|| format!("{arg} wants a whole number"))
@@ -137,7 +150,7 @@ fn seed(seed: u64, place: &Path, template: &Path) -> (Told, bool, Result<(), Bro
 }
 
 /// Runs seeds on all cores until they are done, the time is over, or one fails.
-fn simulate(wish: Wish, place: &Path, template: &Path, clock: &Clock) -> Sum {
+fn simulate(wish: &Wish, place: &Path, template: &Path, clock: &Clock) -> Sum {
     let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
     let until = wish.minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)));
     let shown = AtomicU64::new(0);
@@ -171,7 +184,7 @@ fn simulate(wish: Wish, place: &Path, template: &Path, clock: &Clock) -> Sum {
 }
 
 /// A line on stderr: each second on a terminal, each half minute elsewhere.
-fn progress(sum: &Sum, wish: Wish, elapsed: Duration, shown: &AtomicU64) {
+fn progress(sum: &Sum, wish: &Wish, elapsed: Duration, shown: &AtomicU64) {
     let every = if std::io::stderr().is_terminal() { 1 } else { 30 };
     let now = elapsed.as_secs() / every;
     if shown.swap(now, Ordering::Relaxed) != now {
@@ -185,11 +198,14 @@ fn progress(sum: &Sum, wish: Wish, elapsed: Duration, shown: &AtomicU64) {
     }
 }
 
+fn all_faults() -> impl Iterator<Item = &'static str> {
+    Fault::ALL.map(Fault::name).into_iter().chain(OTHER_FAULTS)
+}
+
 fn report(sum: &Sum, elapsed: Duration) {
     let seconds = elapsed.as_secs_f64().max(0.001);
     println!("{:<42} {:>12}", "fault", "fired");
-    let all = Fault::ALL.map(Fault::name).into_iter().chain(OTHER_FAULTS);
-    for name in all {
+    for name in all_faults() {
         println!("{name:<42} {:>12}", sum.fired.get(name).unwrap_or(&0));
     }
     println!("{:<42} {:>12}", "check", "done");
@@ -206,11 +222,49 @@ fn report(sum: &Sum, elapsed: Duration) {
     );
 }
 
+/// The same as a page to be kept.
+fn page(sum: &Sum, wish: &Wish, elapsed: Duration) -> String {
+    let (first, seeds, operations) = (wish.first, sum.seeds, sum.operations);
+    let last = first.saturating_add(seeds.saturating_sub(1));
+    let (min, seconds) = (fired_min(sum), elapsed.as_secs());
+    let outcome = match &sum.failed {
+        None => "No seed failed.".to_owned(),
+        Some((seed, what)) => format!("**Seed {seed} failed:** {what}."),
+    };
+    let mut page = format!(
+        "# A run of the simulator of storage
+
+Written by `cargo xtask vopr --seeds {} --seed {first} --report FILE`; [what it does](../guide/testing.md#the-simulator-of-storage).
+
+Seeds {first} to {last}, {seeds} of them, {} run twice and compared, {operations} operations in {seconds} s on {} threads.
+{outcome}
+
+| Fault | fired | must, for so many seeds |
+| --- | ---: | ---: |
+",
+        wish.seeds, sum.twice, wish.jobs
+    );
+    for name in all_faults() {
+        let fired = sum.fired.get(name).unwrap_or(&0);
+        let verdict = if *fired < min { " **too seldom**" } else { "" };
+        page.push_str(&format!("| {name} | {fired}{verdict} | {min} |\n"));
+    }
+    page.push_str("\n| Check | done |\n| --- | ---: |\n");
+    for (name, count) in &sum.checked {
+        page.push_str(&format!("| {name} | {count} |\n"));
+    }
+    page
+}
+
+/// How often each fault must have fired in so many seeds.
+fn fired_min(sum: &Sum) -> u64 {
+    sum.seeds.saturating_mul(FIRED_MIN) / FIRED_SEEDS
+}
+
 /// Faults that fired too seldom for so many seeds.
 fn seldom(sum: &Sum) -> Vec<&'static str> {
-    let min = sum.seeds.saturating_mul(FIRED_MIN) / FIRED_SEEDS;
-    let all = Fault::ALL.map(Fault::name).into_iter().chain(OTHER_FAULTS);
-    all.filter(|name| sum.fired.get(name).is_none_or(|count| *count < min)).collect()
+    let min = fired_min(sum);
+    all_faults().filter(|name| sum.fired.get(name).unwrap_or(&0) < &min).collect()
 }
 
 /// Memory where the machine has a folder of it: databases sync often.
@@ -241,8 +295,15 @@ fn main() -> ExitCode {
         eprintln!("error: {what}");
         return ExitCode::from(2);
     }
-    let sum = simulate(wish, place.path(), &template, &clock);
-    report(&sum, clock.elapsed());
+    let sum = simulate(&wish, place.path(), &template, &clock);
+    let elapsed = clock.elapsed();
+    report(&sum, elapsed);
+    if let Some(path) = &wish.report
+        && let Err(error) = std::fs::write(path, page(&sum, &wish, elapsed))
+    {
+        eprintln!("error: {}: {error}", path.display());
+        return ExitCode::from(2);
+    }
     if let Some((seed, what)) = &sum.failed {
         eprintln!("error: seed {seed}, {what}");
         eprintln!("\nrepeat it: cargo xtask vopr --seeds 1 --seed {seed}");
@@ -275,4 +336,24 @@ fn options_are_understood_or_refused_by_name() {
     assert_eq!(wish(&["--seeds", "7", "--seed", "9", "--minutes", "3"]), Ok((7, 9, Some(3))));
     assert_eq!(wish(&["--seeds"]), Err("--seeds wants a whole number".to_owned()));
     assert_eq!(wish(&["--sed", "1"]), Err("there is no option `--sed`".to_owned()));
+    assert_eq!(wish(&["--report"]), Err("--report wants a file".to_owned()));
+    let report = parse(&["--report", "a.md", "--seeds", "7"]).map(|it| (it.report, it.seeds));
+    assert_eq!(report, Ok((Some(PathBuf::from("a.md")), 7)));
+}
+
+#[test]
+fn the_page_of_a_run_names_each_fault_and_those_that_fired_too_seldom() {
+    let mut sum = Sum { seeds: 10_000, operations: 7, ..Sum::default() };
+    sum.fired = all_faults().map(|name| (name, 100)).collect();
+    sum.fired.insert("power cut", 99);
+    let wish = parse(&["--seeds", "10000"]).unwrap();
+    let text = page(&sum, &wish, Duration::from_secs(5));
+    assert!(text.contains("| power cut | 99 **too seldom** | 100 |\n"), "{text}");
+    assert_eq!(seldom(&sum), ["power cut"]);
+    for name in all_faults().filter(|name| *name != "power cut") {
+        assert!(text.contains(&format!("| {name} | 100 | 100 |\n")), "{name}");
+    }
+    assert!(text.contains("No seed failed."), "{text}");
+    sum.failed = Some((4711, "operation 3: lost".to_owned()));
+    assert!(page(&sum, &wish, Duration::ZERO).contains("**Seed 4711 failed:** operation 3"));
 }

@@ -9,6 +9,7 @@ mod thin;
 
 use std::{
     collections::BTreeMap,
+    mem,
     path::Path,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -23,8 +24,9 @@ use store::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    files::{Asked, Files, check_records, check_series, push},
+    files::{Asked, Files, Shot, Survivor, Which, check_records, check_series, push},
     model::{Broken, Model, State, begin, ensure, measured, number_of, rows},
+    rolls::{afterwards, check_all_rolls, rule},
 };
 
 /// Operations of a run, with the one at which it ends.
@@ -78,6 +80,10 @@ pub struct Run {
     model: Model,
     disk: FaultyDisk,
     files: Option<Files>,
+    /// Whether anything was written to the databases since they were opened.
+    is_written: bool,
+    /// Whether the databases are as the last start found and compared them.
+    is_compared: bool,
     asked: Asked,
     /// What the clock showed when the last life ended.
     last_now: Timestamp,
@@ -95,6 +101,8 @@ impl Run {
             model: Model::default(),
             disk: FaultyDisk::new(),
             files: Some(Files::new(root, template)?),
+            is_written: false,
+            is_compared: false,
             asked: Asked::default(),
             last_now: begin(),
             marked: false,
@@ -212,6 +220,8 @@ impl Run {
 
     /// What the engine reads of the databases, compared with what they were told.
     fn start_engine(&mut self, end: LogOffset) -> Result<(LogOffset, State), Broken> {
+        let is_compared = mem::take(&mut self.is_compared);
+        let asks_for_rolls = self.draw.once_in(3);
         let files = self.files()?;
         let checkpoint = files.series.load_checkpoint();
         let checkpoint =
@@ -225,7 +235,14 @@ impl Run {
         let state = self.model.state(seen);
         let bytes = checkpoint.map_or(State::default().bytes(), |(_, bytes)| bytes);
         ensure!(bytes == state.bytes(), "the checkpoint does not agree with the journal");
+        if is_compared {
+            // Nothing was written since.
+            return Ok((seen, state));
+        }
         check_series(&files.series, &self.model, seen)?;
+        if asks_for_rolls {
+            check_all_rolls(&files.series, &self.model, seen)?;
+        }
         let applied = self.asked.applied.last().copied().unwrap_or_default();
         ensure!(applied <= end, "rows are of {applied}, and the log ends at {end}");
         check_records(&files.records, &self.model, applied)?;
@@ -270,13 +287,44 @@ impl Run {
         }
         let files = self.files.take().ok_or_else(|| Broken("no databases".to_owned()))?;
         self.files = Some(match ending {
-            Ending::Stop => files.restarted()?,
+            Ending::Stop => {
+                let cut = [None, Some(Which::Records), Some(Which::Series)]
+                    .get(self.draw.below(3))
+                    .copied()
+                    .flatten();
+                let mut draw = Draw::from_seed(self.draw.number());
+                let mut fault = None;
+                let files = files.restarted(cut, &mut draw, |survivor| {
+                    fault = Some(survivor.fault);
+                    self.judge_emptied(survivor).map_err(|error| survivor.told(&error))
+                })?;
+                fault.into_iter().for_each(|fault| self.fire(fault));
+                files
+            }
+            // A kill leaves what the last start found.
+            Ending::Kill | Ending::PowerCut if !self.is_written => {
+                self.is_compared = true;
+                files
+            }
             Ending::Kill | Ending::PowerCut => {
                 self.fire("databases killed");
                 files.killed()?
             }
         });
+        self.is_written = false;
         Ok(())
+    }
+
+    /// What was answered is there, wherever the power went while a log was emptied.
+    fn judge_emptied(&self, survivor: &Survivor) -> Result<(), Broken> {
+        if survivor.which == Which::Records {
+            let applied = self.asked.applied.last().copied().unwrap_or_default();
+            return check_records(&survivor.records()?, &self.model, applied);
+        }
+        let series = survivor.series()?;
+        let found = series.load_checkpoint().map_err(|it| Broken(format!("cut off: {it}")))?;
+        ensure!(found.as_ref() == self.asked.sealed.last(), "a checkpoint was lost");
+        check_series(&series, &self.model, found.map_or(LogOffset::default(), |(at, _)| at))
     }
 
     /// One operation after the other, until the life ends.
@@ -318,6 +366,7 @@ impl Run {
                 979..985 => return Ok(Ending::PowerCut),
                 985..990 => self.lose_a_segment(live)?,
                 990..994 => self.thin(live)?,
+                994..997 => self.tend_rolls()?,
                 _ => self.pass_time(live),
             }
             // Nobody writes now, so this is where the log ends in every run of this seed.
@@ -459,6 +508,8 @@ impl Run {
             }
         }
         self.model.check_live(&found, skip)?;
+        self.is_written |= want > 0;
+        let is_cut = want > 0 && self.draw.once_in(8);
         let files = self.files()?;
         let mut applied = Vec::new();
         for known in self.model.log.iter().skip(skip) {
@@ -469,18 +520,51 @@ impl Run {
                 push(&files.series, device, measured);
             }
         }
+        let shot = is_cut.then(|| files.shot(Which::Records)).transpose()?;
         files.records.apply(&applied).map_err(|error| Broken(format!("rows: {error:?}")))?;
         let before = self.asked.applied.last().copied().unwrap_or_default();
         if live.seen > before {
             self.asked.applied.push(live.seen);
         }
-        Ok(())
+        let seen = live.seen;
+        let Some(shot) = shot else { return Ok(()) };
+        self.cut_the_power_at(&shot, |survivor, model| {
+            let records = survivor.records()?;
+            let found = records.applied().map_err(|it| Broken(format!("cut off: {it}")))?;
+            let is_before = found == before && !survivor.must_be_new;
+            ensure!(is_before || found == seen, "half a transaction of rows was found");
+            check_records(&records, model, found)
+        })
+        .map(drop)
+    }
+
+    /// Makes the roll-ups that are out of date, as a server does behind everything else.
+    fn tend_rolls(&mut self) -> Result<(), Broken> {
+        self.is_written = true;
+        let files = self.files()?;
+        let shot = files.shot(Which::Series)?;
+        let most = usize::MAX;
+        let made = files.series.tend(afterwards(), &rule, most);
+        let made = made.map_err(|error| Broken(format!("roll-ups are not made: {error}")))?;
+        self.note(u64::try_from(made).unwrap_or(0));
+        self.check("roll-ups made");
+        let sealed = self.asked.sealed.last().cloned();
+        let up_to = sealed.as_ref().map_or(LogOffset::default(), |(offset, _)| *offset);
+        self.cut_the_power_at(&shot, |survivor, model| {
+            let series = survivor.series()?;
+            let found = series.load_checkpoint().map_err(|it| Broken(format!("cut off: {it}")))?;
+            ensure!(found == sealed, "a checkpoint was lost with roll-ups");
+            check_series(&series, model, up_to)?;
+            check_all_rolls(&series, model, up_to)
+        })
+        .map(drop)
     }
 
     fn ask(&mut self, live: &mut Live) -> Result<(), Broken> {
         self.check("questions to series and records");
         let files = self.files()?;
         check_series(&files.series, &self.model, live.seen)?;
+        check_all_rolls(&files.series, &self.model, live.seen)?;
         let applied = self.asked.applied.last().copied().unwrap_or_default();
         check_records(&files.records, &self.model, applied)
     }
@@ -491,8 +575,9 @@ impl Run {
         if live.seen == LogOffset::default() {
             return Ok(());
         }
+        self.is_written = true;
         let files = self.files()?;
-        let (before, database) = files.series_state()?;
+        let shot = files.shot(Which::Series)?;
         let sealing = files.series.begin_seal(live.seen, live.state.bytes());
         let sealing = sealing.map_err(|error| Broken(format!("no sealing: {error}")))?;
         if self.draw.once_in(6) {
@@ -507,15 +592,29 @@ impl Run {
             self.asked.sealed.push(new.clone());
         }
         self.check("sealings");
-        let (after, now) = self.files()?.series_state()?;
-        if after > before && now == database {
-            let span = usize::try_from(after.saturating_sub(before)).unwrap_or(0);
-            let cut = before.saturating_add(u64::try_from(self.draw.below(span)).unwrap_or(0));
-            let found = self.files()?.cut(cut)?;
-            ensure!(found == old || found == Some(new), "half a sealing was found after a kill");
-            self.fire("sealing cut short");
-        }
+        self.cut_the_power_at(&shot, |survivor, model| {
+            let series = survivor.series()?;
+            let found = series.load_checkpoint().map_err(|it| Broken(format!("cut off: {it}")))?;
+            let is_before = found == old && !survivor.must_be_new;
+            ensure!(is_before || found.as_ref() == Some(&new), "half a sealing was found");
+            check_series(&series, model, found.map_or(LogOffset::default(), |(at, _)| at))
+        })?
+        .then(|| self.fire("sealing cut short"));
         Ok(())
+    }
+
+    /// Looks at what a power cut would leave of a database during what was written since the shot;
+    /// false if nothing was.
+    fn cut_the_power_at(
+        &mut self,
+        shot: &Shot,
+        judge: impl FnOnce(&Survivor, &Model) -> Result<(), Broken>,
+    ) -> Result<bool, Broken> {
+        let mut draw = Draw::from_seed(self.draw.number());
+        let Some(survivor) = self.files()?.survivor(shot, &mut draw)? else { return Ok(false) };
+        judge(&survivor, &self.model).map_err(|error| survivor.told(&error))?;
+        self.fire(survivor.fault);
+        Ok(true)
     }
 }
 

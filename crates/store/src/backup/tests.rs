@@ -164,7 +164,7 @@ fn points_of(root: &Path) -> usize {
         from: second(0),
         to: second(1_000_000),
     };
-    series.query(&question).unwrap().iter().map(|it| it.items.len()).sum()
+    series.query(&question).unwrap().stretches.iter().map(|it| it.items.len()).sum()
 }
 
 #[test]

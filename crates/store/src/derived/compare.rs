@@ -30,9 +30,10 @@ impl Compared {
     }
 }
 
-/// Tables whose division into rows says nothing: series and chunks are compared by their
-/// items, and roll-ups are made of those when somebody asks for them.
-const BY_ITEMS: [&str; 4] = ["chunk", "roll", "roll_stale", "series"];
+/// Tables whose rows say nothing of what was measured: series and chunks are compared by their
+/// items, and how each place numbers its series is its own; roll-ups are made of items when
+/// somebody asks for them; and which chunks were found damaged is said of one file alone.
+const BY_ITEMS: [&str; 6] = ["chunk", "damage", "roll", "roll_stale", "series", "tally"];
 
 /// Compares the records and the series of two places, both in this order; nobody writes to either.
 pub fn compare(live: [&Path; 2], rebuilt: [&Path; 2]) -> Result<Vec<Compared>, DatabaseError> {
@@ -191,7 +192,7 @@ fn sources(db: &Connection) -> rusqlite::Result<Vec<Source>> {
 /// How much time is compared at once, so that years fit into memory.
 const AT_ONCE_NANOS: i64 = 86_400_000_000_000;
 
-fn compare_series(live: &Path, rebuilt: &Path) -> Result<[Compared; 2], DatabaseError> {
+fn compare_series(live: &Path, rebuilt: &Path) -> Result<[Compared; 3], DatabaseError> {
     let limits = SeriesLimits {
         query_points_max: usize::MAX,
         query_samples_max: usize::MAX,
@@ -216,12 +217,27 @@ fn compare_series(live: &Path, rebuilt: &Path) -> Result<[Compared; 2], Database
                 from: Timestamp::from_unix_nanos(from),
                 to: Timestamp::from_unix_nanos(to),
             };
-            points.note(&live.query(&question)?, &rebuilt.query(&question)?, &question);
-            waves.note(&live.query_wave(&question)?, &rebuilt.query_wave(&question)?, &question);
+            let points_of = |it: &Series| it.whole(&question, it.receipts(&question)?);
+            points.note(&points_of(&live)?, &points_of(&rebuilt)?, &question);
+            let waves_of = |it: &Series| it.whole(&question, it.query_wave(&question)?);
+            waves.note(&waves_of(&live)?, &waves_of(&rebuilt)?, &question);
             from = to;
         }
     }
-    Ok([points, waves])
+    Ok([points, waves, compare_corrections(&live, &rebuilt)])
+}
+
+/// What people said of stored readings; with the same receipts the same values count.
+fn compare_corrections(live: &Series, rebuilt: &Series) -> Compared {
+    let (ours, theirs) = (live.all_corrections(), rebuilt.all_corrections());
+    let mut compared = Compared::new("corrections");
+    (compared.live, compared.rebuilt) = (count(ours.len()), count(theirs.len()));
+    let pairs = ours.iter().map(Some).chain([None]).zip(theirs.iter().map(Some).chain([None]));
+    if let Some((one, other)) = pairs.into_iter().find(|(one, other)| one != other) {
+        let id = one.or(other).map(|it| it.correction.id.to_string()).unwrap_or_default();
+        compared.difference = Some(format!("the correction {id} is not the same"));
+    }
+    compared
 }
 
 impl Compared {
@@ -312,6 +328,38 @@ mod tests {
             matches!(&lacks[..], [one] if one.starts_with("points: channel HR of ")),
             "{lacks:?}"
         );
+    }
+
+    #[test]
+    fn how_a_place_numbers_its_series_and_what_it_found_damaged_do_not_count() {
+        let place = |channels: [(&str, i64); 2]| {
+            let place = tempfile::tempdir().unwrap();
+            Records::open(&place.path().join("records")).unwrap();
+            let series = Series::open(place.path().join("series")).unwrap();
+            for (channel, many) in channels {
+                let id = series.series(&SeriesKey {
+                    org: OrgId::v7(at(0), 1),
+                    device: DeviceId::v7(at(0), 2),
+                    channel: Channel::from(channel),
+                    kind: None,
+                    ucum: Ucum::new("/min"),
+                });
+                let marks = Marks { clock: ClockUsed::Device, age_known: true, late: false };
+                for n in 0..many {
+                    let (at, value) = (at(n), Ok((n, 0)));
+                    let _ = series.push(id, Point { at, received_at: at, value, marks });
+                }
+            }
+            series.seal(LogOffset::from_bytes(9), b"state").unwrap();
+            place
+        };
+        let (one, other) = (place([("HR", 3), ("RR", 5)]), place([("RR", 5), ("HR", 3)]));
+        let note = "INSERT INTO damage (org, series, codec, first, count, min_at, max_at, found_at,
+                    state) SELECT org, series, codec, first, count, min_at, max_at, 0, 1 FROM chunk";
+        let db = Connection::open(other.path().join("series")).unwrap();
+        assert_eq!(db.execute(note, []).unwrap(), 2);
+        drop(db);
+        assert_eq!(differences(&one, &other), Vec::<String>::new());
     }
 
     #[test]

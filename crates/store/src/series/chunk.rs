@@ -115,9 +115,25 @@ pub(super) fn encode_spans(spans: &[WaveSpan]) -> Result<Vec<u8>, Malformed> {
     Ok(out)
 }
 
-pub(super) fn decode_spans(bytes: &[u8]) -> Result<Vec<WaveSpan>, Malformed> {
-    let mut rest = bytes;
-    let rest = &mut rest;
+/// A span without its samples.
+struct Head {
+    at: i64,
+    delay: i64,
+    len: i64,
+    marks: i64,
+    invalid_len: i64,
+}
+
+/// What stands before the samples of a chunk.
+struct Heads {
+    rate_hz: (u32, u32),
+    gain: (i64, i8),
+    offset: i32,
+    spans: Vec<Head>,
+    invalid: Vec<Invalid>,
+}
+
+fn take_heads(rest: &mut &[u8]) -> Result<Heads, Malformed> {
     let count = take_len(rest, CHUNK_SAMPLES_MAX)?;
     let rate_hz = (u32::from_be_bytes(take(rest)?), u32::from_be_bytes(take(rest)?));
     let gain = (i64::from_be_bytes(take(rest)?), i8::from_be_bytes(take(rest)?));
@@ -128,6 +144,34 @@ pub(super) fn decode_spans(bytes: &[u8]) -> Result<Vec<WaveSpan>, Malformed> {
     let marks = take_column::<i64>(rest, count)?;
     let invalid_len = take_column::<i64>(rest, count)?;
     let invalid = take_invalid(rest)?;
+    let rows = at.into_iter().zip(delay).zip(len).zip(marks).zip(invalid_len);
+    let head =
+        |((((at, delay), len), marks), invalid_len)| Head { at, delay, len, marks, invalid_len };
+    Ok(Heads { rate_hz, gain, offset, spans: rows.map(head).collect(), invalid })
+}
+
+/// The spans of a chunk with no samples in them: when each begins, how many samples it has, and
+/// which of those mean nothing, with the chunk's rate.
+pub(super) fn decode_heads(bytes: &[u8]) -> Result<SpanHeads, Malformed> {
+    let heads = take_heads(&mut &bytes[..])?;
+    let mut invalid = &heads.invalid[..];
+    let head = |it: &Head| {
+        let len = usize::try_from(it.len).map_err(|_| Malformed)?;
+        let doubts = take_items(&mut invalid, it.invalid_len)?.to_vec();
+        Ok((Timestamp::from_unix_nanos(it.at), len, doubts))
+    };
+    let spans: Result<Vec<_>, Malformed> = heads.spans.iter().map(head).collect();
+    Ok((heads.rate_hz, spans?))
+}
+
+/// The rate of a chunk, and of each of its spans the first sample's time, how many samples
+/// there are, and which mean nothing.
+pub(super) type SpanHeads = ((u32, u32), Vec<(Timestamp, usize, Vec<Invalid>)>);
+
+pub(super) fn decode_spans(bytes: &[u8]) -> Result<Vec<WaveSpan>, Malformed> {
+    let mut rest = bytes;
+    let rest = &mut rest;
+    let Heads { rate_hz, gain, offset, spans, invalid } = take_heads(rest)?;
     let sample_count = take_len(rest, CHUNK_SAMPLES_MAX)?;
     let [narrow] = take::<1>(rest)?;
     let samples: Vec<i32> = if narrow == 1 {
@@ -139,8 +183,7 @@ pub(super) fn decode_spans(bytes: &[u8]) -> Result<Vec<WaveSpan>, Malformed> {
         return Err(Malformed);
     }
     let (mut samples, mut invalid) = (&samples[..], &invalid[..]);
-    let rows = at.into_iter().zip(delay).zip(len).zip(marks).zip(invalid_len);
-    let span = |((((at, delay), len), marks), invalid_len): (_, i64)| {
+    let span = |Head { at, delay, len, marks, invalid_len }| {
         let received_at = Timestamp::from_unix_nanos(i64::wrapping_add(at, delay));
         Ok(WaveSpan {
             at: Timestamp::from_unix_nanos(at),
@@ -153,7 +196,7 @@ pub(super) fn decode_spans(bytes: &[u8]) -> Result<Vec<WaveSpan>, Malformed> {
             marks: read_marks(marks)?,
         })
     };
-    rows.map(span).collect()
+    spans.into_iter().map(span).collect()
 }
 
 fn take_invalid(rest: &mut &[u8]) -> Result<Vec<Invalid>, Malformed> {
@@ -272,6 +315,7 @@ pub(super) const fn missing_code(reason: MissingReason) -> i64 {
         MissingReason::WarmingUp => 6,
         MissingReason::NotMeasured => 7,
         MissingReason::Unknown => 8,
+        MissingReason::Withdrawn => 9,
     }
 }
 
@@ -285,6 +329,7 @@ pub(super) const fn missing_reason(code: i64) -> Result<MissingReason, Malformed
         6 => MissingReason::WarmingUp,
         7 => MissingReason::NotMeasured,
         8 => MissingReason::Unknown,
+        9 => MissingReason::Withdrawn,
         _ => return Err(Malformed),
     })
 }

@@ -1,14 +1,13 @@
 //! Roll-ups as values: what a stretch of points comes to, and how two stretches add up.
 //!
 //! A value counts for its reach, or until the next point if that comes sooner; what no
-//! value reaches is gap. Of several points of one instant the one that reached us last
-//! counts, so that a repeat changes nothing and a correction replaces what it corrects.
+//! value reaches is gap. What counts of several points of one instant says `counts`.
 
 use std::ops::RangeInclusive;
 
-use model::{MissingReason, Timestamp};
+use model::{MissingReason, Ucum};
 
-use super::{Point, chunk::missing_code};
+use super::{Point, corrections::Held, counts::counted};
 use crate::limits::ROLL_REACH_MAX;
 
 /// How many nanoseconds a minute has, the finest roll-up.
@@ -225,35 +224,13 @@ pub(super) fn micros(mantissa: i64, exp10: i8) -> i64 {
     i64::try_from(value.clamp(most.saturating_neg(), most)).unwrap_or(0)
 }
 
-/// What counts of these points, by time: of one instant the point that reached us last,
-/// and of those that came together a value before none, the greater before the lesser.
-pub(super) fn current(points: &[Point]) -> Vec<Sample> {
-    let mut ranked: Vec<_> = points
-        .iter()
-        .map(|point| {
-            let value = point.value.map(|(mantissa, exp10)| micros(mantissa, exp10));
-            (
-                point.at.unix_nanos(),
-                point.received_at,
-                value.ok(),
-                value.map_or_else(missing_code, |_| 0),
-                value,
-            )
-        })
-        .collect();
-    let rank = |it: &(i64, Timestamp, Option<i64>, i64, _)| (it.0, it.1, it.2, it.3);
-    if !ranked.is_sorted_by_key(rank) {
-        ranked.sort_unstable_by_key(rank);
-    }
-    let mut samples: Vec<Sample> = Vec::with_capacity(ranked.len());
-    for (at_ns, _, _, _, micros) in ranked {
-        let sample = Sample { at_ns, micros };
-        match samples.last_mut() {
-            Some(last) if last.at_ns == at_ns => *last = sample,
-            _ => samples.push(sample),
-        }
-    }
-    samples
+/// What counts of these points in the unit of their series, by time.
+pub(super) fn current(points: Vec<Point>, ucum: &Ucum, held: &[Held]) -> Vec<Sample> {
+    let sample = |point: Point| Sample {
+        at_ns: point.at.unix_nanos(),
+        micros: point.value.map(|(mantissa, exp10)| micros(mantissa, exp10)),
+    };
+    counted(points, ucum, held).into_iter().map(sample).collect()
 }
 
 /// Steps of equal length, in nanoseconds, counted from an origin.

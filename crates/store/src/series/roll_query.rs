@@ -3,16 +3,18 @@
 //! Where a column is a minute or longer, roll-ups answer, and points only where these are
 //! out of date and at the ends of the range; where it is shorter, the points do.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use model::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Point, Question, Series, SeriesId, SeriesKey, Stretch,
+    Answer, DamagedSpan, Point, Question, Series, SeriesId, SeriesKey, Stretch,
+    corrections::Held,
+    damage::Met,
     hot::HotSeries,
-    query::{Found, overlaps, sealed},
-    roll::{Grid, MINUTE_NS, Roll, RollRule, Rolls, by_step, current},
+    query::{ordered, overlaps, sealed},
+    roll::{Grid, MINUTE_NS, Roll, RollRule, Rolls, Sample, by_step, current},
     roll_store::{STEPS_MIN, Stale, block, day_begin, day_of, marks, merged, reaching, touched},
 };
 use crate::{
@@ -81,7 +83,7 @@ impl Pace {
 }
 
 /// What one series answered.
-type Answer = (Arc<SeriesKey>, Rolls);
+type Rolled = (Arc<SeriesKey>, Rolls);
 
 /// Steps, and how many minutes each has.
 type Steps = (Rolls, i64);
@@ -101,33 +103,34 @@ impl Series {
         since: Option<Timestamp>,
         pace: &Pace,
         rule: &dyn Fn(&SeriesKey) -> RollRule,
-    ) -> Result<Vec<Stretch<Column>>, DatabaseError> {
+    ) -> Result<Answer<Column>, DatabaseError> {
         if let Resolution::Minutes(_) = pace.resolution {
             let step_min = pace.step_ns.checked_div(MINUTE_NS).unwrap_or(1);
             return self.rolled(question, since, step_min, rule);
         }
         let grid = Grid { origin_ns: pace.origin_ns, step_ns: pace.step_ns };
         let range = (question.from.unix_nanos(), question.to.unix_nanos());
-        let stretches = self.each_series(question, |db, one| {
+        let answered = self.each_series(question, |db, one| {
             let rule = rule(&one.key);
             let asked = one.asked(range, rule, since);
             Ok(asked
                 .points(db, range)?
-                .map(|points| by_step(&current(&points), range, &rule, grid)))
+                .map(|points| by_step(&asked.current(points), range, &rule, grid)))
         })?;
-        Ok(placed(stretches, grid))
+        Ok(placed(answered, grid))
     }
 
     /// The roll-ups of a channel over a range in steps of so many minutes, counted from
     /// 1970 on; the first and the last are cut by the range. What was measured before
-    /// `since` counts nowhere.
+    /// `since` counts nowhere. Where a damaged chunk was rolled up before it was damaged, the
+    /// roll-ups answer, and nothing lacks.
     pub fn rolled(
         &self,
         question: &Question,
         since: Option<Timestamp>,
         step_min: i64,
         rule: &dyn Fn(&SeriesKey) -> RollRule,
-    ) -> Result<Vec<Stretch<Column>>, DatabaseError> {
+    ) -> Result<Answer<Column>, DatabaseError> {
         let range = (question.from.unix_nanos(), question.to.unix_nanos());
         let step_min = step_min.max(1);
         let step_ns = step_min.saturating_mul(MINUTE_NS);
@@ -136,19 +139,20 @@ impl Series {
             return Err(DatabaseError::TooMuch { what: "columns", max: COLUMNS_MAX });
         }
         let grid = Grid { origin_ns: 0, step_ns };
-        let stretches = self.each_series(question, |db, one| {
+        let answered = self.each_series(question, |db, one| {
             let rule = rule(&one.key);
             self.steps(db, &one.asked(range, rule, since), range, step_min)
         })?;
-        Ok(placed(stretches, grid))
+        Ok(placed(answered, grid))
     }
 
-    /// Asks each series of a channel, and leaves out those without an answer.
+    /// Asks each series of a channel, and leaves out those without an answer; and where what they
+    /// were asked for could not be read.
     fn each_series(
         &self,
         question: &Question,
         ask: impl Fn(&Connection, &One<'_>) -> Looked<Rolls>,
-    ) -> Result<Vec<Answer>, DatabaseError> {
+    ) -> Result<(Vec<Rolled>, Vec<DamagedSpan>), DatabaseError> {
         let source = (question.org, question.device, question.channel.clone());
         let day = day_begin(1);
         let from = question.from.unix_nanos().saturating_sub(day);
@@ -165,9 +169,15 @@ impl Series {
                 found.map(|(id, series)| (id, Arc::clone(&series.key), points(series))).collect();
             (found, hot.limits.query_points_max)
         };
-        let mut answers = Vec::new();
+        let corrected = Corrected {
+            held: self.held_in(&wide),
+            unlike_blocks: hold(&self.0.corrections).unlike_blocks(&source, self.1),
+        };
+        let (mut answers, mut damaged) = (Vec::new(), Vec::new());
         for (id, key, hot) in in_memory {
-            let one = One { id, key: Arc::clone(&key), hot: &hot, max };
+            let key_of = Arc::clone(&key);
+            let (corrected, unread) = (&corrected, RefCell::default());
+            let one = One { id, key: key_of, hot: &hot, max, corrected, unread };
             match self.0.database.read(|db| ask(db, &one))? {
                 Ok(answer) if answer.is_empty() => {}
                 Ok(answer) => answers.push((key, answer)),
@@ -178,14 +188,12 @@ impl Series {
                     let max = usize::try_from(DRAWN_DAYS_MAX).unwrap_or(usize::MAX);
                     return Err(DatabaseError::TooMuch { what: "days", max });
                 }
-                Err(Trouble::Damaged(first)) => {
-                    let channel = &question.channel;
-                    let what = format!("the chunk of {channel} that begins with item {first}");
-                    return Err(self.0.database.damaged(what));
-                }
             }
+            let met = one.unread.into_inner();
+            self.met(&met);
+            damaged.extend(met.iter().map(Met::span));
         }
-        Ok(answers)
+        Ok((answers, ordered(damaged)))
     }
 
     /// Steps of one series, out of blocks where they are up to date.
@@ -239,7 +247,10 @@ impl Series {
         let is_whole = bounds == (begin, end);
         let reach = asked.rule.reach();
         let stale = stale.iter().flat_map(|stale| stale.stretches(reach));
-        let stretches = stale.chain(asked.without_what_was_before(range.0)).collect();
+        let unlike = &asked.one.corrected.unlike_blocks;
+        let unlike = unlike.iter().map(|(from, to)| (*from, to.saturating_add(reach)));
+        let before = asked.without_what_was_before(range.0);
+        let stretches = stale.chain(unlike).chain(before).collect();
         let mut fresh = merged(stretches, bounds);
         let of = (asked.one.key.org, asked.one.id);
         if is_whole
@@ -273,7 +284,7 @@ impl Series {
             };
             let first = Grid::MINUTES.number(stretch.0);
             let last = Grid::MINUTES.number(stretch.1.saturating_sub(1));
-            let made = by_step(&current(&points), stretch, &asked.rule, Grid::MINUTES);
+            let made = by_step(&asked.current(points), stretch, &asked.rule, Grid::MINUTES);
             minutes.replace(&(first..=last), made);
         }
         Ok(Ok((minutes, 1)))
@@ -291,7 +302,13 @@ impl Series {
 enum Trouble {
     TooMany,
     TooLong,
-    Damaged(i64),
+}
+
+/// What people said of a channel.
+struct Corrected {
+    held: Vec<Held>,
+    /// Where blocks show something else than what counts; nanoseconds since 1970.
+    unlike_blocks: Vec<(i64, i64)>,
 }
 
 /// One series with what of it is in memory.
@@ -300,6 +317,9 @@ struct One<'a> {
     key: Arc<SeriesKey>,
     hot: &'a [Point],
     max: usize,
+    corrected: &'a Corrected,
+    /// Chunks that could not be read.
+    unread: RefCell<Vec<Met>>,
 }
 
 /// One series, the rule for it, and the points in memory that count in the range.
@@ -320,6 +340,10 @@ impl One<'_> {
 }
 
 impl Asked<'_> {
+    fn current(&self, points: Vec<Point>) -> Vec<Sample> {
+        current(points, &self.one.key.ucum, &self.one.corrected.held)
+    }
+
     /// The stretch from the beginning of the range on into which a value of before `since`
     /// reaches; a block counts that value, so it is not used there.
     fn without_what_was_before(&self, from: i64) -> Option<(i64, i64)> {
@@ -330,11 +354,10 @@ impl Asked<'_> {
     /// Every point that counts in a stretch, from disk and memory.
     fn points(&self, db: &Connection, stretch: (i64, i64)) -> Looked<Vec<Point>> {
         let question = reaching(&self.one.key, stretch, &self.rule);
-        let mut points = match sealed::<Point>(db, self.one.id, &question, self.one.max)? {
-            Found::Items(points) => points,
-            Found::TooMany => return Ok(Err(Trouble::TooMany)),
-            Found::Damaged(first) => return Ok(Err(Trouble::Damaged(first))),
-        };
+        let found = sealed::<Point>(db, self.one.id, &question, self.one.max)?;
+        let Some(found) = found else { return Ok(Err(Trouble::TooMany)) };
+        self.one.unread.borrow_mut().extend(found.damaged);
+        let mut points = found.items;
         points.extend(self.hot.iter().filter(|point| overlaps(*point, &question)));
         points.retain(|point| point.at.unix_nanos() >= self.since_ns);
         if points.len() > self.one.max {
@@ -344,8 +367,8 @@ impl Asked<'_> {
     }
 }
 
-fn placed(stretches: Vec<Answer>, grid: Grid) -> Vec<Stretch<Column>> {
-    let placed = |(key, rolls): Answer| {
+fn placed((answered, damaged): (Vec<Rolled>, Vec<DamagedSpan>), grid: Grid) -> Answer<Column> {
+    let placed = |(key, rolls): Rolled| {
         let column = |(number, roll): (i64, Roll)| Column {
             from: Timestamp::from_unix_nanos(grid.begin(number)),
             roll,
@@ -353,5 +376,5 @@ fn placed(stretches: Vec<Answer>, grid: Grid) -> Vec<Stretch<Column>> {
         let items = rolls.into_iter().map(column).collect();
         Stretch { kind: key.kind, ucum: key.ucum.clone(), items }
     };
-    stretches.into_iter().map(placed).collect()
+    Answer { stretches: answered.into_iter().map(placed).collect(), damaged }
 }

@@ -7,17 +7,20 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{OrgId, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{
+    Connection, OptionalExtension as _, Transaction, params, params_from_iter, types::Value,
+};
 
 use super::{
     Point, Question, Series, SeriesId, SeriesKey,
-    query::{Found, sealed},
+    query::sealed,
     roll::{Grid, MINUTE_NS, RollRule, Rolls, by_step, current},
     roll_block,
 };
 use crate::{
     hold::hold,
     limits::ROLL_MINUTES_SOON,
+    row_sum,
     sqlite::{Change, DatabaseError, Sql},
 };
 
@@ -38,7 +41,7 @@ CREATE TABLE roll_stale (
 
 /// Every day that has points.
 pub(super) const FILL: &str = "
-INSERT OR IGNORE INTO roll_stale
+INSERT OR IGNORE INTO roll_stale (org, series, day, from_min, to_min, spill_min)
     SELECT org, series, (min_at - (min_at < 0) * 86399999999999) / 86400000000000, 0, 1439, -1
     FROM chunk WHERE codec = 1
     UNION
@@ -46,11 +49,17 @@ INSERT OR IGNORE INTO roll_stale
     FROM chunk WHERE codec = 1;
 ";
 
+/// Checksums of the marks: one that a flipped bit hid would let a block be believed that is of
+/// before.
+pub(super) const MARK_SUMS: &str = "ALTER TABLE roll_stale ADD COLUMN row_sum INTEGER;";
+
 /// Minutes of a day, and of the steps that are kept.
 pub(super) const DAY_MIN: i64 = 1_440;
 pub(super) const STEPS_MIN: [i64; 3] = [1, 15, 60];
 /// Blocks that are made in one transaction.
 const BLOCKS_AT_ONCE: usize = 32;
+/// The table of what is out of date.
+const MARKS: &str = "roll_stale";
 
 pub(super) const fn day_of(at_ns: i64) -> i64 {
     at_ns.div_euclid(MINUTE_NS).div_euclid(DAY_MIN)
@@ -109,12 +118,49 @@ pub(super) fn mark(
 }
 
 fn put_mark(tx: &Transaction<'_>, org: OrgId, id: SeriesId, stale: &Stale) -> rusqlite::Result<()> {
-    let put = "INSERT INTO roll_stale (org, series, day, from_min, to_min, spill_min)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-               ON CONFLICT DO UPDATE SET from_min = min(from_min, excluded.from_min),
-               to_min = max(to_min, excluded.to_min), spill_min = max(spill_min, excluded.spill_min)";
-    let Stale { day, minutes: (first, last), spill } = *stale;
-    tx.prepare_cached(put)?.execute(params![Sql(org), id.0, day, first, last, spill])?;
+    let mut minutes = stale.minutes;
+    let mut spill = stale.spill;
+    for before in marks(tx, org, id, (stale.day, stale.day))? {
+        minutes = (minutes.0.min(before.minutes.0), minutes.1.max(before.minutes.1));
+        spill = spill.max(before.spill);
+    }
+    let put = "INSERT OR REPLACE INTO roll_stale
+               (org, series, day, from_min, to_min, spill_min, row_sum)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let org = Value::Blob(org.uuid().to_be_bytes().to_vec());
+    let numbers = [i64::from(id.0), stale.day, minutes.0, minutes.1, spill];
+    let row = [org].into_iter().chain(numbers.map(Value::Integer)).collect();
+    tx.prepare_cached(put)?.execute(params_from_iter(row_sum::with(MARKS, row)))?;
+    Ok(())
+}
+
+/// Whether every mark is what was written; if not, no block can be believed.
+pub(super) fn has_sound_marks(db: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = db.prepare("SELECT * FROM roll_stale")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if !row_sum::is_sound(row, 0, MARKS)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Marks a span (nanoseconds) in which what counts became another.
+pub(super) fn mark_span(
+    tx: &Transaction<'_>,
+    org: OrgId,
+    id: SeriesId,
+    (from, to): (i64, i64),
+) -> rusqlite::Result<()> {
+    let minutes = Grid::MINUTES;
+    let (first, last) = (minutes.number(from), minutes.number(to.saturating_sub(1)));
+    for day in first.div_euclid(DAY_MIN)..=last.div_euclid(DAY_MIN) {
+        let begin = day.saturating_mul(DAY_MIN);
+        let of_day = |minute: i64| minute.saturating_sub(begin).clamp(WHOLE.0, WHOLE.1);
+        let stale = Stale { day, minutes: (of_day(first), of_day(last)), spill: -1 };
+        put_mark(tx, org, id, &stale)?;
+    }
     Ok(())
 }
 
@@ -125,11 +171,15 @@ pub(super) fn marks(
     id: SeriesId,
     (first, last): (i64, i64),
 ) -> rusqlite::Result<Vec<Stale>> {
-    let ask = "SELECT day, from_min, to_min, spill_min FROM roll_stale
+    let ask = "SELECT day, from_min, to_min, spill_min, roll_stale.* FROM roll_stale
                WHERE org = ?1 AND series = ?2 AND day BETWEEN ?3 AND ?4 ORDER BY day";
     let row = |row: &rusqlite::Row<'_>| {
+        let day = row.get(0)?;
+        if !row_sum::is_sound(row, 4, MARKS)? {
+            return Ok(Stale { day, minutes: WHOLE, spill: WHOLE.1 });
+        }
         let minutes = (row.get(1)?, row.get(2)?);
-        Ok(Stale { day: row.get(0)?, minutes, spill: row.get(3)? })
+        Ok(Stale { day, minutes, spill: row.get(3)? })
     };
     db.prepare_cached(ask)?.query_map(params![Sql(org), id.0, first, last], row)?.collect()
 }
@@ -175,7 +225,7 @@ impl Series {
                 for (id, key, day) in &due {
                     // Making the day before may just have marked more of this one.
                     for stale in marks(tx, key.org, *id, (*day, *day))? {
-                        remake(tx, *id, key, &stale, (&rule(key), max))?;
+                        remake(tx, (self, *id, key), &stale, (&rule(key), max))?;
                     }
                 }
                 Ok(())
@@ -189,7 +239,8 @@ impl Series {
     pub fn forget_rolls(&self) -> Result<(), DatabaseError> {
         self.0.database.write(|tx| {
             tx.execute_batch("DELETE FROM roll; DELETE FROM roll_stale;")?;
-            Ok(tx.execute_batch(FILL)?)
+            tx.execute_batch(FILL)?;
+            Ok(row_sum::fill_all(tx)?)
         })
     }
 
@@ -234,8 +285,7 @@ impl Series {
 /// Makes the blocks of one day again where they are out of date.
 fn remake(
     tx: &Transaction<'_>,
-    id: SeriesId,
-    key: &SeriesKey,
+    (all, id, key): (&Series, SeriesId, &SeriesKey),
     stale: &Stale,
     (rule, max): (&RollRule, usize),
 ) -> Result<(), Change> {
@@ -257,7 +307,7 @@ fn remake(
     let gone = "DELETE FROM roll_stale WHERE org = ?1 AND series = ?2 AND day = ?3";
     tx.prepare_cached(gone)?.execute(params![Sql(org), id.0, day])?;
     for stretch in merged(stretches, (begin, end)) {
-        let Some(rolls) = sealed_minutes(tx, id, key, stretch, (rule, max))? else {
+        let Some(rolls) = sealed_minutes(tx, (all, id, key), stretch, (rule, max))? else {
             // Whoever asks reads the points, and is told which chunk is damaged.
             let drop = "DELETE FROM roll WHERE org = ?1 AND series = ?2 AND day = ?3";
             tx.prepare_cached(drop)?.execute(params![Sql(org), id.0, day])?;
@@ -306,15 +356,18 @@ pub(super) fn reaching(key: &SeriesKey, (from, to): (i64, i64), rule: &RollRule)
 
 fn sealed_minutes(
     tx: &Transaction<'_>,
-    id: SeriesId,
-    key: &SeriesKey,
+    (all, id, key): (&Series, SeriesId, &SeriesKey),
     stretch: (i64, i64),
     (rule, max): (&RollRule, usize),
 ) -> rusqlite::Result<Option<Rolls>> {
-    match sealed::<Point>(tx, id, &reaching(key, stretch, rule), max)? {
-        Found::Items(points) => Ok(Some(by_step(&current(&points), stretch, rule, Grid::MINUTES))),
-        Found::TooMany | Found::Damaged(_) => Ok(None),
-    }
+    let question = reaching(key, stretch, rule);
+    let found = sealed::<Point>(tx, id, &question, max)?;
+    let points = found.filter(|it| it.damaged.is_empty()).map(|it| it.items);
+    Ok(points.map(|points| {
+        let held = all.held_in(&question);
+        let samples = current(points, &key.ucum, &held);
+        by_step(&samples, stretch, rule, Grid::MINUTES)
+    }))
 }
 
 /// The checksum of a block with all that says whose it is.

@@ -4,15 +4,19 @@
 //! sealing often does not make many small chunks. What was written is read back and
 //! compared inside the transaction; anything else than what went in undoes it.
 
-use std::sync::atomic::Ordering;
+use std::{cmp::Ordering, sync::atomic};
 
-use model::{Id, Kind, Timestamp};
+use model::{OrgId, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params, params_from_iter, types::Value};
 
 use super::{
-    Point, Series, WaveSpan,
+    Point, Series, SeriesId, WaveSpan,
     chunk::{self, Malformed, POINTS, SPANS},
+    corrections,
+    counts::{compare_points, compare_waves, firsts, without_stored},
+    damage,
     hot::{Leaving, code_columns},
+    query::items_at,
     roll_store,
 };
 use crate::{
@@ -20,7 +24,7 @@ use crate::{
     hold::hold,
     limits::{CHUNK_POINTS_MAX, CHUNK_SAMPLES_MAX, CHUNK_SPAN_MAX, CHUNK_WAVE_SPAN_MAX},
     row_sum,
-    sqlite::{Change, DatabaseError, Sql},
+    sqlite::{Change, DatabaseError, Sql, as_blob},
 };
 
 /// Why nothing was sealed; everything is still in memory.
@@ -51,6 +55,7 @@ pub struct Sealing {
     up_to: LogOffset,
     checkpoint: Vec<u8>,
     leaving: Vec<Leaving>,
+    corrections: corrections::Batch,
 }
 
 impl Series {
@@ -59,11 +64,14 @@ impl Series {
     ///
     /// Everything pushed so far comes from records up to `up_to`, and nothing else does.
     pub fn begin_seal(&self, up_to: LogOffset, checkpoint: Vec<u8>) -> Result<Sealing, SealError> {
-        if self.0.sealing.swap(true, Ordering::AcqRel) {
+        if self.0.sealing.swap(true, atomic::Ordering::AcqRel) {
             return Err(SealError::UnderWay);
         }
-        let leaving = hold(&self.0.hot).leave();
-        Ok(Sealing { series: self.clone(), up_to, checkpoint, leaving })
+        let (leaving, corrections) = {
+            let mut hot = hold(&self.0.hot);
+            (hot.leave(), hold(&self.0.corrections).leave(&hot))
+        };
+        Ok(Sealing { series: self.clone(), up_to, checkpoint, leaving, corrections })
     }
 
     /// [`Self::begin_seal`] and [`Sealing::finish`] in one.
@@ -81,6 +89,7 @@ impl Sealing {
             for leaving in &self.leaving {
                 seal_series(tx, leaving, &mut sealed)?;
             }
+            corrections::seal(tx, &self.corrections)?;
             let put = "INSERT OR REPLACE INTO checkpoint (one, offset, crc, bytes, row_sum)
                        VALUES (?1, ?2, ?3, ?4, ?5)";
             let crc = crc32c::crc32c(&self.checkpoint);
@@ -92,6 +101,7 @@ impl Sealing {
         });
         let sealed = written.map_err(SealError::Database)?;
         hold(&self.series.0.hot).gone(&std::mem::take(&mut self.leaving));
+        hold(&self.series.0.corrections).gone(&self.corrections);
         Ok(sealed)
     }
 }
@@ -99,7 +109,7 @@ impl Sealing {
 impl Drop for Sealing {
     fn drop(&mut self) {
         hold(&self.series.0.hot).stay(&self.leaving);
-        self.series.0.sealing.store(false, Ordering::Release);
+        self.series.0.sealing.store(false, atomic::Ordering::Release);
     }
 }
 
@@ -111,9 +121,9 @@ fn seal_series(tx: &Transaction<'_>, leaving: &Leaving, sealed: &mut Sealed) -> 
             (org, id, device, channel, code_system, code, code_check, ucum, row_sum)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let row = vec![
-            blob(key.org),
+            as_blob(key.org),
             id.0.into(),
-            blob(key.device),
+            as_blob(key.device),
             key.channel.0.to_string().into(),
             system.into(),
             code.into(),
@@ -122,22 +132,62 @@ fn seal_series(tx: &Transaction<'_>, leaving: &Leaving, sealed: &mut Sealed) -> 
         ];
         tx.prepare_cached(put)?.execute(params_from_iter(row_sum::with("series", row)))?;
     }
-    roll_store::mark(tx, key.org, *id, &batch.points)?;
-    sealed.points = sealed.points.saturating_add(batch.points.len());
-    let samples = batch.spans.iter().map(|span| span.samples.len());
+    let points = unstored(tx, leaving, &batch.points)?;
+    let spans = unstored(tx, leaving, &batch.spans)?;
+    roll_store::mark(tx, key.org, *id, &points)?;
+    sealed.points = sealed.points.saturating_add(points.len());
+    let samples = spans.iter().map(|span| span.samples.len());
     sealed.samples = samples.fold(sealed.samples, usize::saturating_add);
-    write_items(tx, leaving, batch.points.clone(), sealed)?;
-    write_items(tx, leaving, batch.spans.clone(), sealed)
+    write_items(tx, leaving, points, sealed)?;
+    write_items(tx, leaving, spans, sealed)
+}
+
+/// Those that are not stored already: what is taken in again takes no room. What of a damaged
+/// chunk cannot be compared is stored once more, and counts once.
+fn unstored<T: Item>(
+    tx: &Transaction<'_>,
+    leaving: &Leaving,
+    items: &[T],
+) -> rusqlite::Result<Vec<T>> {
+    let mut items = firsts(items.to_vec());
+    items.sort_by(Item::compare);
+    let begins = items.first().zip(items.last()).map(|(one, last)| (one.begin(), last.begin()));
+    let Some((first, last)) = begins else { return Ok(items) };
+    let ask = "SELECT rowid, min_at, max_at FROM chunk INDEXED BY chunk_by_time
+               WHERE org = ?1 AND series = ?2 AND codec = ?3 AND max_at >= ?4 AND min_at <= ?5";
+    let of = (leaving.key.org, leaving.id);
+    let key = params![Sql(of.0), of.1.0, T::CODEC, Sql(first), Sql(last)];
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok((row.get(0)?, row.get::<_, Sql<Timestamp>>(1)?.0, row.get::<_, Sql<Timestamp>>(2)?.0))
+    };
+    let chunks: Vec<(i64, Timestamp, Timestamp)> =
+        tx.prepare_cached(ask)?.query_map(key, row)?.collect::<rusqlite::Result<_>>()?;
+    for (place, min_at, max_at) in chunks {
+        // One that came very late reaches back over chunks that have nothing to do with it.
+        let next = items.partition_point(|it| it.begin() < min_at);
+        if items.get(next).is_some_and(|it| it.begin() <= max_at)
+            && let Some(stored) = items_at::<T>(tx, of, place)?
+        {
+            without_stored(&mut items, &stored);
+        }
+    }
+    Ok(items)
 }
 
 /// What a chunk is made of.
 pub(super) trait Item: Clone + PartialEq {
     const CODEC: u8;
+    /// The longest span of a chunk, in nanoseconds.
+    const SPAN_NS: i64;
     fn encode(items: &[Self]) -> Result<Vec<u8>, Malformed>;
     fn decode(bytes: &[u8]) -> Result<Vec<Self>, Malformed>;
     fn begin(&self) -> Timestamp;
     fn end(&self) -> Timestamp;
     fn received(&self) -> Timestamp;
+    /// By time and by what it says; whatever says the same is equal, whenever it came.
+    fn compare(&self, other: &Self) -> Ordering;
+    /// Those that are rolled up.
+    fn points(items: &[Self]) -> &[Point];
     /// How much of a chunk it takes.
     fn size(&self) -> usize;
     /// Whether `other` may stand in the same chunk, which is `size` full and spans `nanos`.
@@ -146,6 +196,7 @@ pub(super) trait Item: Clone + PartialEq {
 
 impl Item for Point {
     const CODEC: u8 = POINTS;
+    const SPAN_NS: i64 = nanos(CHUNK_SPAN_MAX);
     fn encode(items: &[Self]) -> Result<Vec<u8>, Malformed> {
         chunk::encode_points(items)
     }
@@ -161,16 +212,23 @@ impl Item for Point {
     fn received(&self) -> Timestamp {
         self.received_at
     }
+    fn compare(&self, other: &Self) -> Ordering {
+        compare_points(self, other)
+    }
+    fn points(items: &[Self]) -> &[Point] {
+        items
+    }
     fn size(&self) -> usize {
         1
     }
     fn joins(&self, _: &Self, size: usize, nanos: i64) -> bool {
-        size <= CHUNK_POINTS_MAX && fits(nanos, CHUNK_SPAN_MAX)
+        size <= CHUNK_POINTS_MAX && nanos <= Self::SPAN_NS
     }
 }
 
 impl Item for WaveSpan {
     const CODEC: u8 = SPANS;
+    const SPAN_NS: i64 = nanos(CHUNK_WAVE_SPAN_MAX);
     fn encode(items: &[Self]) -> Result<Vec<u8>, Malformed> {
         chunk::encode_spans(items)
     }
@@ -186,18 +244,23 @@ impl Item for WaveSpan {
     fn received(&self) -> Timestamp {
         self.received_at
     }
+    fn compare(&self, other: &Self) -> Ordering {
+        compare_waves(self, other)
+    }
+    fn points(_: &[Self]) -> &[Point] {
+        &[]
+    }
     fn size(&self) -> usize {
         self.samples.len()
     }
     fn joins(&self, other: &Self, size: usize, nanos: i64) -> bool {
-        size <= CHUNK_SAMPLES_MAX
-            && fits(nanos, CHUNK_WAVE_SPAN_MAX)
-            && chunk::are_alike(self, other)
+        size <= CHUNK_SAMPLES_MAX && nanos <= Self::SPAN_NS && chunk::are_alike(self, other)
     }
 }
 
-fn fits(nanos: i64, span: std::time::Duration) -> bool {
-    u128::try_from(nanos).is_ok_and(|nanos| nanos <= span.as_nanos())
+#[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
+const fn nanos(span: std::time::Duration) -> i64 {
+    span.as_nanos() as i64
 }
 
 /// The newest chunk of a series: where it begins in the count, and its items.
@@ -218,6 +281,7 @@ fn write_items<T: Item>(
     items.sort_by_key(|item| (item.begin(), item.received()));
     let newest = newest_chunk::<T>(tx, leaving)?;
     let (mut first, mut chunk) = (newest.first, newest.items);
+    let of = (leaving.key.org, leaving.id);
     let mut bounds = Bounds::of(&chunk);
     for item in items {
         let wider = bounds.with(&item);
@@ -225,14 +289,20 @@ fn write_items<T: Item>(
         if joins {
             bounds = wider;
         } else {
-            write_chunk(tx, leaving, first, &chunk, &bounds, sealed)?;
-            first = first.saturating_add(i64::try_from(chunk.len()).unwrap_or(i64::MAX));
+            write_chunk(tx, of, first, &chunk, sealed)?;
+            first = behind(first, &chunk);
             chunk.clear();
             bounds = Bounds::of::<T>(&[]).with(&item);
         }
         chunk.push(item);
     }
-    write_chunk(tx, leaving, first, &chunk, &bounds, sealed)
+    write_chunk(tx, of, first, &chunk, sealed)?;
+    Ok(damage::put_tally(tx, (of.0, of.1, T::CODEC), behind(first, &chunk))?)
+}
+
+/// How many items a series has with these at the end.
+fn behind<T>(first: i64, items: &[T]) -> i64 {
+    first.saturating_add(i64::try_from(items.len()).unwrap_or(i64::MAX))
 }
 
 /// The times and the size of a chunk.
@@ -259,42 +329,44 @@ impl Bounds {
 }
 
 fn newest_chunk<T: Item>(tx: &Transaction<'_>, leaving: &Leaving) -> Result<Newest<T>, Change> {
-    let ask = "SELECT first, count, bytes, chunk.* FROM chunk
+    let ask = "SELECT first, rowid FROM chunk INDEXED BY sqlite_autoindex_chunk_1
                WHERE org = ?1 AND series = ?2 AND codec = ?3 ORDER BY first DESC LIMIT 1";
-    let key = params![Sql(leaving.key.org), leaving.id.0, T::CODEC];
-    let row = |row: &rusqlite::Row<'_>| {
-        let sound = row_sum::is_sound(row, 3, "chunk")?;
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?, sound))
-    };
+    let (org, id) = (leaving.key.org, leaving.id);
+    let key = params![Sql(org), id.0, T::CODEC];
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
     let found = tx.prepare_cached(ask)?.query_row(key, row).optional()?;
-    let Some((first, count, bytes, sound)) = found else {
-        return Ok(Newest { first: 0, items: Vec::new() });
+    let tally = damage::tally(tx, (org, id, T::CODEC))?;
+    let Some((first, place)) = found else {
+        return Ok(Newest { first: tally.unwrap_or(0), items: Vec::new() });
     };
-    let bytes: Vec<u8> = bytes;
-    match T::decode(&bytes) {
-        Ok(items) if sound => Ok(Newest { first, items }),
-        // A damaged chunk stays as it is, for whoever mends it.
-        Ok(_) | Err(Malformed) => {
-            Ok(Newest { first: first.saturating_add(count), items: Vec::new() })
+    // A damaged chunk stays as it is, for whoever mends it, and so does the place of one that is gone.
+    match items_at::<T>(tx, (org, id), place)? {
+        Some(items) if tally.is_none_or(|all| all == behind(first, &items)) => {
+            Ok(Newest { first, items })
+        }
+        Some(items) => {
+            let known = behind(first, &items);
+            Ok(Newest { first: tally.map_or(known, |all| all.max(known)), items: Vec::new() })
+        }
+        None => {
+            let most = i64::try_from(CHUNK_SAMPLES_MAX).unwrap_or(i64::MAX);
+            let behind_all = first.saturating_add(most);
+            let known = tally.filter(|all| *all > first);
+            Ok(Newest { first: known.unwrap_or(behind_all), items: Vec::new() })
         }
     }
 }
 
-fn blob<K: Kind>(id: Id<K>) -> Value {
-    Value::Blob(id.uuid().to_be_bytes().to_vec())
-}
-
-fn write_chunk<T: Item>(
+/// Writes a chunk, reads it back and compares.
+pub(super) fn write_chunk<T: Item>(
     tx: &Transaction<'_>,
-    leaving: &Leaving,
+    (org, id): (OrgId, SeriesId),
     first: i64,
     items: &[T],
-    bounds: &Bounds,
     sealed: &mut Sealed,
 ) -> Result<(), Change> {
-    let Some((min_at, max_at)) = bounds.times else { return Ok(()) };
-    let what =
-        || Change::Damaged(format!("a chunk of series {} that was just written", leaving.id.0));
+    let Some((min_at, max_at)) = Bounds::of(items).times else { return Ok(()) };
+    let what = || Change::Damaged(format!("a chunk of series {} that was just written", id.0));
     let bytes = T::encode(items).map_err(|Malformed| what())?;
     let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let crc = crc32c::crc32c(&bytes);
@@ -303,8 +375,8 @@ fn write_chunk<T: Item>(
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let len = bytes.len();
     let row = vec![
-        blob(leaving.key.org),
-        leaving.id.0.into(),
+        as_blob(org),
+        id.0.into(),
         T::CODEC.into(),
         first.into(),
         count.into(),
@@ -316,7 +388,7 @@ fn write_chunk<T: Item>(
     tx.prepare_cached(put)?.execute(params_from_iter(row_sum::with("chunk", row)))?;
     let back =
         "SELECT bytes FROM chunk WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
-    let key = params![Sql(leaving.key.org), leaving.id.0, T::CODEC, first];
+    let key = params![Sql(org), id.0, T::CODEC, first];
     let read: Vec<u8> = tx.prepare_cached(back)?.query_row(key, |row| row.get(0))?;
     // RC-044
     if T::decode(&read).ok().as_deref() != Some(items) {

@@ -15,9 +15,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 
-use super::{Form, Mark};
+use super::{Form, Mark, sectors::SectorFile};
 use crate::{
     DataDir, LogOffset, Segment, Storage, data_dir::sync_dir, hold::hold,
     limits::THINNING_RESERVE_LEN,
@@ -27,7 +27,8 @@ use crate::{
 #[derive(Debug)]
 pub struct FileStorage {
     folder: PathBuf,
-    writing: Mutex<Option<(LogOffset, Arc<File>)>>,
+    /// The one handle that writes and syncs: a failed sync is told to the handle that wrote.
+    writing: Mutex<Option<(LogOffset, SectorFile)>>,
     reading: Mutex<Option<(LogOffset, Arc<File>)>>,
     /// The length of the file that waits under the name `spare`.
     spare_len: Mutex<Option<u64>>,
@@ -75,15 +76,21 @@ impl FileStorage {
         self.folder.join(format!("{:020}.thin", start.bytes()))
     }
 
-    /// The one handle that writes and syncs: a failed sync is told to the handle that wrote.
-    fn writer(&self, start: LogOffset) -> io::Result<Arc<File>> {
+    /// Does something with the handle that writes.
+    fn with_writer<T>(
+        &self,
+        start: LogOffset,
+        work: impl FnOnce(&mut SectorFile) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut writing = hold(&self.writing);
-        if let Some((_, file)) = writing.as_ref().filter(|(open, _)| *open == start) {
-            return Ok(Arc::clone(file));
+        match writing.as_mut().filter(|(open, _)| *open == start) {
+            Some((_, file)) => work(file),
+            None => {
+                let file = SectorFile::open(&self.path(start))?;
+                let (_, file) = writing.insert((start, file));
+                work(file)
+            }
         }
-        let file = Arc::new(OpenOptions::new().write(true).open(self.path(start))?);
-        *writing = Some((start, Arc::clone(&file)));
-        Ok(file)
     }
 
     fn reader(&self, start: LogOffset) -> io::Result<Arc<File>> {
@@ -211,11 +218,12 @@ impl Storage for FileStorage {
     }
 
     fn write(&self, start: LogOffset, at: u64, bytes: &[u8]) -> io::Result<usize> {
-        self.writer(start)?.write_at(bytes, at)
+        self.with_writer(start, |file| file.write(at, bytes))?;
+        Ok(bytes.len())
     }
 
     fn sync(&self, start: LogOffset) -> io::Result<()> {
-        Ok(fdatasync(self.writer(start)?)?)
+        self.with_writer(start, |file| file.sync())
     }
 
     fn read(&self, start: LogOffset, at: u64, into: &mut [u8]) -> io::Result<usize> {

@@ -3,7 +3,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use model::Timestamp;
 use store::Clock;
 use tokio::{sync::watch, task::JoinSet};
@@ -17,8 +17,8 @@ const COUNTS_TO: u64 = 10_000;
 /// What was sent and answered.
 #[derive(Debug, Default)]
 pub(super) struct Flooded {
-    /// Messages that were acknowledged, by device.
-    pub(super) acked_by_device: Vec<u64>,
+    /// The stamps of the messages, each of which was acknowledged, by device.
+    pub(super) stamps_by_device: Vec<Vec<Timestamp>>,
     /// From the socket to the acknowledgement, in milliseconds, of every message.
     pub(super) ack_ms: Vec<f64>,
     /// When the first message left.
@@ -30,7 +30,7 @@ pub(super) struct Flooded {
 impl Flooded {
     /// Messages that were acknowledged.
     pub(super) fn acked(&self) -> u64 {
-        self.acked_by_device.iter().sum()
+        self.stamps_by_device.iter().map(|stamps| stamps.len() as u64).sum()
     }
 
     /// Acknowledged messages a second, from the first message to the last answer.
@@ -81,6 +81,11 @@ impl Push {
     }
 }
 
+/// The heart rate of a message, in thousandths: it comes again after ten thousand messages.
+pub(super) const fn rate_of(seq: u64) -> u64 {
+    RATE_FROM + seq % COUNTS_TO
+}
+
 /// Sends from every device at once; answers when the last message is acknowledged.
 pub(super) async fn flood(
     devices: Vec<Publisher>,
@@ -95,15 +100,16 @@ pub(super) async fn flood(
         tasks.spawn(keep_pushing(device, push, until.clone(), clock.clone()));
     }
     let mut flooded = Flooded {
-        acked_by_device: vec![0; count],
+        stamps_by_device: vec![Vec::new(); count],
         began_at,
         ended_at: began_at,
         ..Flooded::default()
     };
     while let Some(done) = tasks.join_next().await {
-        let (number, acked) = done.context("a device broke off")??;
-        if let Some(place) = flooded.acked_by_device.get_mut(number) {
-            *place = acked.len() as u64;
+        let (number, stamps, acked) = done.context("a device broke off")??;
+        ensure!(stamps.len() == acked.len(), "not each message was answered");
+        if let Some(place) = flooded.stamps_by_device.get_mut(number) {
+            *place = stamps;
         }
         for one in acked {
             flooded.ended_at = flooded.ended_at.max(one.acked_at);
@@ -118,7 +124,7 @@ async fn keep_pushing(
     push: Push,
     until: Until,
     clock: Clock,
-) -> anyhow::Result<(usize, Vec<Acked>)> {
+) -> anyhow::Result<(usize, Vec<Timestamp>, Vec<Acked>)> {
     let mut acked = Vec::new();
     // The devices do not begin in step.
     let mut next_at = clock.now().after(push.every.mul_f64((device.number % 97) as f64 / 97.0));
@@ -127,14 +133,14 @@ async fn keep_pushing(
         if !is_over {
             let now = clock.now();
             while device.waiting() < push.in_flight && next_at <= now {
-                device.publish(RATE_FROM + device.seq % COUNTS_TO)?;
+                device.publish(rate_of(device.seq))?;
                 // Without a rate the next one is due at once.
                 next_at = next_at.after(push.every);
             }
             device.flush().await?;
         }
         match device.waiting() {
-            0 if is_over => return Ok((device.number, acked)),
+            0 if is_over => return Ok((device.number, device.stamps, acked)),
             0 => clock.sleep_until(next_at).await,
             _ => device.take_answers(&mut acked).await?,
         }

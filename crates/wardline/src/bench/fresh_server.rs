@@ -59,6 +59,11 @@ impl FreshServer {
         self.process.ready.pid
     }
 
+    /// Where its data lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
     /// What the server has used so far.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
         self.process.usage()

@@ -1,6 +1,6 @@
 //! How many messages a second become durable, acknowledged, decided, shown and readable.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context as _, ensure};
 use model::Timestamp;
@@ -17,6 +17,7 @@ use super::{
     progress,
     publisher::{Publisher, Seat, address_of, connect_all},
     read_back::{READABLE_WITHIN, Wanted, read_back},
+    same::compare_all,
     template::READINGS,
 };
 use crate::{
@@ -48,7 +49,8 @@ pub(super) async fn measure(
     let (after, own_after) = (server.usage()?, own_usage()?);
     progress(&format!("reading back {} messages", flooded.acked()));
     let wanted = wanted(&patients, &flooded, from, &clock);
-    let found = read_back(&hospital.charge, wanted, &clock).await?;
+    let wanted = Arc::new(wanted);
+    let found = read_back(&hospital.charge, &wanted, &clock).await?;
     let ended_at = flooded.ended_at;
     let wanted_readings = flooded.acked() * u64::from(READINGS);
     ensure!(
@@ -57,6 +59,8 @@ pub(super) async fn measure(
         found.readings
     );
     let read_back_s = clock.now().since(ended_at).as_secs_f64();
+    progress("comparing every reading with what was sent");
+    let compared = compare_all(&hospital.charge, &wanted).await?;
     if found.incomplete_until > READABLE_WITHIN {
         let (late, within) = (found.incomplete_until.as_secs_f64(), READABLE_WITHIN.as_secs());
         sheet.breaks(format!("a reading was not readable {late:.1} s after its acknowledgement; {within} s are promised"));
@@ -67,6 +71,8 @@ pub(super) async fn measure(
     sheet.add("ingest.incomplete_until", found.incomplete_until.as_secs_f64(), "s");
     sheet.add("ingest.read_back_took", read_back_s, "s");
     sheet.add("ingest.readings_read_back", found.readings as f64, "1");
+    sheet.add("ingest.readings_compared", compared.readings as f64, "1");
+    sheet.add("ingest.clock_shift_most", compared.shift_most_ms as f64, "ms");
     sheet.add("ingest.numerics_shown", shown.numerics as f64, "1");
     sheet.add("ingest.feed_restarts", shown.gone as f64, "1");
     sheet.add("ingest.server_rss", after.rss_kib as f64 / 1_024.0, "MiB");
@@ -119,7 +125,7 @@ fn wanted(patients: &[String], flooded: &Flooded, from: Timestamp, clock: &Clock
     let margin = std::time::Duration::from_secs(5);
     Wanted {
         patients: patients.to_vec(),
-        acked: flooded.acked_by_device.clone(),
+        stamps: flooded.stamps_by_device.clone(),
         from: from.before(margin),
         to: clock.now().after(margin),
         acked_at: flooded.ended_at,

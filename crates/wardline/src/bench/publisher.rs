@@ -89,7 +89,8 @@ pub(super) struct Publisher {
     template: Template,
     /// Messages so far.
     pub(super) seq: u64,
-    last_at: Timestamp,
+    /// The time that each of them was stamped with.
+    pub(super) stamps: Vec<Timestamp>,
     /// On its way, oldest first; without a time until it was flushed.
     waiting: VecDeque<(u16, Option<Timestamp>)>,
 }
@@ -130,7 +131,7 @@ impl Publisher {
             topic: seat.topic,
             template: Template::new(boot),
             seq: 0,
-            last_at: Timestamp::default(),
+            stamps: Vec::new(),
             waiting: VecDeque::new(),
         })
     }
@@ -148,8 +149,9 @@ impl Publisher {
     /// Puts the next message on its way; it leaves with [`Self::flush`].
     pub(super) fn publish(&mut self, rate_thousandths: u64) -> anyhow::Result<()> {
         // Each message has a millisecond of its own, so that no sample stands for two.
-        let at = self.clock.now().max(self.last_at.after(Duration::from_millis(1)));
-        self.last_at = at;
+        let last_at = self.stamps.last().copied().unwrap_or_default();
+        let at = self.clock.now().max(last_at.after(Duration::from_millis(1)));
+        self.stamps.push(at);
         let payload = self.template.stamped(self.seq, at, rate_thousandths);
         let id = self.client.publish(&self.topic, Some(CONTENT_TYPE), payload, Qos::AtLeastOnce)?;
         self.seq += 1;

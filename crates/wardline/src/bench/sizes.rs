@@ -132,7 +132,7 @@ fn compare(series: &Series, day: Day, bed: u64) -> anyhow::Result<()> {
         let mut want: Vec<Point> =
             Bed::new(day, bed).filter_map(|second| points(&second).nth(place)).collect();
         want.sort_by_key(|point| (point.at, point.received_at));
-        let found: Vec<Point> = found.into_iter().flat_map(|it| it.items).collect();
+        let found: Vec<Point> = found.stretches.into_iter().flat_map(|it| it.items).collect();
         ensure!(
             found == want,
             "{} of bed {bed} came back otherwise than it went in",
@@ -166,7 +166,8 @@ fn ecg(path: &Path, dir: &Path) -> anyhow::Result<(u64, u64, usize)> {
             let channel = Channel::from(channel.as_str());
             let device = device(records);
             let found = series.query_wave(&Question { org: org(), device, channel, from, to })?;
-            let found: Vec<WaveSpan> = found.into_iter().flat_map(|it| it.items).collect();
+            let found: Vec<WaveSpan> =
+                found.stretches.into_iter().flat_map(|it| it.items).collect();
             ensure!(found == blocks, "{} came back otherwise than it went in", file.display());
         }
         records += 1;

@@ -28,6 +28,24 @@ pub(super) const RATE_OF_ALARM: u64 = 125_000;
 /// The count begins where each number has ten digits, as JSON knows no leading zero.
 const SEQ_FROM: u64 = 1_000_000_000;
 
+/// Whole parts of the other vitals; their thousandths tell the messages apart.
+const WHOLES: [(&str, i64); 8] = [
+    ("saturation", 97),
+    ("pulse_rate", 74),
+    ("respiratory_rate", 15),
+    ("systolic_pressure", 124),
+    ("diastolic_pressure", 76),
+    ("mean_pressure", 92),
+    ("temperature", 36),
+    ("battery_level", 88),
+];
+
+/// What message number `seq` says of a vital other than the heart rate, in thousandths.
+pub(super) fn said(vital: &str, seq: u64) -> Option<i64> {
+    let (_, whole) = WHOLES.iter().find(|(name, _)| *name == vital)?;
+    Some(whole * 1_000 + i64::try_from(seq % 1_000).ok()?)
+}
+
 /// Ten readings of a bedside monitor, as bytes with places to stamp.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
@@ -143,10 +161,11 @@ mod tests {
             Sample::Missing(_) => None,
         };
         assert_eq!(measured(&pack.samples[0].sample).unwrap().to_string(), want);
-        for sample in &pack.samples[1..] {
+        for (sample, vital) in pack.samples[1..].iter().zip([1, 1, 2, 3, 4, 5, 6, 7, 8]) {
             let value = measured(&sample.sample).unwrap();
-            assert_eq!((value.mantissa.unsigned_abs() % 1_000, value.exp10), (seq % 1_000, -3));
+            assert_eq!((Some(value.mantissa), value.exp10), (said(VITALS[vital].0, seq), -3));
         }
+        assert_eq!(said("heart_rate", seq), None);
         let mut counts = BTreeMap::<&str, u64>::new();
         for sample in &pack.samples {
             *counts.entry(&sample.channel.0).or_default() += 1;

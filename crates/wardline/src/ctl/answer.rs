@@ -33,6 +33,11 @@ impl Answer {
         Self { json: thing, text }
     }
 
+    /// Its form for people.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// One thing and further words about it.
     pub(super) fn with(mut self, words: &str) -> Self {
         self.text += words;

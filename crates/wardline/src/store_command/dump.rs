@@ -132,6 +132,15 @@ fn shown(body: &Body, privacy: Privacy) -> Value {
                 "payload_sha256": sha256,
             })
         }
+        Body::Imported(it) => {
+            let points = it.values.iter().map(|of| of.points.len()).sum::<usize>();
+            let samples = it.waves.iter().map(|of| of.samples.len()).sum::<usize>();
+            json!({
+                "import": it.import.to_string(), "by": it.by.to_string(),
+                "device": it.device.to_string(), "file": it.file, "form": it.form,
+                "sha256": security::hex(&it.sha256), "values": points, "samples": samples,
+            })
+        }
         Body::Thinned(it) => json!({
             "from": it.from, "to": it.to, "blocks": it.blocks,
             "bytes_before": it.bytes_before, "bytes": it.bytes,
@@ -267,6 +276,7 @@ fn patient_data(wish: &Wish) -> Value {
         | Wish::AcceptHandOver(_)
         | Wish::EndHandOver(_)
         | Wish::NotePulse(_)
+        | Wish::NoteDisk(_)
         | Wish::SendCommand(_)
         | Wish::SecondCommand(_)
         | Wish::WithdrawCommand(_)
@@ -278,6 +288,7 @@ fn patient_data(wish: &Wish) -> Value {
         | Wish::ClearDose(_)
         | Wish::Share(_)
         | Wish::EndShare(_)
+        | Wish::Correct(_)
         | Wish::PutHold(_)
         | Wish::EndHold { .. }
         | Wish::CloseSession(_) => Value::Null,

@@ -1,17 +1,18 @@
 //! `wardline store rebuild`: rows, series, scores and open alarms made anew from the journal.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use engine::{Rebuilt, Setup};
+use engine::{Reading, Rebuilt, Remake, Setup, read_back};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use store::{
-    Compared, DataDir, FileStorage, Form, LogOffset, Records, Scratch, Series, Storage, compare,
+    Clock, Compared, DamageState, DamagedChunk, DataDir, FileStorage, Form, LogOffset, ReadError,
+    Records, Scratch, Series, Storage, compare, replay,
 };
 
-use super::{open, refuse_elsewhere};
+use super::{open, refuse_elsewhere, stat::time};
 use crate::profiles::profiles;
 
 #[derive(Debug, Args)]
@@ -57,7 +58,10 @@ pub(super) fn run(asked: &Rebuild) -> anyhow::Result<()> {
     };
     let until = if asked.check { newest_checkpoint(&dir)? } else { None };
     let end = segments.last().map_or(0, |last| last.start.bytes().saturating_add(last.len));
-    let rebuilt = remake(storage, &scratch, (until, keeps), end)?;
+    let rebuilt = remake(Arc::clone(&storage), &scratch, (until, keeps), end)?;
+    if keeps != Keeps::Nothing && !asked.check {
+        mend_copy(&storage, &scratch)?;
+    }
     let damaged = damaged_in_copy(&scratch, keeps)?;
     if !asked.check {
         scratch.install()?;
@@ -100,7 +104,7 @@ impl Keeps {
         match self {
             Self::Nothing => None,
             Self::Series => Some(
-                "the journal was thinned, and only the series have the samples that went: they are kept as they are up to their checkpoint, and neither they nor the checkpoint are compared",
+                "the journal was thinned, and only the series have the samples that went: they are kept as they are up to their checkpoint, and neither they nor the checkpoint are compared; what people said of readings is",
             ),
             Self::ToCheckpoint => Some(
                 "the journal's beginning is gone: all that stands up to the newest checkpoint is kept as it is, and neither compared nor made anew",
@@ -111,7 +115,8 @@ impl Keeps {
     /// Whether the journal can say what a table has. How channels ran on from block to block is
     /// part of the state, and blocks that are thinned do not tell it.
     fn is_compared(self, table: &str) -> bool {
-        self != Self::Series || !["checkpoint", "points", "waveforms"].contains(&table)
+        self != Self::Series
+            || !["checkpoint", "points", "waveforms"].contains(&table)
     }
 
     const fn word(self) -> &'static str {
@@ -126,13 +131,58 @@ impl Keeps {
         match self {
             Self::Nothing => "records, series and checkpoint were made anew and are in place",
             Self::Series => {
-                "records and checkpoint were made anew and are in place; the series were kept up to the checkpoint that was there"
+                "records and checkpoint were made anew and are in place; the samples were kept up to the checkpoint that was there"
             }
             Self::ToCheckpoint => {
                 "what stands up to the checkpoint was kept; what follows was made anew and is in place"
             }
         }
     }
+}
+
+/// Makes damaged chunks of the copy again from what the journal still has.
+fn mend_copy(storage: &Arc<dyn Storage>, scratch: &Scratch) -> anyhow::Result<()> {
+    let series = Series::open(scratch.series())?;
+    let clock = Clock::system();
+    series.look_for_damage(clock.now(), &mut || {})?;
+    let mut chunks = series.damage()?;
+    chunks.retain(|chunk| chunk.state != DamageState::Mended);
+    if chunks.is_empty() {
+        return Ok(());
+    }
+    let setup = Setup { profiles: profiles()?, cut: None };
+    let records = Records::open(&scratch.records())?;
+    let directory = read_back(storage, &series, &records, &setup, &mut |_, _| {})?;
+    let segments = storage.segments().context("the journal's segments cannot be listed")?;
+    let starts: Vec<LogOffset> = segments.iter().map(|it| it.start).collect();
+    let read = |from: LogOffset, to: LogOffset| -> Result<Reading, ReadError> {
+        let found = replay(Arc::clone(storage), from)
+            .map_err(|error| ReadError::Io { segment: from, source: io::Error::other(error) })?;
+        Ok(Box::new(found.take_while(move |it| it.as_ref().map_or(true, |it| it.offset <= to))))
+    };
+    let remake = Remake { starts: &starts, read: &read, directory: &directory, setup: &setup };
+    let mut mended = 0_usize;
+    for chunk in &chunks {
+        let came = remake.chunk(&series, chunk, clock.now(), &mut || {})?;
+        mended +=
+            usize::from(came != Some(DamageState::Gone) && came != Some(DamageState::Differs));
+        if let Some(state @ (DamageState::Gone | DamageState::Differs)) = came {
+            eprintln!("NOT MENDED: {}", words_of(chunk, state));
+        }
+    }
+    eprintln!("{mended} of {} damaged chunks were made again from the journal", chunks.len());
+    Ok(())
+}
+
+fn words_of(chunk: &DamagedChunk, state: DamageState) -> String {
+    let (from, to) = (time(chunk.span.from), time(chunk.span.to));
+    let why = match state {
+        DamageState::Gone => "the journal has it no longer",
+        DamageState::Differs | DamageState::Waits | DamageState::Mended => {
+            "the journal does not come to what was sealed"
+        }
+    };
+    format!("{} of {}, {from} to {to}: {why}", chunk.key.channel, chunk.key.device)
 }
 
 /// Chunks that were copied and are not what they were when they were sealed.
@@ -334,9 +384,10 @@ mod tests {
             let json = json_of(&rebuilt, keeps, None);
             assert_eq!(json["kept"], json!(format!("{word}_to_checkpoint")));
         }
-        let compared = |keeps: Keeps| ["alarm", "waveforms"].map(|it| keeps.is_compared(it));
-        assert_eq!(compared(Keeps::Nothing), [true, true]);
-        assert_eq!(compared(Keeps::Series), [true, false]);
+        let compared =
+            |keeps: Keeps| ["alarm", "corrections", "waveforms"].map(|it| keeps.is_compared(it));
+        assert_eq!(compared(Keeps::Nothing), [true, true, true]);
+        assert_eq!(compared(Keeps::Series), [true, true, false]);
         let refused = refuse_damaged(&["series 0".to_owned()]).unwrap_err().to_string();
         assert!(refused.contains("1 chunks are damaged") && refuse_damaged(&[]).is_ok());
     }

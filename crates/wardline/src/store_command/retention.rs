@@ -8,7 +8,7 @@ use clap::Args;
 use engine::{BlockCount, Blocks, ComparedBlocks, retention::Stays};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use store::{Clock, LogOffset};
+use store::{Clock, DataDir, LogOffset};
 
 use super::{
     export::{Kept, open_stored},
@@ -66,6 +66,27 @@ pub(super) fn run(asked: &Asked) -> anyhow::Result<()> {
         }
     );
     Ok(())
+}
+
+/// Every block that is sealed otherwise than it was received, and every one whose samples went
+/// and that its chunk does not make whole: where it is, and what of it does not hold.
+pub(super) fn look_deep(dir: &DataDir) -> anyhow::Result<Vec<(String, String)>> {
+    let Kept { storage, series, records, setup } = open_stored(dir)?;
+    let received_before = Clock::system().now();
+    let blocks = Blocks { storage, series, records, setup, received_before };
+    let found = blocks.compare(&mut |_, _| {}).context("the journal cannot be compared")?;
+    let named = |of: &[(LogOffset, Stays)], what: &'static str| -> Vec<(String, String)> {
+        let one = |(at, why): &(LogOffset, Stays)| {
+            (
+                format!("journal, the block that ends at offset {at}"),
+                format!("{what}: {}", word(*why)),
+            )
+        };
+        of.iter().map(one).collect()
+    };
+    let mut all = named(&found.lost, "its samples went, and its chunk does not make it whole");
+    all.extend(named(&found.faults, "it is sealed otherwise than it was received"));
+    Ok(all)
 }
 
 const fn word(why: Stays) -> &'static str {

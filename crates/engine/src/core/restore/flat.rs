@@ -10,8 +10,8 @@ use care::{
     technical::{Continuity, ContinuitySnapshot},
 };
 use model::{
-    AlarmId, Channel, Charting, ClockUsed, Consciousness, DeviceId, MissingReason, OrgId, Oxygen,
-    PartitionId, StaffId, Timestamp, UserId, Vital,
+    AlarmId, Channel, Charting, ClockUsed, Consciousness, CorrectionId, DeviceId, MissingReason,
+    OrgId, Oxygen, PartitionId, StaffId, Timestamp, UserId, Vital,
 };
 use signal::{HeartRateFilter, QrsDetector};
 use store::LogOffset;
@@ -20,15 +20,16 @@ use super::{
     super::{
         Cause,
         alarms::{Open, Slot},
+        corrections::Original,
         ecg::Ecg,
         news::{self, PatientRun},
         readings::{DeviceRun, Latest},
         waves::WaveRun,
     },
-    RestoreError,
+    Learned, RestoreError,
 };
 use crate::{
-    directory::{Dose, EmergencyState, HandOverState, HoldState, Setting, ShareState},
+    directory::{DiskAlarm, Dose, EmergencyState, HandOverState, HoldState, Setting, ShareState},
     record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
@@ -90,6 +91,20 @@ pub(super) struct FlatPatient {
     pub(super) scored: Option<Scored>,
     pub(super) last_total: Option<(u8, Timestamp)>,
     pub(super) trend: Option<Trend>,
+    /// Absent where nobody corrected what stands for the present.
+    pub(super) originals: Option<Vec<FlatOriginal>>,
+}
+
+pub(super) struct FlatOriginal {
+    pub(super) vital: Vital,
+    pub(super) latest: FlatLatest,
+    pub(super) said: Vec<FlatSaid>,
+}
+
+pub(super) struct FlatSaid {
+    pub(super) by: CorrectionId,
+    pub(super) value: Option<i64>,
+    pub(super) missing: Option<MissingReason>,
 }
 
 pub(super) struct FlatCharting {
@@ -158,8 +173,11 @@ coded! {
     }
     struct FlatEcg { 0 detector, 1 filter, 2 anchor, 3 told_until, 4 present, 5 last_beat, 6 run }
     struct FlatPatient {
-        0 latest, 1 consciousness, 2 oxygen, 3 breaths, 4 charting, 5 scored, 6 last_total, 7 trend
+        0 latest, 1 consciousness, 2 oxygen, 3 breaths, 4 charting, 5 scored, 6 last_total, 7 trend,
+        8 originals
     }
+    struct FlatOriginal { 0 vital, 1 latest, 2 said }
+    struct FlatSaid { 0 by, 1 value, 2 missing }
     struct FlatCharting { 0 charting, 1 by, 2 written_at }
     struct FlatLatest {
         0 device, 1 grade, 2 value, 3 missing, 4 taken_at, 5 received_at, 6 by, 7 decides
@@ -192,6 +210,7 @@ coded! {
     struct Dose { 0 next, 1 by, 2 at }
     struct ShareState { 0 share, 1 since, 2 ended_at }
     struct HoldState { 0 hold, 1 by, 2 since, 3 ended }
+    struct DiskAlarm { 0 note, 1 noted_at, 2 raised_at }
     enum Grade { 0 Wellness, 1 Medical }
     enum Trend { 0 Up, 1 Down, 2 Same }
 }
@@ -227,10 +246,10 @@ impl From<&DeviceRun> for FlatDevice {
 }
 
 impl FlatDevice {
-    pub(super) fn thaw(self) -> Result<DeviceRun, RestoreError> {
+    pub(super) fn thaw(self, learned: Learned) -> Result<DeviceRun, RestoreError> {
         let mut waves = BTreeMap::new();
         for (channel, wave) in self.waves {
-            waves.insert(channel, wave.thaw()?);
+            waves.insert(channel, wave.thaw(learned)?);
         }
         Ok(DeviceRun {
             heard_at: self.heard_at,
@@ -263,8 +282,16 @@ impl From<&WaveRun> for FlatWave {
 }
 
 impl FlatWave {
-    pub(super) fn thaw(self) -> Result<WaveRun, RestoreError> {
+    fn thaw(self, learned: Learned) -> Result<WaveRun, RestoreError> {
         let Self { seen_until, broken_at, .. } = self;
+        let ecg = match (self.ecg, learned) {
+            (None, _) => None,
+            (Some(ecg), Learned::Kept) => Some(ecg.thaw()?),
+            // Its first sample is the one behind the last that was seen.
+            (Some(_), Learned::Anew) => {
+                Ecg::new(self.rate_hz).map(|ecg| Ecg { anchor: self.ends_at, ..ecg })
+            }
+        };
         Ok(WaveRun {
             newest: self.newest,
             device_ends_at: self.device_ends_at,
@@ -275,7 +302,7 @@ impl FlatWave {
             lead: self.lead,
             is_off: self.is_off,
             continuity: Continuity::restore(ContinuitySnapshot { seen_until, broken_at }),
-            ecg: self.ecg.map(FlatEcg::thaw).transpose()?.map(Box::new),
+            ecg: ecg.map(Box::new),
         })
     }
 }
@@ -296,7 +323,7 @@ impl From<&Ecg> for FlatEcg {
 }
 
 impl FlatEcg {
-    pub(super) fn thaw(self) -> Result<Ecg, RestoreError> {
+    fn thaw(self) -> Result<Ecg, RestoreError> {
         let present = self.present.map(|(since, until)| rhythm::Present { since, until });
         let (last_beat, run) = (self.last_beat, self.run);
         Ok(Ecg {
@@ -316,6 +343,16 @@ impl From<&PatientRun> for FlatPatient {
             by: entry.by,
             written_at: entry.written_at,
         });
+        let said = |(by, value): &(CorrectionId, Result<i64, MissingReason>)| FlatSaid {
+            by: *by,
+            value: value.ok(),
+            missing: value.err(),
+        };
+        let originals = run.originals.iter().map(|(vital, it)| FlatOriginal {
+            vital: *vital,
+            latest: (&it.latest).into(),
+            said: it.said.iter().map(said).collect(),
+        });
         Self {
             latest: run.latest.iter().map(|(vital, latest)| (*vital, latest.into())).collect(),
             consciousness: run.consciousness,
@@ -325,6 +362,7 @@ impl From<&PatientRun> for FlatPatient {
             scored: run.scored.clone(),
             last_total: run.last_total,
             trend: run.trend,
+            originals: (!run.originals.is_empty()).then(|| originals.collect()),
         }
     }
 }
@@ -336,6 +374,13 @@ impl From<FlatPatient> for PatientRun {
             by: entry.by,
             written_at: entry.written_at,
         });
+        let said =
+            |it: FlatSaid| (it.by, it.value.ok_or(it.missing.unwrap_or(MissingReason::Unknown)));
+        let original = |it: FlatOriginal| {
+            let said = it.said.into_iter().map(said).collect();
+            (it.vital, Original { latest: it.latest.into(), said })
+        };
+        let originals = flat.originals.unwrap_or_default().into_iter().map(original);
         Self {
             latest: flat.latest.into_iter().map(|(vital, it)| (vital, it.into())).collect(),
             consciousness: flat.consciousness,
@@ -345,6 +390,7 @@ impl From<FlatPatient> for PatientRun {
             scored: flat.scored,
             last_total: flat.last_total,
             trend: flat.trend,
+            originals: originals.collect(),
         }
     }
 }

@@ -348,7 +348,7 @@ fn a_checkpoint_of_before_pages_were_shared_or_data_held_is_taken_up() {
     let read =
         |bytes: &[u8]| <Directory as ::record::Coded>::read(&mut ::record::Decoder::new(bytes));
     assert_eq!(read(&NO_SHARES), Ok(Directory::default()));
-    for lists in [0x18, 0x1c] {
+    for lists in [0x18, 0x1d] {
         let bytes: Vec<u8> = [0x98, lists].into_iter().chain([0x80; 28]).collect();
         assert!(read(&bytes).is_err(), "{lists} lists");
     }
@@ -358,9 +358,15 @@ fn a_checkpoint_of_before_pages_were_shared_or_data_held_is_taken_up() {
     let mut encoder = ::record::Encoder::new(&mut now);
     ::record::Coded::write(&*ward.core.directory(), &mut encoder);
     let begins = checkpoint.windows(now.len()).position(|it| it == now).unwrap();
-    assert_eq!((&now[..2], &now[now.len() - 2..]), (&[0x98, 0x1b][..], &[0x80, 0x80][..]));
+    // Two lists without an entry, and what is known of the disk.
+    let mut disk = Vec::new();
+    let known = &ward.core.directory().disk;
+    ::record::Coded::write(known, &mut ::record::Encoder::new(&mut disk));
+    let end = [&[0x80, 0x80], &disk[..]].concat();
+    assert!(now.starts_with(&[0x98, 0x1c]) && now.ends_with(&end), "{now:x?}");
     let rest = &checkpoint[begins + now.len()..];
-    for (count, fewer) in [(0x1a, 1), (0x19, 2)] {
+    for (count, fewer) in [(0x1b, 0), (0x1a, 1), (0x19, 2)] {
+        let fewer = fewer + disk.len();
         let lists = &now[2..now.len() - fewer];
         let earlier = [&checkpoint[..begins], &[0x98, count], lists, rest].concat();
         assert!(Core::restore(setup(), &earlier).is_ok_and(|core| core == ward.core), "{fewer}");
@@ -372,9 +378,15 @@ fn a_checkpoint_of_another_version_or_damaged_is_refused() {
     let ward = Ward::new();
     let good = ward.core.checkpoint();
     assert!(Core::restore(setup(), &good).is_ok_and(|core| core == ward.core));
-    let mut other = good.clone();
-    other[0] ^= 2;
-    assert_eq!(Core::restore(setup(), &other).unwrap_err(), RestoreError::OtherVersion);
+    // The form, and the rules of `care` by which it was observed.
+    for (place, form, rules) in [(0, good[0] ^ 2, good[1]), (1, good[0], good[1] ^ 2)] {
+        let mut other = good.clone();
+        other[place] ^= 2;
+        let error = Core::restore(setup(), &other).unwrap_err();
+        let (form, rules) = (u16::from(form), u16::from(rules));
+        assert_eq!(error, RestoreError::OtherVersion { form, rules });
+        assert!(error.to_string().contains("this program takes up forms 6 to 6 with rules of"));
+    }
     for len in 0..good.len() {
         assert!(Core::restore(setup(), &good[..len]).is_err());
     }

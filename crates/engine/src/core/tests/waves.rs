@@ -25,6 +25,12 @@ pub(super) fn steady(per_minute: f64) -> impl Fn(f64) -> f64 {
     move |time| time.rem_euclid(60.0 / per_minute)
 }
 
+/// The same until the heart stands still.
+fn stopping(per_minute: f64, stands_at: f64) -> impl Fn(f64) -> f64 {
+    let beats = steady(per_minute);
+    move |time| if time < stands_at { beats(time) } else { 9.0 }
+}
+
 impl Ward {
     /// One second of lead II, ending now, with some of it doubtful.
     pub(super) fn block(&mut self, seq: u64, samples: &[i32], validity: Vec<Span>) {
@@ -194,6 +200,62 @@ fn a_detector_goes_on_across_a_restart_as_if_nothing_had_happened() {
     assert!(went_on == ward.core);
     let (rebuilt, _) = ward.restarted(None, &ward.log);
     assert!(rebuilt == ward.core);
+}
+
+/// A checkpoint that says that another detector of heartbeats had learned what is in it.
+fn of_another_detector(checkpoint: &[u8], which: usize) -> Vec<u8> {
+    let mut bytes = checkpoint.to_vec();
+    // Four small numbers stand first: form, rules, detector and filter.
+    bytes[2 + which] ^= 2;
+    bytes
+}
+
+#[test]
+fn what_another_detector_learned_is_learned_anew_and_everything_else_is_taken_up() {
+    let mut ward = Ward::new();
+    ward.lead_ii(0, 26, &stopping(72.0, 14.0));
+    assert_eq!(ward.titles(), ["Asystole"]);
+    for which in [0, 1] {
+        let bytes = of_another_detector(&ward.core.checkpoint(), which);
+        let mut core = Core::restore(setup(), &bytes).unwrap();
+        assert!(core != ward.core);
+        assert!(core.alarms == ward.core.alarms && core.patients == ward.core.patients);
+        let (mut before, mut after) = (ward.core.devices.clone(), core.devices.clone());
+        for run in before.values_mut().chain(after.values_mut()) {
+            let ecgs = run.waves.values_mut().map(|wave| wave.ecg.take());
+            assert!(ecgs.flatten().count() <= 1);
+        }
+        assert_eq!(before, after);
+        // And again from there.
+        core = Core::restore(setup(), &core.checkpoint()).unwrap();
+        assert_eq!(core.alarms, ward.core.alarms);
+    }
+}
+
+#[test]
+fn a_heart_that_stands_still_over_an_upgrade_of_the_detector_is_alarmed_and_stays_so() {
+    for (until, titles) in [(15, vec![]), (26, vec!["Asystole"])] {
+        let mut ward = Ward::new();
+        let still = stopping(72.0, 14.0);
+        ward.lead_ii(0, until, &still);
+        assert_eq!(ward.titles(), titles, "before");
+        let bytes = of_another_detector(&ward.core.checkpoint(), 0);
+        ward.core = Core::restore(setup(), &bytes).unwrap();
+        ward.lead_ii(until, until + 2, &still);
+        assert_eq!(ward.titles(), titles, "it ends in no silence");
+        ward.lead_ii(until + 2, until + 14, &still);
+        assert_eq!(ward.titles(), ["Asystole"], "after {until} s");
+        ward.lead_ii(until + 14, until + 40, &steady(72.0));
+        let run = ward.core.run_of(id(MONITOR), &"MDC_ECG_ELEC_POTL_II".into()).unwrap();
+        assert!(
+            run.ecg
+                .as_ref()
+                .unwrap()
+                .filter
+                .rate_at(run.ecg.as_ref().unwrap().detector.position())
+                .is_some()
+        );
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
 };
 
 const BLOCKS: u64 = 900;
-const PLETH: &str = "MDC_PULS_OXIM_PLETH";
+pub(super) const PLETH: &str = "MDC_PULS_OXIM_PLETH";
 
 /// Four seconds of a curve, ending now; every seventh as floats, which are never thinned.
 fn block(seq: u64, clock: &Clock) -> Body {
@@ -74,7 +74,7 @@ fn folded(records: &[Record]) -> Core {
 
 impl House {
     /// A ward with an alarm and an hour of a curve, stopped with a checkpoint.
-    async fn with_waves(&self) {
+    pub(super) async fn with_waves(&self) {
         let run = self.run().await;
         run.furnish().await;
         let mut feed = run.feed().await;
@@ -121,7 +121,7 @@ impl Run {
     fn curve(&self) -> Vec<store::Stretch<store::WaveSpan>> {
         let (from, to) = (at(0), at(10_000));
         let (org, device, channel) = (id(1), id(MONITOR), PLETH.into());
-        self.series.query_wave(&Ask { org, device, channel, from, to }).unwrap()
+        self.series.query_wave(&Ask { org, device, channel, from, to }).unwrap().stretches
     }
 
     fn thin(&self, span: (LogOffset, LogOffset), before: Timestamp) -> Thinning {
@@ -138,7 +138,7 @@ impl Run {
 }
 
 /// Beside the runtime, as it waits for the journal.
-async fn thin(run: Run, before: Timestamp) -> (Run, Vec<Thinning>) {
+pub(super) async fn thin(run: Run, before: Timestamp) -> (Run, Vec<Thinning>) {
     let work = move || {
         let spans = run.journal.thinnable().unwrap();
         let found = spans.into_iter().map(|span| run.thin(span, before)).collect();
@@ -147,7 +147,7 @@ async fn thin(run: Run, before: Timestamp) -> (Run, Vec<Thinning>) {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
-fn done(found: &[Thinning]) -> Vec<Thinned> {
+pub(super) fn done(found: &[Thinning]) -> Vec<Thinned> {
     let done = |it: &Thinning| if let Thinning::Done(it) = it { Some(*it) } else { None };
     found.iter().filter_map(done).collect()
 }

@@ -21,7 +21,7 @@ impl Run {
             from: at(0),
             to: at(second),
         };
-        let found = self.series.query(&ask).unwrap();
+        let found = self.series.query(&ask).unwrap().stretches;
         found.iter().map(|stretch| stretch.items.len() as u64).sum()
     }
 
@@ -364,7 +364,7 @@ async fn a_long_past_is_sealed_while_it_is_read_and_nothing_of_it_is_left_out() 
         from: at(0),
         to: at(readings + 1),
     };
-    let found = run.series.query(&ask).unwrap();
+    let found = run.series.query(&ask).unwrap().stretches;
     let found: usize = found.iter().map(|stretch| stretch.items.len()).sum();
     assert_eq!(u64::try_from(found).unwrap(), readings);
     assert!(run.series.load_checkpoint().unwrap().is_some());
@@ -374,7 +374,7 @@ async fn a_long_past_is_sealed_while_it_is_read_and_nothing_of_it_is_left_out() 
     let run = house.run().await;
     assert_eq!(run.standing().await, standing);
     assert_eq!(
-        run.series.query(&ask).unwrap().iter().map(|it| it.items.len()).sum::<usize>(),
+        run.series.query(&ask).unwrap().stretches.iter().map(|it| it.items.len()).sum::<usize>(),
         found
     );
 }

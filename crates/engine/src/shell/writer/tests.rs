@@ -58,7 +58,13 @@ impl Desk {
         let command = ::record::Position { partition: id(9), seq: 1 };
         let outcomes = vec![OutcomeOf { command, answer: Ok(None) }];
         let (points, waves) = (Vec::new(), Vec::new());
-        assert!(self.writer.send(Job::Batch { points, waves, rows, outcomes }));
+        assert!(self.writer.send(Job::Batch {
+            points,
+            waves,
+            corrections: Vec::new(),
+            rows,
+            outcomes
+        }));
         loop {
             if let Wrote::Rows(_) = self.writer.next().await {
                 return;
@@ -124,7 +130,13 @@ async fn samples_without_room_are_told_and_no_checkpoint_passes_them() {
     let push = |desk: &mut Desk, numbers: std::ops::Range<u64>| {
         let (points, waves) = (numbers.map(point).collect(), Vec::new());
         let (rows, outcomes) = (Vec::new(), Vec::new());
-        assert!(desk.writer.send(Job::Batch { points, waves, rows, outcomes }));
+        assert!(desk.writer.send(Job::Batch {
+            points,
+            waves,
+            corrections: Vec::new(),
+            rows,
+            outcomes
+        }));
     };
     push(&mut desk, 0..3);
     assert!(desk.seals(10).await);
@@ -190,7 +202,8 @@ async fn behind_a_database_that_failed_nobody_waits_and_rows_go_in_a_few_at_a_ti
     let (jobs, queue) = sync_channel(BATCHES_BEHIND_MAX);
     for number in 0..2_000 {
         let (points, waves, rows) = (Vec::new(), Vec::new(), vec![site(20_000 + number)]);
-        jobs.send(Job::Batch { points, waves, rows, outcomes: asked() }).unwrap();
+        jobs.send(Job::Batch { points, waves, corrections: Vec::new(), rows, outcomes: asked() })
+            .unwrap();
     }
     drop(jobs);
     while told.try_recv().is_ok() {}
@@ -211,6 +224,7 @@ fn a_writer_that_is_hopelessly_behind_is_given_up_and_told() {
     let job = || Job::Batch {
         points: vec![point(1)],
         waves: Vec::new(),
+        corrections: Vec::new(),
         rows: Vec::new(),
         outcomes: Vec::new(),
     };

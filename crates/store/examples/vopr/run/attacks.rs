@@ -188,6 +188,8 @@ impl Run {
         self.fire("bit flip in a database");
         self.check(match met {
             Met::Named => "database flips named by a read",
+            Met::Remade => "flipped chunks named and made again",
+            Met::Lacking => "flips of a chunk's row named",
             Met::Harmless => "database flips without effect",
             Met::Verified => "database flips named by a look",
             Met::Earlier => "database flips that ended a write-ahead log",

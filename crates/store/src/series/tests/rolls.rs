@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{super::roll, *};
+use super::{
+    super::{roll, roll_store},
+    *,
+};
 use crate::{Column, Pace, Resolution, Roll, RollRule, SeriesLimits};
 
 const SECOND: i64 = 1_000_000_000;
@@ -33,10 +36,17 @@ fn slow_micros((mantissa, exp10): (i64, i8)) -> i64 {
 
 /// What the points of one stretch come to, each instant looked at by itself.
 fn slow(points: &[Point], (from, to): (i64, i64), rule: RollRule) -> Roll {
-    let mut current: BTreeMap<i64, (Timestamp, Option<i64>)> = BTreeMap::new();
+    // What came again counts as having come when it came first.
+    let mut firsts: BTreeMap<(i64, Option<(i64, i8)>), Timestamp> = BTreeMap::new();
     for point in points {
-        let found = (point.received_at, point.value.ok().map(slow_micros));
-        let at = current.entry(point.at.unix_nanos()).or_insert(found);
+        let key = (point.at.unix_nanos(), point.value.ok());
+        let first = firsts.entry(key).or_insert(point.received_at);
+        *first = (*first).min(point.received_at);
+    }
+    let mut current: BTreeMap<i64, (Timestamp, Option<i64>)> = BTreeMap::new();
+    for ((at_ns, value), received_at) in firsts {
+        let found = (received_at, value.map(slow_micros));
+        let at = current.entry(at_ns).or_insert(found);
         *at = (*at).max(found);
     }
     let mut roll = Roll::default();
@@ -89,7 +99,7 @@ fn slow_steps(points: &[Point], (from, to): (i64, i64), step: i64, rule: RollRul
 }
 
 fn rolled(series: &Series, (from, to): (i64, i64), step_min: i64, rule: RollRule) -> Vec<Column> {
-    let mut found = series.rolled(&ask(from, to), None, step_min, &|_| rule).unwrap();
+    let mut found = series.rolled(&ask(from, to), None, step_min, &|_| rule).unwrap().stretches;
     assert!(found.len() <= 1);
     found.pop().map(|it| it.items).unwrap_or_default()
 }
@@ -237,8 +247,9 @@ fn ninety_days_are_answered_from_hours_and_late_data_makes_only_its_minutes_agai
     assert_eq!(minutes_of(&series), 3 * 90);
     let range = (MIDNIGHT, MIDNIGHT + 90 * DAY);
     let pace = Pace::of(instant(range.0), instant(range.1), 1_200);
-    let drawn =
-        |series: &Series| series.drawn(&ask(range.0, range.1), None, &pace, &|_| RULE).unwrap();
+    let drawn = |series: &Series| {
+        series.drawn(&ask(range.0, range.1), None, &pace, &|_| RULE).unwrap().stretches
+    };
     let found = drawn(&series);
     assert_eq!((pace.step_ns, pace.resolution), (60 * MINUTE, Resolution::Minutes(60)));
     assert_eq!(found[0].items, slow_steps_by_count(&all, range, 60 * MINUTE));
@@ -287,7 +298,7 @@ fn a_narrow_range_is_drawn_from_points_and_keeps_its_extremes() {
     let (from, to) = (MIDNIGHT, MIDNIGHT + 3_600 * SECOND);
     let pace = Pace::of(instant(from), instant(to), 100);
     assert_eq!((pace.step_ns, pace.resolution), (36 * SECOND, Resolution::Points));
-    let found = series.drawn(&ask(from, to), None, &pace, &|_| RULE).unwrap();
+    let found = series.drawn(&ask(from, to), None, &pace, &|_| RULE).unwrap().stretches;
     let columns = &found[0].items;
     assert_eq!(columns.len(), 100);
     let count: u64 = columns.iter().map(|it| it.roll.count).sum();
@@ -317,13 +328,13 @@ fn a_value_of_before_the_edge_does_not_reach_over_it_though_a_block_has_it() {
         let to = MIDNIGHT + 2 * DAY;
         let asked = ask(edge, to);
         let found = series.rolled(&asked, Some(instant(edge)), step_min, &|_| rule).unwrap();
-        let found = found.into_iter().next().map(|it| it.items).unwrap_or_default();
+        let found = found.stretches.into_iter().next().map(|it| it.items).unwrap_or_default();
         let since: Vec<Point> =
             points.iter().filter(|it| it.at.unix_nanos() >= edge).copied().collect();
         assert_eq!(found, slow_steps(&since, (edge, to), step_min * MINUTE, rule), "{edge}");
         let pace = Pace { origin_ns: edge, step_ns: SECOND, resolution: Resolution::Points };
         let narrow = ask(edge, edge + MINUTE);
-        series.drawn(&narrow, Some(instant(edge)), &pace, &|_| rule).unwrap()
+        series.drawn(&narrow, Some(instant(edge)), &pace, &|_| rule).unwrap().stretches
     };
     // In a minute, within one, and where the second day begins, of which the block is whole.
     let edges = [MIDNIGHT + 40 * MINUTE, MIDNIGHT + 45 * MINUTE + SECOND, MIDNIGHT + DAY];
@@ -354,7 +365,9 @@ fn more_than_can_be_drawn_is_refused_and_so_much_is_drawn() {
         let _ = series.push(id, value(at, at, Ok((1, 0))));
     }
     let refusal = |from, to, step: i64| match series.rolled(&ask(from, to), None, step, &|_| RULE) {
-        Ok(found) => found.first().map(|it| it.items.len().to_string()).unwrap_or_default(),
+        Ok(found) => {
+            found.stretches.first().map(|it| it.items.len().to_string()).unwrap_or_default()
+        }
         Err(error) => error.to_string(),
     };
     let (from, to) = (MIDNIGHT, MIDNIGHT + 4 * SECOND);
@@ -411,6 +424,39 @@ fn a_damaged_block_is_made_again_from_the_points() {
         series.0.database.read(|db| db.query_row(sound, [], |row| row.get(0))).unwrap();
     assert_eq!(sound, 3);
     assert_eq!(rolled(&series, range, 60, RULE), slow_steps(&points, range, 60 * MINUTE, RULE));
+}
+
+/// A block is made, more comes, and a bit is flipped in the note of what is out of date by it.
+#[test]
+fn a_note_of_what_is_out_of_date_that_was_flipped_lets_no_old_block_be_believed() {
+    for rot in ["day = day + 1", "series = series + 1", "from_min = 1439", "to_min = 0"] {
+        let place = Place::new();
+        let series = place.open();
+        let id = series.series(&key("HR", "/min"));
+        let (now, range) = (instant(MIDNIGHT + DAY), (MIDNIGHT, MIDNIGHT + DAY));
+        let mut points = Vec::new();
+        for from in [600, 900] {
+            let more = from..from + 100;
+            points.extend(more.map(|n| value(MIDNIGHT + n * SECOND, MIDNIGHT, Ok((n, 0)))));
+            for point in &points[points.len() - 100..] {
+                let _ = series.push(id, *point);
+            }
+            series.seal(offset(0), b"").unwrap();
+            if from == 600 {
+                assert_eq!(series.tend(now, &|_| RULE, 9).unwrap(), 1);
+            }
+        }
+        let rot = format!("UPDATE roll_stale SET {rot}");
+        series.0.database.write(|tx| Ok(tx.execute(&rot, [])?)).unwrap();
+        drop(series);
+        let series = place.open();
+        assert_eq!(
+            rolled(&series, range, 1, RULE),
+            slow_steps(&points, range, MINUTE, RULE),
+            "{rot}"
+        );
+        assert!(series.0.database.read(roll_store::has_sound_marks).unwrap());
+    }
 }
 
 #[test]

@@ -1,0 +1,22 @@
+/** What is stored and damaged: which stretch of which device, what became of it, and what a person has to do. */
+import { html } from "../html.js";
+import { now } from "../feed/clock.js";
+import { when } from "../format/time.js";
+import { t, word } from "../i18n/words.js";
+import { count } from "./quantity.js";
+
+/** So many stretches are listed; the rest is told by its number. */
+const SHOWN = 12;
+
+export function Damage({ damage }) {
+  if (!damage) return null;
+  const { standing, mended, chunks } = damage,
+    listed = chunks.filter((it) => it.state !== "mended").slice(0, SHOWN);
+  return html`<section class="panel" data-damage=${standing}><h2>${t("damage.title")}</h2>
+    ${standing > 0 && html`<p class="strong">${t("damage.standing", { n: count(standing) })}</p>`}
+    ${mended > 0 && html`<p class="small dim" data-mended=${mended}>${t("damage.mended", { n: count(mended) })}</p>`}
+    <ul class="lines">${listed.map((it) => html`<li key=${`${it.device.id} ${it.channel} ${it.from_ms}`} data-damaged=${it.state}>
+      <div class="row"><a class="grow clip" href=${`/devices?open=${it.device.id}`}>${it.device.name || it.device.id}</a><span class="small faint">${it.channel}</span></div>
+      <p class="small">${when(it.from_ms, now())} – ${when(it.to_ms, now())}: ${word("damage_state", it.state)}</p></li>`)}</ul>
+    ${standing > listed.length && html`<p class="small dim">${t("damage.more", { n: count(standing - listed.length) })}</p>`}</section>`;
+}
