@@ -17,6 +17,8 @@ const { number, typed } = await import("../../web/format/number.js");
 const { steps } = await import("../../web/patient/score-data.js");
 const { joinedPoints, gapAt, rangeOf } = await import("../../web/patient/trend-data.js");
 
+const lineData = await import("../../web/history/line-data.js");
+
 const words = JSON.parse(await readFile(join(WEB, "i18n/en.json"), "utf8"));
 async function sources(folder = WEB) {
   const entries = await readdir(folder, { withFileTypes: true });
@@ -182,6 +184,29 @@ describe("a trend", () => {
     assert.ok(min < 84 && max > 97);
   });
   test("without a value still has a scale", () => assert.deepEqual(rangeOf([[], []], [null, undefined]), [0, 1]));
+});
+
+describe("the lines of a history", () => {
+  const device = { id: "d", name: "Monitor" },
+    of = (channel, more = {}) => ({ device, channel, vital: null, label: channel, patient: null, on_ms: [[0, 100]], ...more });
+  const line = (channel, n, damaged_ms = []) => of(channel, { n, damaged_ms });
+  const promised = (channel, covered_s, more = {}) => of(channel, { is_waveform: false, promised_s: 100, covered_s, gaps: [], ...more });
+  const told = (lines, channels, next = null) => lineData.told({ lines, next }, channels && { channels }).map((it) => it.channel);
+
+  test("tell of damage without a value, and of a promise of which nothing came", () => {
+    assert.deepEqual(told([line("a", [1]), line("b", [], [[10, 20]]), line("c", [])], null), ["a", "b"]);
+    const channels = [promised("a", 50), promised("b", 0), promised("c", 0), promised("w", 0, { is_waveform: true }), promised("x", 0, { promised_s: 0 })];
+    assert.deepEqual(told([line("a", [1]), line("b", [], [[10, 20]])], channels), ["a", "b", "c"]);
+    // Of what came in part the line follows with the next page.
+    assert.deepEqual([told([], [promised("a", 50)], "p1"), told([], [promised("a", 50)])], [[], ["a"]]);
+  });
+
+  test("are hatched where what was stored is damaged, whatever the ledger knew once, and once", () => {
+    const damaged = { from: 10, to: 20, reason: "damaged" };
+    assert.deepEqual(lineData.gaps(line("a", [1], [[10, 20]]), promised("a", 100), 0, 100), [damaged]);
+    const known = promised("a", 90, { gaps: [{ from_ms: 5, to_ms: 25, reason: "damaged" }] });
+    assert.deepEqual(lineData.gaps(line("a", [1], [[10, 20]]), known, 0, 100), [{ from: 5, to: 25, reason: "damaged" }]);
+  });
 });
 
 describe("the words", () => {

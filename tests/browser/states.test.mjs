@@ -314,6 +314,50 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     });
   }
 
+  test("what follows a history is asked once, and not drawn into another range", async () => {
+    const asked = { pages: 0, go: null },
+      held = new Promise((go) => (asked.go = go));
+    const paged = (fresh) =>
+      fresh.route((url) => /\/measured$/.test(url.pathname), async (route) => {
+        const url = new URL(route.request().url());
+        const answer = await route.fetch(),
+          json = await answer.json();
+        if (url.searchParams.has("cursor")) {
+          asked.pages++;
+          await held;
+        } else if (json.made_of === "1h") json.next = "p1.p2.p3";
+        await route.fulfill({ response: answer, json });
+      });
+    const page = await at(`/history${PATIENT}?range=30d`, {}, {}, paged);
+    await page.waitForSelector("[data-more]");
+    await page.evaluate(() => [1, 2].forEach(() => document.querySelector("[data-more]").click()));
+    await page.waitForSelector("[data-more]:disabled");
+    await page.getByRole("button", { name: "1 h", exact: true }).click();
+    await page.waitForSelector('[data-made-of="1m"]');
+    const late = page.waitForResponse((response) => response.url().includes("cursor="));
+    asked.go();
+    await (await late).finished();
+    await page.waitForTimeout(300);
+    assert.equal(asked.pages, 1);
+    assert.equal(await page.locator("[data-line]").count(), 2);
+    assert.equal(await page.locator("[data-made-of]").getAttribute("data-made-of"), "1m");
+    calm(page);
+  });
+
+  test("a range that cannot be read leaves no chart of another one, and a list that cannot be read says so", async () => {
+    const page = await at(`/history/care-units/${UNIT.id}?range=24h`, {}, { broken: { path: /measured-by$/, status: 500, detail: "too late" } });
+    await page.waitForSelector("[data-unlisted][role=alert]");
+    await page.waitForSelector(".trend canvas");
+    house.state.broken = { path: /measured$/, status: 500, detail: "too late" };
+    await page.getByRole("button", { name: "1 h", exact: true }).click();
+    await page.waitForSelector('.state[data-state="failed"]');
+    assert.equal(await page.locator(".trend").count(), 0);
+    await accessible(page);
+    house.state.broken = { path: /corrections$/, status: 500, detail: "too late" };
+    await page.goto(`${house.url}/history${PATIENT}?range=24h&theme=dark`);
+    await page.waitForSelector("[data-unsaid][role=alert]");
+  });
+
   test("a history whose coverage does not come says so, and shows its values", async () => {
     const page = await at(`/history${PATIENT}`, {}, { broken: { path: /coverage$/, status: 500, detail: "too late" } });
     await page.waitForSelector("[data-uncounted][role=alert]");

@@ -104,6 +104,21 @@ describe("screens in Berlin", { skip: noBrowser, concurrency: false }, () => {
     });
   }
 
+  test("a time that was refused is forgotten when another one comes from elsewhere", async () => {
+    const page = await at(history("2026-03-28T23:00", "2026-03-29T22:00"));
+    const field = page.locator("[name=known_at]");
+    await field.waitFor();
+    await field.fill("2026-03-29T03:30");
+    await page.waitForURL(/known_at=/);
+    await field.fill("2026-03-29T02:30");
+    await page.waitForSelector(".time-field .why");
+    await page.goBack();
+    assert.equal(await known(page), null);
+    await page.waitForSelector(".time-field .why", { state: "detached" });
+    assert.equal(await field.inputValue(), "");
+    calm(page);
+  });
+
   test("a bed asks which of two hours is meant, in both of its times", async () => {
     const page = await at(`/places?bed=${uuid(4, 4)}`);
     for (const name of ["at", "known"]) {

@@ -81,7 +81,8 @@ def taken_at(record):
     device_at, received_at = nanos(body["samples"][0]["device_at"]), nanos(record["received_at"])
     offset = body["clock_offset_ns"]
     if offset is not None and abs(offset) <= OFFSET_MAX_NS:
-        return min(device_at - offset, received_at)
+        now = nanos(body["device_now"]) if body["device_now"] else device_at
+        return min(device_at - offset, received_at - max(now - device_at, 0))
     gateway_at = nanos(body["gateway_at"]) if body["gateway_at"] else received_at
     return gateway_at - (nanos(body["device_now"]) - device_at)
 

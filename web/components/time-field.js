@@ -1,5 +1,5 @@
 /** A date with a time by the clock on the wall. An hour that comes twice asks which of the two, one that never comes is refused in words. */
-import { html, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { instants, isSaidTwice, offset, toField } from "../format/wall-clock.js";
 import { t } from "../i18n/words.js";
 import { Field } from "./field.js";
@@ -10,6 +10,8 @@ const REST_MS = 59_999;
 /** `value` is in milliseconds or `null`; `act` gets the like, the end of the minute where `whole`. */
 export function TimeField({ label, name, value, max, whole = true, act }) {
   const [refused, refuse] = useState(null);
+  // A time that came from elsewhere is not the one that was refused.
+  useEffect(() => refuse(null), [value]);
   const rest = whole ? REST_MS : 0;
   const change = (event) => {
     const text = event.target.value;

@@ -32,14 +32,26 @@ function asked() {
 /** What the address narrows it to. */
 const only = () => Object.fromEntries(["channel", "device", "patient"].map((name) => [name, params.value.get(name)]));
 
-/** Two pages of an answer as one; `of` is where its items stand. */
-const joined = (first, second, of) => ({ ...second, [of]: [...first[of], ...second[of]], withheld: [...first.withheld, ...second.withheld] });
+/** Two pages of an answer as one, on the axis of the first; `of` is where its items stand. */
+export const joined = (first, second, of) => ({ ...first, next: second.next, [of]: [...first[of], ...second[of]], withheld: [...first.withheld, ...second.withheld] });
 
 function useHistory(kind, id) {
   const [shown, setShown] = useState(null),
-    [problem, setProblem] = useState(null);
-  const latest = useRef(0);
+    [problem, setProblem] = useState(null),
+    [isAsking, setAsking] = useState(false);
+  const latest = useRef(0),
+    asks = useRef(null);
+  /** A list of corrections with all that follows its first page. */
+  const pages = async (page, span) => {
+    let [items, next] = [page.items, page.next];
+    while (next) {
+      const more = await get(`/${kind}/${id}/corrections${query({ ...span, cursor: next })}`);
+      [items, next] = [[...items, ...more.items], more.next];
+    }
+    return { ...page, items };
+  };
   const load = async () => {
+    setAsking(false);
     const mine = ++latest.current,
       { from, to, known } = asked(),
       span = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), known_at: known && new Date(known).toISOString() };
@@ -49,29 +61,51 @@ function useHistory(kind, id) {
       const measured = await get(`/${kind}/${id}/measured${query({ ...asking, columns: COLUMNS })}`);
       if (mine !== latest.current) return;
       setProblem(null);
-      setShown((was) => ({ from, to, asking, measured, coverage: null, counted: null, list: was?.list ?? null }));
+      setShown((was) => ({ from, to, asking, measured, coverage: null, counted: null, list: was?.list || null }));
     } catch (caught) {
-      if (mine === latest.current) setProblem(caught);
+      if (mine !== latest.current) return;
+      // What another range was like is not told below the name of this one.
+      setShown(null);
+      setProblem(caught);
       return;
     }
-    if (!PLACES.has(kind)) get(`/${kind}/${id}/corrections${query(span)}`).then((corrections) => tell({ corrections }), () => tell({ corrections: null }));
-    if (PLACES.has(kind)) get(`/${kind}/${id}/measured-by${query(span)}`).then((list) => tell({ list }), () => tell({ list: null }));
+    if (!PLACES.has(kind)) get(`/${kind}/${id}/corrections${query(span)}`).then((page) => pages(page, span)).then((corrections) => tell({ corrections }), () => tell({ corrections: false }));
+    if (PLACES.has(kind)) get(`/${kind}/${id}/measured-by${query(span)}`).then((list) => tell({ list }), () => tell({ list: false }));
     await get(`/${kind}/${id}/coverage${query(asking)}`).then((coverage) => tell({ coverage, counted: true }), () => tell({ counted: false }));
+  };
+  /** One page more at a time, and none of a range that was left meanwhile. */
+  const told = (act) => async () => {
+    const mine = latest.current;
+    if (asks.current === mine) return;
+    asks.current = mine;
+    setAsking(true);
+    try {
+      const change = await act();
+      if (mine !== latest.current) return;
+      setShown((was) => ({ ...was, ...change(was) }));
+      setProblem(null);
+    } catch (caught) {
+      if (mine === latest.current) setProblem(caught);
+    } finally {
+      if (mine === latest.current) {
+        asks.current = null;
+        setAsking(false);
+      }
+    }
   };
   /** What follows, behind what is there. */
   const more = async () => {
     const { measured, coverage, asking } = shown,
-      page = (of, next, columns) => get(`/${kind}/${id}/${of}${query({ ...asking, columns, cursor: next })}`);
-    const [lines, channels] = await Promise.all([page("measured", measured.next, COLUMNS), coverage?.next ? page("coverage", coverage.next) : null]);
-    setShown((was) => ({ ...was, measured: joined(was.measured, lines, "lines"), coverage: channels ? joined(was.coverage, channels, "channels") : was.coverage }));
+      page = (of, next, columns) => (next ? get(`/${kind}/${id}/${of}${query({ ...asking, columns, cursor: next })}`) : null);
+    const [lines, channels] = await Promise.all([page("measured", measured.next, COLUMNS), page("coverage", coverage?.next)]);
+    return (was) => ({ measured: lines ? joined(was.measured, lines, "lines") : was.measured, coverage: channels ? joined(was.coverage, channels, "channels") : was.coverage });
   };
   const moreOf = async () => {
     const { list, asking } = shown,
       next = await get(`/${kind}/${id}/measured-by${query({ ...asking, channel: null, device: null, patient: null, cursor: list.next })}`);
-    setShown((was) => ({ ...was, list: joined(was.list, next, "items") }));
+    return (was) => ({ list: joined(was.list, next, "items") });
   };
-  const told = (act) => () => act().catch(setProblem);
-  return { shown, problem, load, more: told(more), moreOf: told(moreOf) };
+  return { shown, problem, isAsking, load, more: told(more), moreOf: told(moreOf) };
 }
 
 export function History() {
@@ -80,7 +114,7 @@ export function History() {
 }
 
 function Of({ kind, id }) {
-  const { shown, problem, load, more, moreOf } = useHistory(kind, id),
+  const { shown, problem, isAsking, load, more, moreOf } = useHistory(kind, id),
     { fixed, range, known } = asked();
   useEffect(() => {
     load();
@@ -99,8 +133,8 @@ function Of({ kind, id }) {
       <${TimeField} label=${t("history.known_at")} name="known_at" value=${known} act=${(time) => set({ known_at: time }, { replace: false })} /></div>
     ${problem && html`<${Failed} problem=${problem} again=${load} what=${t("history.the_history")} />`}
     ${!shown && !problem && html`<${Loading} />`}
-    ${shown && html`<${ByPlace} list=${shown.list} more=${moreOf} />`}
-    ${shown && html`<${Lines} ...${shown} kind=${kind} more=${more} again=${load} />`}
+    ${shown && html`<${ByPlace} list=${shown.list} isAsking=${isAsking} more=${moreOf} />`}
+    ${shown && html`<${Lines} ...${shown} kind=${kind} isAsking=${isAsking} more=${more} again=${load} />`}
   </div>`;
 }
 

@@ -26,11 +26,25 @@ export function gaps(line, channel, from, to) {
     until = Math.max(until, end);
   }
   if (until < to) known.push({ from: until, to, reason: "no_device" });
+  // Roll-ups may have known what cannot be read any more, and the ledger by them.
+  const isTold = (begin, end) => known.some((gap) => gap.reason === "damaged" && gap.from <= begin && gap.to >= end);
+  for (const [begin, end] of line.damaged_ms ?? []) if (!isTold(begin, end)) known.push({ from: begin, to: end, reason: "damaged" });
   return known.sort((a, b) => a.from - b.from);
 }
 
 /** The channel of a coverage that a line is of. */
 export const channelOf = (line, coverage) => coverage?.channels.find((c) => c.device.id === line.device.id && c.channel === line.channel && (c.patient?.id ?? null) === (line.patient?.id ?? null)) ?? null;
+
+/** A line that was promised, and of which nothing came. */
+const silent = ({ device, channel, vital, label, patient, on_ms }) => ({ device, channel, vital, label, patient, on_ms, unit: vital ? undefined : "", n: [], first: [], least: [], greatest: [], last: [], mean: [], count: 0, covered_ms: 0, usual: null, in_range_ms: null, damaged_ms: [] });
+
+/** The lines that have something to say: values, damage, or a promise that was not kept. One of which something came is on a page that follows. */
+export function told(measured, coverage) {
+  const lines = measured.lines.filter((line) => line.n.length > 0 || line.damaged_ms?.length > 0),
+    has = (channel) => lines.some((line) => channelOf(line, { channels: [channel] })),
+    promised = (coverage?.channels ?? []).filter((c) => !c.is_waveform && c.promised_s > 0 && (c.covered_s === 0 || !measured.next) && !has(c));
+  return [...lines, ...promised.map(silent)];
+}
 
 const ORDER = ["heart_rate", "pulse_rate", "saturation", "respiratory_rate", "systolic_pressure", "diastolic_pressure", "mean_pressure", "temperature", "glucose"];
 const place = (line) => (ORDER.includes(line.vital) ? ORDER.indexOf(line.vital) : ORDER.length);

@@ -9,21 +9,22 @@ import { TrendChart } from "../patient/trend-chart.js";
 import { kept, set } from "../router.js";
 import { Corrections } from "./corrections.js";
 import { CoverageLine } from "./coverage-line.js";
-import { channelOf, gaps, ordered, points } from "./line-data.js";
+import { channelOf, gaps, ordered, points, told } from "./line-data.js";
 import { WaveLines } from "./wave-lines.js";
 
-export function Lines({ from, to, measured, coverage, counted, corrections, kind, more, again }) {
-  const lines = ordered(measured.lines.filter((line) => line.n.length > 0)),
+export function Lines({ from, to, measured, coverage, counted, corrections, kind, isAsking, more, again }) {
+  const lines = ordered(told(measured, coverage)),
     channels = coverage?.channels ?? [],
     waves = channels.some((c) => c.is_waveform && c.percent !== null);
   const zoom = (start, end) => set({ from: Math.round(start), to: Math.round(end), range: null }, { replace: false });
   return html`<section class="panel trends" aria-label=${t("history.title")} data-made-of=${measured.made_of}>
       ${measured.withheld.length > 0 && html`<p class="small" role="note">${t("history.withheld")}</p>`}
-      ${lines.length === 0 && !waves && html`<${Empty} title=${t("history.none")} text=${t("history.none_text")} />`}
+      ${lines.length === 0 && !waves && counted !== null && html`<${Empty} title=${t("history.none")} text=${t("history.none_text")} />`}
       ${lines.map((line) => html`<${Line} key=${`${line.device.id} ${line.channel} ${line.patient?.id} ${line.unit}`} line=${line} channel=${channelOf(line, coverage)} measured=${measured} from=${from} to=${to} zoom=${zoom} named=${kind !== "patients"} said=${corrections?.items} again=${again} />`)}
-      ${measured.next && html`<button type="button" data-more onClick=${more}>${t("history.more")}</button>`}
+      ${(measured.next || coverage?.next) && html`<button type="button" data-more disabled=${isAsking} onClick=${more}>${t("history.more")}</button>`}
     </section>
     ${waves && html`<section class="panel"><${WaveLines} channels=${channels} from=${from} to=${to} /></section>`}
+    ${corrections === false && html`<p class="small" role="alert" data-unsaid>${t("history.no_corrections")}</p>`}
     ${counted === null && html`<p class="small faint" role="status" data-counting>${t("history.loading_coverage")}</p>`}
     ${counted === false && html`<p class="small" role="alert" data-uncounted>${t("history.no_coverage")}</p>`}`;
 }

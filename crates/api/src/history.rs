@@ -81,18 +81,57 @@ fn changes_of(directory: &Directory, device: DeviceId) -> impl Iterator<Item = T
     directory.associations.get(&device).into_iter().flatten().map(|line| line.from)
 }
 
-/// The parts, each divided by the patient whom its device measured by all that is known now:
-/// an earlier time chooses whose a value is called, never who may see it.
-pub(crate) fn by_all_known(
-    directory: &Directory,
-    parts: Vec<Part>,
-) -> Vec<(Part, Option<PatientId>)> {
-    let mut divided: Vec<(Part, Option<PatientId>)> = Vec::new();
+/// Whom or what a device measured, by all that is known now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    Nobody,
+    Patient(PatientId),
+    /// It stood there, and somebody lay there if it is a bed.
+    Place(PlaceId, Option<PatientId>),
+}
+
+fn met_by(directory: &Directory, device: DeviceId, at: Timestamp) -> Met {
+    match directory.who(device, at, KNOWN_NOW) {
+        Subject::Patient(patient) => Met::Patient(patient),
+        Subject::Place(place) => {
+            let bed = BedId::from_uuid(place.uuid()).ok();
+            Met::Place(place, bed.and_then(|bed| directory.encounter_at(bed, at, KNOWN_NOW)))
+        }
+        Subject::Nobody => Met::Nobody,
+    }
+}
+
+/// Where a device was ever said to stand.
+pub(crate) fn places_of(directory: &Directory, device: DeviceId) -> BTreeSet<PlaceId> {
+    let place = |subject| match subject {
+        Subject::Place(place) => Some(place),
+        Subject::Patient(_) | Subject::Nobody => None,
+    };
+    let history = directory.associations.get(&device).into_iter().flatten();
+    history.filter_map(|line| place(line.value)).collect()
+}
+
+/// When a device came to somebody or somewhere, or somebody to a bed where it ever stood.
+fn all_changes_of(directory: &Directory, device: DeviceId) -> Vec<Timestamp> {
+    let mut changes: Vec<Timestamp> = changes_of(directory, device).collect();
+    for place in places_of(directory, device) {
+        let bed = BedId::from_uuid(place.uuid()).ok();
+        let lay = bed.and_then(|bed| directory.encounters.get(&bed)).into_iter().flatten();
+        changes.extend(lay.map(|line| line.from));
+    }
+    changes
+}
+
+/// The parts, each divided by whom or what its device measured by all that is known now: an
+/// earlier time chooses whose a value is called, never who may see it.
+pub(crate) fn by_all_known(directory: &Directory, parts: Vec<Part>) -> Vec<(Part, Met)> {
+    let mut divided: Vec<(Part, Met)> = Vec::new();
     for Part { device, patient, spans } in parts {
         let of_this = divided.len();
+        let changes = all_changes_of(directory, device);
         for span in spans {
-            for piece in pieces(span, changes_of(directory, device)) {
-                let now = worn_by(directory, device, piece.from, KNOWN_NOW);
+            for piece in pieces(span, changes.iter().copied()) {
+                let now = met_by(directory, device, piece.from);
                 match divided.iter_mut().skip(of_this).find(|(_, it)| *it == now) {
                     Some((part, _)) => push_span(&mut part.spans, piece),
                     None => divided.push((Part { device, patient, spans: vec![piece] }, now)),

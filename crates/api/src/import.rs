@@ -9,9 +9,11 @@
 //! series stands beside it.
 
 pub mod batch;
+mod begun;
 pub mod files;
 mod known;
 pub mod part;
 mod take;
 
+pub(crate) use begun::BegunImports;
 pub(crate) use take::{Compared, TakeError, Taken, take};

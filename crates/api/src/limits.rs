@@ -70,6 +70,8 @@ pub const HISTORY_COLUMNS_MIN: u32 = 10;
 pub const HISTORY_COLUMNS_MAX: u32 = 5_000;
 /// The most lines of a history in one answer; what follows is on the next page.
 pub const HISTORY_LINES_MAX: usize = 120;
+/// The most stretches of one answer that are named as withheld; of more the longest.
+pub const WITHHELD_MAX: usize = 500;
 /// The most readings of one answer that shows them as they were received.
 pub const RECEIPTS_MAX: usize = 2_000;
 /// Over more than this only the times of a waveform's sealed chunks are looked at for its gaps.
@@ -174,6 +176,20 @@ pub const IMPORT_PART_LEN_MAX: usize = 2 * 1_024 * 1_024;
 pub const IMPORT_POINTS_MAX: usize = 20_000;
 /// The most samples of all waveforms of one part.
 pub const IMPORT_SAMPLES_MAX: usize = 100_000;
+/// The most stretches of waveforms of one part of an import.
+pub const IMPORT_STRETCHES_MAX: usize = 2_000;
+/// The most doubts of all stretches of one part of an import.
+pub const IMPORT_DOUBTS_MAX: usize = 10_000;
+/// Samples of one part that are compared with others at most; all of them take some seconds.
+pub const IMPORT_COMPARED_MAX: u64 = 200_000_000;
+/// Numbers below this are no times in milliseconds since 1970 that a file means: it is March
+/// 1973, and what a ward of today writes in seconds.
+pub const IMPORT_MILLIS_MIN: i64 = 100_000_000_000;
+/// The most doubts of one stretch in a table that is imported.
+pub const IMPORT_STRETCH_DOUBTS_MAX: usize = 5_000;
+/// So long a part of an import waits for its turn before it is asked to come again; well below
+/// what an answer may take.
+pub const IMPORT_TURN_WITHIN: Duration = Duration::from_secs(5);
 /// The most samples of one stretch of an import; a sealed block of a device has fewer.
 pub const IMPORT_STRETCH_SAMPLES_MAX: usize = 10_000;
 /// The fastest waveform that is imported, in Hz.
@@ -192,5 +208,7 @@ pub const IMPORT_LINE_LEN_MAX: usize = 1_024 * 1_024;
 pub const IMPORT_COLUMNS_MAX: usize = 1_024;
 /// The longest file of WFDB or EDF+ that is imported, in bytes; it is in memory while it is read.
 pub const IMPORT_RECORDING_LEN_MAX: u64 = 1_024 * 1_024 * 1_024;
+/// The most imports that are begun and not ended; of more the oldest has to begin again.
+pub const IMPORTS_BEGUN_MAX: usize = 256;
 /// Imports that are listed at most.
 pub const IMPORTS_SHOWN_MAX: usize = 200;

@@ -98,6 +98,8 @@ impl Problem {
         dead_letter UNPROCESSABLE_ENTITY "dead-letter" "The message is kept and not understood";
         /// An answer took longer than it may.
         too_slow SERVICE_UNAVAILABLE "too-slow" "This took too long";
+        /// A part of an import has to wait for others, or for what it left to be sealed.
+        import_waits SERVICE_UNAVAILABLE "import-waits" "The import has to wait";
         /// The method is not one of this address.
         wrong_method METHOD_NOT_ALLOWED "wrong-method" "This address does not take that method";
     }

@@ -93,6 +93,7 @@ pub struct Api {
     /// Parts of imports take turns: what one brings in is in the series before the next is
     /// compared with them.
     pub(crate) imports: tokio::sync::Mutex<()>,
+    pub(crate) begun_imports: crate::import::BegunImports,
     demo_desk: DemoDesk,
     backup_desk: BackupDesk,
     retention_desk: RetentionDesk,
@@ -184,6 +185,7 @@ impl Api {
             feeds_of: FeedsOf::default(),
             counts: Counts::default(),
             imports: tokio::sync::Mutex::default(),
+            begun_imports: crate::import::BegunImports::default(),
             demo_desk: DemoDesk::default(),
             backup_desk: BackupDesk::default(),
             retention_desk: RetentionDesk::default(),

@@ -9,9 +9,10 @@ use ::record::{Actor, Session};
 use care::limit::{Layer, Layers, in_force};
 use model::{
     AgeBand, Assignment, Association, Bed, BedId, Binding, CareUnit, CareUnitId, Certificate,
-    CertificateId, CommandId, Device, DeviceId, EmergencyId, Encounter, HandOver, HandOverId,
-    HoldId, LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Role, Room, RoomId,
-    SessionId, Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital, as_of,
+    CertificateId, CommandId, CorrectionId, Device, DeviceId, EmergencyId, Encounter, HandOver,
+    HandOverId, HoldId, LimitSet, Org, OrgId, PartitionId, Patient, PatientId, Post, Role, Room,
+    RoomId, SessionId, Site, SiteId, Staff, StaffId, Subject, Timestamp, User, UserId, Vital,
+    as_of,
 };
 
 mod apply;
@@ -26,6 +27,7 @@ mod share;
 mod stay;
 
 pub(crate) use check::Check;
+pub use correction::Corrected;
 pub use disk::DiskAlarm;
 pub use emergency::{Dose, EmergencyState};
 pub use fleet::{Answered, Claim, CommandState, ConfigState};
@@ -122,6 +124,8 @@ pub struct Directory {
     pub holds: BTreeMap<HoldId, HoldState>,
     /// The alarm about the disk of the data.
     pub disk: DiskAlarm,
+    /// What people said of stored readings, as far as it can be taken back.
+    pub corrections: BTreeMap<CorrectionId, Corrected>,
     pub(crate) now_holds: Current,
 }
 

@@ -27,8 +27,8 @@ pub use crate::core::{
 };
 pub use care::limit::{Layer, defaults as default_limits};
 pub use directory::{
-    Answered, Claim, CommandState, ConfigState, Directory, DiskAlarm, Dose, EmergencyState,
-    HandOverState, HoldState, Invitation, Setting, ShareState, UnitLimitKey,
+    Answered, Claim, CommandState, ConfigState, Corrected, Directory, DiskAlarm, Dose,
+    EmergencyState, HandOverState, HoldState, Invitation, Setting, ShareState, UnitLimitKey,
 };
 pub use feed::{FeedItem, FeedReader, FeedStart, WavesWanted};
 pub use handle::{EngineHandle, Outcome};

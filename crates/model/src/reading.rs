@@ -95,9 +95,10 @@ impl Times {
             && Duration::from_nanos(offset_ns.unsigned_abs()) <= OFFSET_MAX
         {
             let corrected = self.device_at.unix_nanos().saturating_sub(offset_ns);
-            // Nothing was measured after it arrived: one sample from the future would
-            // make every later one look old.
-            let at = Timestamp::from_unix_nanos(corrected).min(self.received_at);
+            // Nothing was measured after it arrived, less its age by the device's own clock:
+            // one sample from the future would make every later one look old.
+            let age = self.device_now.map_or(Duration::ZERO, |now| now.since(self.device_at));
+            let at = Timestamp::from_unix_nanos(corrected).min(self.received_at.before(age));
             return Taken { at, by: ClockUsed::Device, age_known: true };
         }
         let (at, by) = self
@@ -138,6 +139,10 @@ fn a_clock_is_believed_up_to_two_seconds_and_corrected() {
     let off_by = |offset_ns| Clock::Synchronised { offset_ns };
     let early = Times { received_at: at(99), ..times(at(100), None, off_by(0)) };
     assert_eq!(early.taken().at, at(99), "nothing is measured after it arrives");
+    // Two of one message keep their distance.
+    let aged =
+        |device_at| Times { received_at: at(99), ..times(at(device_at), Some(at(100)), off_by(0)) };
+    assert_eq!([100, 99, 97].map(|it| aged(it).taken().at), [99, 98, 96].map(at));
     check(off_by(2_000_000_000), Some(at(200)), None, false, (98, Device, true));
     check(off_by(-2_000_000_000), None, None, true, (102, Device, true));
     check(off_by(2_000_000_001), Some(at(200)), None, false, (200, Gateway, true));

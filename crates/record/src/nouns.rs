@@ -192,9 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn every_variant_keeps_its_number() {
+    fn every_variant_of_a_sex_and_a_scale_keeps_its_number() {
         check(&[(0, Sex::Female), (1, Sex::Male), (2, Sex::Other), (3, Sex::Unknown)]);
         check(&[(1, SpO2Scale::One), (2, SpO2Scale::Two)]);
+    }
+
+    #[test]
+    fn every_variant_keeps_its_number() {
         check(&[
             (0, Role::Nurse),
             (1, Role::ChargeNurse),

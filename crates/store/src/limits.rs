@@ -41,6 +41,9 @@ pub const CHUNK_WAVE_SPAN_MAX: Duration = Duration::from_secs(60);
 pub const CHUNK_SAMPLES_MAX: usize = 120_000;
 /// Damaged chunks that are remembered as met, so that each is noted once.
 pub const DAMAGE_MET_MAX: usize = 65_536;
+/// Chunks that a look for damage reads in one view of the data, so that the database's log can
+/// be emptied in between.
+pub const LOOK_CHUNKS_AT_ONCE: usize = 256;
 /// Notes of damaged chunks that are told at once.
 pub const DAMAGE_NOTED_MAX: usize = 4_096;
 /// The longest that one value counts in a roll-up, however rarely its device promises one.

@@ -174,6 +174,11 @@ pub(crate) fn fill_all(db: &Connection) -> rusqlite::Result<()> {
     summed.try_for_each(|(table, _)| fill(db, table, Fill::Bare))
 }
 
+/// The same of one table alone.
+pub(crate) fn fill_bare(db: &Connection, table: &str) -> rusqlite::Result<()> {
+    fill(db, table, Fill::Bare)
+}
+
 /// Which rows of a table get a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fill {

@@ -10,8 +10,9 @@ use store::{
 };
 use tokio::task::JoinHandle;
 
-/// How soon one that could not be tried is tried again.
+/// How soon one that could not be tried is tried again, and twice as late each time up to the most.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// All chunks are looked at so long after a start, and each so long after the one before.
 const FIRST_LOOK_AFTER: Duration = Duration::from_secs(3_600);
 const LOOK_EVERY: Duration = Duration::from_secs(86_400);
@@ -35,8 +36,6 @@ enum RoundError {
     Series(#[source] DatabaseError),
     #[error("the journal's segments cannot be listed")]
     Segments(#[source] io::Error),
-    #[error(transparent)]
-    Mend(MendError),
 }
 
 impl MendKeeper {
@@ -50,6 +49,7 @@ impl MendKeeper {
         let mut looks_at = self.clock.elapsed().saturating_add(FIRST_LOOK_AFTER);
         // What an earlier program gave up is tried once more by each start.
         let mut tries = Tries::All;
+        let mut again_after = AGAIN_AFTER;
         loop {
             met.borrow_and_update();
             let is_look = self.clock.elapsed() >= looks_at;
@@ -58,27 +58,41 @@ impl MendKeeper {
             if is_look {
                 looks_at = self.clock.elapsed().saturating_add(LOOK_EVERY);
             }
-            match round {
-                Ok(Ok(())) => tries = Tries::Waiting,
+            let is_done = match round {
+                Ok(Ok(waiting)) => {
+                    tries = Tries::Waiting;
+                    waiting == 0
+                }
                 Ok(Err(error)) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "damage_not_mended");
+                    false
                 }
-                Err(error) => tracing::error!(%error, "damage_not_mended"),
-            }
+                Err(error) => {
+                    tracing::error!(%error, "damage_not_mended");
+                    false
+                }
+            };
+            again_after = next_pause(again_after, is_done);
             // Whatever changed while it worked counts at once.
-            let _ = tokio::time::timeout(AGAIN_AFTER, met.changed()).await;
+            let _ = tokio::time::timeout(again_after, met.changed()).await;
         }
     }
 
-    /// Notes what was met, and mends it; blocks while it reads and writes.
-    fn round(&self, is_look: bool, tries: Tries) -> Result<(), RoundError> {
+    /// Notes what was met, and mends it; blocks while it reads and writes. Says how many chunks
+    /// could not be tried.
+    fn round(&self, is_look: bool, tries: Tries) -> Result<usize, RoundError> {
         let mut begun = self.clock.elapsed();
         let mut rest = || {
             let took = self.clock.elapsed().saturating_sub(begun);
             thread::sleep(took.saturating_mul(RESTS));
             begun = self.clock.elapsed();
         };
-        if is_look {
+        let dropped = self.series.drop_damaged_notes().map_err(RoundError::Series)?;
+        if dropped > 0 {
+            tracing::error!(notes = dropped, "notes_of_damage_damaged");
+        }
+        // What a dropped note told of is found by nothing else, if its row is gone.
+        if is_look || dropped > 0 {
             self.series.look_for_damage(self.clock.now(), &mut rest).map_err(RoundError::Series)?;
         }
         let found = self.series.note_damage(self.clock.now()).map_err(RoundError::Series)?;
@@ -88,7 +102,7 @@ impl MendKeeper {
         let mut chunks = self.series.damage().map_err(RoundError::Series)?;
         chunks.retain(|chunk| tries.has(chunk.state));
         if chunks.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let segments = self.journal.segments().map_err(RoundError::Segments)?;
         let starts: Vec<LogOffset> = segments.iter().map(|it| it.start).collect();
@@ -98,14 +112,14 @@ impl MendKeeper {
         let directory = self.engine.directory();
         let setup = Setup { profiles: self.profiles.clone(), cut: None };
         let remake = Remake { starts: &starts, read: &read, directory: &directory, setup: &setup };
-        for chunk in chunks {
-            let now = self.clock.now();
-            let came = remake.chunk(&self.series, &chunk, now, &mut rest);
-            tell(&chunk, came.map_err(RoundError::Mend)?);
-            rest();
-        }
-        Ok(())
+        let now = || self.clock.now();
+        Ok(remake.each(&self.series, &chunks, &now, &mut rest, &mut tell))
     }
+}
+
+/// After a round in which something could not be done, a longer one than before.
+fn next_pause(before: Duration, is_done: bool) -> Duration {
+    if is_done { AGAIN_AFTER } else { before.saturating_mul(2).min(AGAIN_AFTER_MAX) }
 }
 
 /// Which notes are tried.
@@ -127,11 +141,27 @@ impl Tries {
     }
 }
 
-fn tell(chunk: &DamagedChunk, came: Option<DamageState>) {
+fn tell(chunk: &DamagedChunk, came: &Result<Option<DamageState>, MendError>) {
     let (device, from_ms) = (chunk.key.device, chunk.span.from.unix_millis());
     match came {
-        Some(DamageState::Mended) => tracing::info!(%device, from_ms, "chunk_made_again"),
-        Some(state) => tracing::error!(%device, from_ms, ?state, "chunk_not_made_again"),
-        None => {}
+        Ok(Some(DamageState::Mended)) => tracing::info!(%device, from_ms, "chunk_made_again"),
+        Ok(Some(DamageState::Waits)) => tracing::info!(%device, from_ms, "chunk_waits"),
+        Ok(Some(state)) => tracing::error!(%device, from_ms, ?state, "chunk_not_made_again"),
+        Ok(None) => {}
+        Err(error) => {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(%device, from_ms, error, "chunk_not_made_again");
+        }
     }
+}
+
+#[test]
+fn pauses_grow_while_something_cannot_be_done_and_end_with_it() {
+    let mut pause = AGAIN_AFTER;
+    for _ in 0..20 {
+        let longer = next_pause(pause, false);
+        assert!(longer > pause || longer == AGAIN_AFTER_MAX, "{pause:?}");
+        pause = longer;
+    }
+    assert_eq!((pause, next_pause(pause, true)), (AGAIN_AFTER_MAX, AGAIN_AFTER));
 }

@@ -97,7 +97,8 @@ impl Rest {
         json(self.send(Method::POST, path, Some(body)).await?, path).await
     }
 
-    /// The same of what a busy server asks to send again: it is, for some minutes.
+    /// The same of what the server asks to send again, as imports have to wait: it is, for some
+    /// minutes. What merely took too long would take as long again.
     pub(crate) async fn post_when_free(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let mut tries = tokio::time::interval(AGAIN_EVERY);
         for _ in 1..TRIES {
@@ -105,6 +106,10 @@ impl Rest {
             let answer = self.answer(Method::POST, path, Some(body)).await?;
             if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
                 return json(good(answer, path).await?, path).await;
+            }
+            let text = answer.text().await.unwrap_or_default();
+            if !has_to_wait(&text) {
+                bail!("{path} answered {}: {}", StatusCode::SERVICE_UNAVAILABLE, problem(&text));
             }
         }
         self.post(path, body).await
@@ -165,6 +170,21 @@ fn problem(text: &str) -> String {
         (Some(detail), Some(hint)) => format!("{detail}\n\nhint: {hint}"),
         (Some(detail), None) => detail.to_owned(),
         (None, _) => text.to_owned(),
+    }
+}
+
+/// Whether a problem asks to send the same again.
+fn has_to_wait(text: &str) -> bool {
+    let problem: Value = serde_json::from_str(text).unwrap_or_default();
+    problem.get("type").and_then(Value::as_str) == Some("/problems/import-waits")
+}
+
+#[test]
+fn only_an_import_that_has_to_wait_is_sent_again() {
+    let of = |kind: &str| serde_json::json!({ "type": kind, "status": 503 }).to_string();
+    assert!(has_to_wait(&of("/problems/import-waits")));
+    for other in [of("/problems/too-slow"), of("/problems/not-recording"), String::new()] {
+        assert!(!has_to_wait(&other), "{other}");
     }
 }
 

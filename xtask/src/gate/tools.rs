@@ -92,6 +92,12 @@ const TOOLS: &[Tool] = &[
         packages: &["postgresql"],
         elsewhere: "PostgreSQL 15 or newer with its initdb",
     },
+    Tool {
+        name: "mkfs.ext4",
+        programs: &["mkfs.ext4"],
+        packages: &["e2fsprogs", "mount"],
+        elsewhere: "e2fsprogs, and a user who may mount",
+    },
     Tool { name: "ps", programs: &["ps"], packages: &["procps"], elsewhere: "ps" },
     Tool {
         name: "fonts",

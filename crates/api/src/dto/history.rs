@@ -58,12 +58,13 @@ pub struct HistoryLine {
     pub(crate) damaged_ms: Vec<(i64, i64)>,
 }
 
-/// A stretch that the caller may not see.
+/// A stretch that the caller may not see; of more than 500 in one answer the longest are named.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 pub struct Withheld {
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
-    /// The rule of the policy that closes it; `unknown patient` if nobody knows whose it is.
+    /// The rule of the policy that closes it; `unknown patient` if nobody knows whose it is, and
+    /// `unknown place` if nobody knows where it stood.
     pub(crate) rule: String,
 }
 

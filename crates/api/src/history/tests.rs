@@ -1,5 +1,7 @@
 //! Where values are placed in a column, and which gaps are told.
 
+use model::{Association, Encounter};
+
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {
@@ -54,4 +56,25 @@ fn of_very_many_gaps_the_longest_are_told_in_order_of_time() {
 fn a_short_range_is_looked_at_by_the_second_and_a_long_one_by_the_minute() {
     let of = |hours: i64| fine(Span { from: at(0), to: at(hours * 3_600) }).step_ns / SECOND_NS;
     assert_eq!((of(1), of(6), of(7)), (1, 1, 60));
+}
+
+#[test]
+fn what_stood_at_a_bed_is_divided_by_who_lay_there() {
+    let (device, bed, patient) =
+        (DeviceId::v7(at(0), 1), BedId::v7(at(0), 2), PatientId::v7(at(0), 3));
+    let known_at = at(0);
+    let place = PlaceId::from(bed);
+    let stands = Association { key: device, value: Subject::Place(place), from: at(0), known_at };
+    let lies = |value, from| Encounter { key: bed, value, from, known_at };
+    let mut directory = Directory::default();
+    directory.associations.insert(device, vec![stands]);
+    directory.encounters.insert(bed, vec![lies(Some(patient), at(10)), lies(None, at(20))]);
+    let span = |from, to| Span { from: at(from), to: at(to) };
+    let part = |spans| Part { device, patient: None, spans };
+    let found = by_all_known(&directory, vec![part(vec![span(5, 30)])]);
+    let want = [
+        (part(vec![span(5, 10), span(20, 30)]), Met::Place(place, None)),
+        (part(vec![span(10, 20)]), Met::Place(place, Some(patient))),
+    ];
+    assert_eq!(found, want);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::coverage::{Evidence, Ledger, Stretch, ledger_of_any, outside};
+use fleet::coverage::{Evidence, Gap, Ledger, Stretch, Why, ledger_of_any, outside};
 use model::{DeviceId, Vital};
 use protocols::profile::{Grade, Profile};
 use store::DatabaseError;
@@ -80,6 +80,28 @@ impl Source {
 }
 
 impl VitalLedger {
+    /// The same where some of what was stored cannot be read, in order of time and nowhere
+    /// twice: roll-ups may have known it once, and the line that is drawn does not.
+    pub(crate) fn losing(mut self, lost: &[Stretch]) -> Self {
+        if lost.is_empty() {
+            return self;
+        }
+        let lost: Vec<Stretch> = lost.iter().flat_map(|it| outside(*it, &self.no_device)).collect();
+        let known: Vec<Stretch> = self.ledger.gaps.iter().map(|gap| gap.at).collect();
+        let new = lost.iter().flat_map(|it| outside(*it, &known));
+        let new: Duration = new.map(|it| it.to.since(it.from)).sum();
+        self.ledger.covered = self.ledger.covered.saturating_sub(new);
+        let told = std::mem::take(&mut self.ledger.gaps).into_iter();
+        let rest = told.flat_map(|Gap { at, why }| {
+            outside(at, &lost).into_iter().map(move |at| Gap { at, why })
+        });
+        let mut gaps: Vec<Gap> = rest.collect();
+        gaps.extend(lost.iter().map(|at| Gap { at: *at, why: Why::Damaged }));
+        gaps.sort_unstable_by_key(|gap| gap.at);
+        self.ledger.gaps = gaps;
+        self
+    }
+
     /// What an answer says of it.
     pub(crate) fn covered(&self) -> Covered {
         let lengths = self.no_device.iter().map(|it| it.to.since(it.from));

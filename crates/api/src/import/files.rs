@@ -169,11 +169,19 @@ pub fn read(
 /// Tables beside the values of an own export, which say what does not count and why.
 const BESIDE: [&str; 2] = ["corrected.csv", "corrections.csv"];
 
+fn is_beside(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| BESIDE.iter().any(|it| name.eq_ignore_ascii_case(it)))
+}
+
 /// The files of a folder that can be imported, or the one file, each with its form, in the order
 /// of their names. The parts of a recording of several segments are left to its header.
 pub fn found(path: &Path, form: Option<Form>) -> Result<Vec<(PathBuf, Form)>, FileError> {
     let fault = |source| FileError::Io(path.to_owned(), source);
     if !path.is_dir() {
+        if is_beside(path) {
+            let what = "it says what does not count of an export; import the folder, or values.csv";
+            return Err(FileError::Whole { path: path.to_owned(), what: what.to_owned() });
+        }
         let form = form.or_else(|| Form::of(path)).ok_or_else(|| FileError::Whole {
             path: path.to_owned(),
             what: "its name does not tell its form; say it with --format".to_owned(),
@@ -183,7 +191,7 @@ pub fn found(path: &Path, form: Option<Form>) -> Result<Vec<(PathBuf, Form)>, Fi
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(fault)? {
         let path = entry.map_err(fault)?.path();
-        if path.file_name().is_some_and(|name| BESIDE.iter().any(|it| name == *it)) {
+        if is_beside(&path) {
             continue;
         }
         files.extend(

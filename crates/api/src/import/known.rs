@@ -120,14 +120,18 @@ fn place_of(new: &WaveSpan, at: Timestamp) -> i64 {
     i64::try_from(scaled.saturating_add(one / 2).div_euclid(one)).unwrap_or(i64::MAX)
 }
 
-/// Whether the count of a sample stands for nothing.
-fn is_unmeasured(span: &WaveSpan, place: usize) -> bool {
-    let place = u32::try_from(place).unwrap_or(u32::MAX);
-    span.invalid.iter().any(|it| {
-        it.reason == MissingReason::NotMeasured
-            && it.start <= place
-            && place < it.start.saturating_add(it.len)
-    })
+/// For each sample whether its count stands for nothing.
+fn unmeasured(span: &WaveSpan) -> Vec<bool> {
+    let mut is_none = vec![false; span.samples.len()];
+    for it in span.invalid.iter().filter(|it| it.reason == MissingReason::NotMeasured) {
+        let start = usize::try_from(it.start).unwrap_or(usize::MAX);
+        let len = usize::try_from(it.len).unwrap_or(usize::MAX);
+        let end = start.saturating_add(len).min(is_none.len());
+        if let Some(these) = is_none.get_mut(start..end) {
+            these.fill(true);
+        }
+    }
+    is_none
 }
 
 /// The places of `new` that `old` fills if it begins at `place`.
@@ -139,15 +143,20 @@ fn filled(new: &WaveSpan, old: &WaveSpan, place: i64) -> std::ops::Range<usize> 
 }
 
 /// Whether both have the same counts where they overlap, if `old` begins at `place` of `new`.
-/// What either side says was not measured is equal to anything.
-fn agree(new: &WaveSpan, old: &WaveSpan, place: i64) -> bool {
-    filled(new, old, place).all(|at| {
-        let there = i64::try_from(at).ok().and_then(|at| usize::try_from(at - place).ok());
+/// What `new` says was not measured is equal to anything: it brings nothing. What is stored as
+/// not measured is not, or samples that somebody has would be lost. What was compared is taken
+/// from `left`.
+fn agree((new, is_none): (&WaveSpan, &[bool]), old: &WaveSpan, place: i64, left: &mut u64) -> bool {
+    let overlap = filled(new, old, place);
+    let len = overlap.len();
+    let is_same = |at: &usize| {
+        let there = i64::try_from(*at).ok().and_then(|at| usize::try_from(at - place).ok());
         let Some(there) = there else { return false };
-        new.samples.get(at) == old.samples.get(there)
-            || is_unmeasured(new, at)
-            || is_unmeasured(old, there)
-    })
+        new.samples.get(*at) == old.samples.get(there) || is_none.get(*at) == Some(&true)
+    };
+    let same = overlap.take_while(is_same).count();
+    *left = left.saturating_sub(u64::try_from(same).unwrap_or(u64::MAX).saturating_add(1));
+    same == len
 }
 
 /// The stretches of samples of `new` that the series do not have, by their places in it. `old`
@@ -156,27 +165,33 @@ fn agree(new: &WaveSpan, old: &WaveSpan, place: i64) -> bool {
 /// Two copies may be a few samples apart, as exports tell times only so closely; the one place
 /// is taken at which all counts agree. Where every place would do, as on a flat line, a rest
 /// that is no longer than that doubt of two blocks is not new.
-pub(super) fn lacking(new: &WaveSpan, old: &[WaveSpan]) -> Vec<std::ops::Range<usize>> {
+///
+/// So many samples as `left` says are compared, and no more: `None` if that is not enough.
+pub(super) fn lacking(
+    new: &WaveSpan,
+    old: &[WaveSpan],
+    left: &mut u64,
+) -> Option<Vec<std::ops::Range<usize>>> {
+    let is_none = unmeasured(new);
     let slack = slack(new.rate_hz);
     // Each of two blocks that follow each other may be off, one forwards and one back.
     let apart = slack.saturating_mul(2).saturating_add(1);
     let mut there = vec![false; new.samples.len()];
     let (mut end, mut is_flat) = (None, false);
     for span in old {
+        if *left == 0 {
+            return None;
+        }
         let nearest = place_of(new, span.at);
         let near = (1..=slack).flat_map(|off| [nearest - off, nearest + off]);
         let goes_on = end.filter(|end: &i64| end.abs_diff(nearest) <= apart.unsigned_abs());
-        let places: Vec<i64> = goes_on
-            .into_iter()
-            .chain([nearest])
-            .chain(near)
-            .filter(|place| agree(new, span, *place))
-            .collect();
-        let Some(place) = places.first() else { continue };
-        let overlap = filled(new, span, *place);
-        let overlaps = |place: &i64| !filled(new, span, *place).is_empty();
-        let is_other = |other: &&i64| *other != place && (!overlap.is_empty() || overlaps(other));
-        is_flat |= places.iter().any(|other| is_other(&other));
+        let mut places = goes_on.into_iter().chain([nearest]).chain(near);
+        let mut agrees = |place: i64| agree((new, &is_none), span, place, left);
+        let Some(place) = places.find(|place| agrees(*place)) else { continue };
+        let overlap = filled(new, span, place);
+        let overlaps = |place: i64| !filled(new, span, place).is_empty();
+        let is_other = |other: i64| other != place && (!overlap.is_empty() || overlaps(other));
+        is_flat = is_flat || places.any(|other| is_other(other) && agrees(other));
         for at in overlap {
             if let Some(there) = there.get_mut(at) {
                 *there = true;
@@ -195,7 +210,45 @@ pub(super) fn lacking(new: &WaveSpan, old: &[WaveSpan]) -> Vec<std::ops::Range<u
         }
         from = to;
     }
-    rests
+    Some(rests)
+}
+
+/// Where other stretches can touch one, or say the same.
+fn window(new: &WaveSpan) -> Span {
+    let wobble = wobble(new.rate_hz).saturating_mul(2);
+    let to = at_sample(new.at, new.samples.len(), new.rate_hz).after(wobble);
+    Span { from: new.at.before(wobble), to }
+}
+
+/// Whether counts of both mean the same.
+fn is_alike(one: &WaveSpan, other: &WaveSpan) -> bool {
+    let ((hz, per), (other_hz, other_per)) = (one.rate_hz, other.rate_hz);
+    u64::from(hz).saturating_mul(other_per.into()) == u64::from(other_hz).saturating_mul(per.into())
+        && bare(Ok(one.gain)) == bare(Ok(other.gain))
+        && one.offset == other.offset
+}
+
+/// What a part brought so far of one series, by time.
+#[derive(Default)]
+pub(super) struct Fresh {
+    spans: BTreeMap<Timestamp, Vec<WaveSpan>>,
+    longest: Duration,
+}
+
+impl Fresh {
+    pub(super) fn put(&mut self, span: WaveSpan) {
+        let end = at_sample(span.at, span.samples.len(), span.rate_hz);
+        self.longest = self.longest.max(end.since(span.at));
+        self.spans.entry(span.at).or_default().push(span);
+    }
+
+    /// Those that lie near a stretch.
+    pub(super) fn near(&self, new: &WaveSpan) -> impl Iterator<Item = &WaveSpan> {
+        let Span { from, to } = window(new);
+        let begun = self.spans.range(from.before(self.longest)..=to);
+        let ends = |it: &WaveSpan| at_sample(it.at, it.samples.len(), it.rate_hz);
+        begun.flat_map(|it| it.1).filter(move |it| ends(it) >= from && is_alike(it, new))
+    }
 }
 
 /// What of one series lies near a stretch.
@@ -205,23 +258,11 @@ pub(super) fn near(
     is_same: impl Fn(&store::Stretch<WaveSpan>) -> bool,
     new: &WaveSpan,
 ) -> Result<Vec<WaveSpan>, DatabaseError> {
-    let wobble = wobble(new.rate_hz).saturating_mul(2);
-    let span = Span {
-        from: new.at.before(wobble),
-        to: at_sample(new.at, new.samples.len(), new.rate_hz).after(wobble),
-    };
-    let asked = Question { from: span.from, to: span.to, ..of.clone() };
+    let Span { from, to } = window(new);
+    let asked = Question { from, to, ..of.clone() };
     let stretches = series.whole(&asked, series.uncorrected().query_wave(&asked)?)?;
     let same = stretches.into_iter().filter(|it| is_same(it)).flat_map(|it| it.items);
-    let rate = |(hz, per): (u32, u32), by: (u32, u32)| {
-        u64::from(hz).saturating_mul(by.1.into()) == u64::from(by.0).saturating_mul(per.into())
-    };
-    let alike = |it: &WaveSpan| {
-        rate(it.rate_hz, new.rate_hz)
-            && bare(Ok(it.gain)) == bare(Ok(new.gain))
-            && it.offset == new.offset
-    };
-    let mut found: Vec<WaveSpan> = same.filter(alike).collect();
+    let mut found: Vec<WaveSpan> = same.filter(|it| is_alike(it, new)).collect();
     found.sort_by_key(|it| it.at);
     Ok(found)
 }

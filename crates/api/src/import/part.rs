@@ -1,6 +1,8 @@
 //! A part of an import as it travels: values and stretches of waveforms of one device, with
 //! where in the file they stand left to whoever sends it.
 
+use model::MissingReason;
+use protocols::senml;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -125,7 +127,7 @@ pub struct PartTaken {
 pub struct Counts {
     /// Values that are new.
     pub values_taken: u64,
-    /// Values that are there with the same time.
+    /// Values that are there with the same time, or that a person had withdrawn.
     pub values_there: u64,
     /// Values that were refused.
     pub values_refused: u64,
@@ -149,6 +151,13 @@ pub struct Refused {
     pub point: Option<usize>,
     /// Why, for people.
     pub why: String,
+}
+
+/// The reason that a word of a file names. Unlike a device's word it may be that a person
+/// withdrew what was measured, as exports of our own say.
+pub(super) fn reason_of(word: &str) -> Option<MissingReason> {
+    let withdrawn = MissingReason::Withdrawn;
+    senml::reason_of(word).or_else(|| (word == senml::word_of(withdrawn)).then_some(withdrawn))
 }
 
 impl Counts {

@@ -4,18 +4,18 @@
 use std::ops::Range;
 
 use model::{Channel, Code, Device, ImportId, MissingReason, Timestamp, Ucum, UserId};
-use protocols::{Decimal, profile::Profile, senml::reason_of};
+use protocols::{Decimal, profile::Profile};
 use record::{Imported, ImportedDoubt, ImportedPoint, ImportedValues, ImportedWave};
 use store::{DatabaseError, Invalid, Marks, Question, Series, Stretch, WaveSpan};
 
 use super::{
-    known::{Met, lacking, meet, near},
-    part::{Doubt, Part, PartTaken, Point, Refused, Values, Wave},
+    known::{Fresh, Met, lacking, meet, near},
+    part::{Doubt, Part, PartTaken, Point, Refused, Values, Wave, reason_of},
 };
 use crate::{
     limits::{
-        IMPORT_POINTS_MAX, IMPORT_RATE_MAX_HZ, IMPORT_SAMPLES_MAX, IMPORT_STRETCH_SAMPLES_MAX,
-        IMPORT_TEXT_LEN_MAX,
+        IMPORT_COMPARED_MAX, IMPORT_DOUBTS_MAX, IMPORT_POINTS_MAX, IMPORT_RATE_MAX_HZ,
+        IMPORT_SAMPLES_MAX, IMPORT_STRETCH_SAMPLES_MAX, IMPORT_STRETCHES_MAX, IMPORT_TEXT_LEN_MAX,
     },
     past::at_sample,
 };
@@ -67,13 +67,19 @@ impl Taken {
 /// Why a part as a whole is none.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeError {
-    #[error("a part has at most {IMPORT_POINTS_MAX} values and {IMPORT_SAMPLES_MAX} samples")]
+    #[error(
+        "a part has at most {IMPORT_POINTS_MAX} values, {IMPORT_SAMPLES_MAX} samples, \
+         {IMPORT_STRETCHES_MAX} stretches and {IMPORT_DOUBTS_MAX} doubts"
+    )]
     TooMuch,
+    #[error("so much of it lies at the same time that it cannot be compared; send less at once")]
+    TooClose,
     #[error("the series cannot be read")]
     Series(#[from] DatabaseError),
 }
 
 /// Of what series something is.
+#[derive(Clone)]
 struct Of {
     question: Question,
     code: Option<Code>,
@@ -91,7 +97,12 @@ pub(crate) fn take(with: &Compared<'_>, part: &Part) -> Result<Taken, TakeError>
     let points: usize = part.values.iter().map(|it| it.points.len()).sum();
     let samples: usize = part.waves.iter().map(|it| it.samples.len()).sum();
     let parts = part.values.len().saturating_add(part.waves.len());
-    if points.saturating_add(parts) > IMPORT_POINTS_MAX || samples > IMPORT_SAMPLES_MAX {
+    let doubts: usize = part.waves.iter().map(|it| it.doubts.len()).sum();
+    if points.saturating_add(parts) > IMPORT_POINTS_MAX
+        || samples > IMPORT_SAMPLES_MAX
+        || part.waves.len() > IMPORT_STRETCHES_MAX
+        || doubts > IMPORT_DOUBTS_MAX
+    {
         return Err(TakeError::TooMuch);
     }
     let told = PartTaken::default();
@@ -99,9 +110,9 @@ pub(crate) fn take(with: &Compared<'_>, part: &Part) -> Result<Taken, TakeError>
     for (at, values) in part.values.iter().enumerate() {
         taken.take_values(with, at, values)?;
     }
-    let mut fresh: Vec<(Of, WaveSpan)> = Vec::new();
+    let (mut fresh, mut left) = (Vec::new(), IMPORT_COMPARED_MAX);
     for (at, wave) in part.waves.iter().enumerate() {
-        taken.take_wave(with, at, wave, &mut fresh)?;
+        taken.take_wave(with, (at, wave), &mut fresh, &mut left)?;
     }
     Ok(taken)
 }
@@ -134,6 +145,8 @@ impl Taken {
         let mut good = Vec::with_capacity(values.points.len());
         for (number, point) in values.points.iter().enumerate() {
             match value_of(point, with.now) {
+                // There is nothing to bring in, wherever it goes.
+                Ok(Err(MissingReason::Withdrawn)) => self.told.counts.values_there += 1,
                 Ok(value) => good.push((number, Timestamp::from_unix_nanos(point.at_ns), value)),
                 Err(why) => self.refuse_value(at, number, why),
             }
@@ -164,9 +177,9 @@ impl Taken {
     fn take_wave(
         &mut self,
         with: &Compared<'_>,
-        at: usize,
-        wave: &Wave,
-        fresh: &mut Vec<(Of, WaveSpan)>,
+        (at, wave): (usize, &Wave),
+        fresh: &mut Vec<(Of, Fresh)>,
+        left: &mut u64,
     ) -> Result<(), TakeError> {
         let all = count(wave.samples.len());
         let of = with.series_of(&wave.channel, (&wave.code, &wave.unit));
@@ -180,19 +193,25 @@ impl Taken {
         };
         let mut old = near(with.series, &of.question, |it| of.is_same(it), &new)?;
         // A stretch that stands twice in one part is taken once.
-        let own = fresh.iter().filter(|(it, _)| {
+        let is_own = |it: &Of| {
             it.question.channel == of.question.channel && (it.code, &it.ucum) == (of.code, &of.ucum)
+        };
+        let place = fresh.iter().position(|(it, _)| is_own(it));
+        let place = place.unwrap_or_else(|| {
+            fresh.push((of.clone(), Fresh::default()));
+            fresh.len().saturating_sub(1)
         });
-        old.extend(own.map(|(_, span)| span.clone()));
+        let own = fresh.get(place).map(|(_, own)| own.near(&new).cloned());
+        old.extend(own.into_iter().flatten());
         old.sort_by_key(|it| it.at);
         let mut taken = 0;
-        for rest in lacking(&new, &old) {
+        for rest in lacking(&new, &old, left).ok_or(TakeError::TooClose)? {
             let span = cut(&new, rest);
             taken += count(span.samples.len());
             self.waves.push(record_of(&of, &span));
-            let Of { question, code, ucum } = &of;
-            let (question, code, ucum) = (question.clone(), *code, ucum.clone());
-            fresh.push((Of { question, code, ucum }, span));
+            if let Some((_, own)) = fresh.get_mut(place) {
+                own.put(span);
+            }
         }
         self.told.counts.samples_taken += taken;
         self.told.counts.samples_there += all.saturating_sub(taken);
@@ -317,6 +336,7 @@ fn invalid(doubt: &Doubt, samples: usize) -> Result<Invalid, String> {
         MissingReason::OutOfRange,
         MissingReason::PoorSignal,
         MissingReason::NotMeasured,
+        MissingReason::Withdrawn,
     ];
     let reason = reason_of(reason).filter(|it| known.contains(it));
     let reason = reason.ok_or("the reason of a doubt is none that a waveform can have")?;
@@ -341,7 +361,14 @@ fn cut(span: &WaveSpan, range: Range<usize>) -> WaveSpan {
 }
 
 fn record_of(of: &Of, span: &WaveSpan) -> ImportedWave {
-    let doubt = |it: &Invalid| ImportedDoubt { start: it.start, len: it.len, reason: it.reason };
+    let doubt = |it: &Invalid| {
+        // Whoever withdrew it did so elsewhere: here its counts mean nothing from the beginning.
+        let reason = match it.reason {
+            MissingReason::Withdrawn => MissingReason::NotMeasured,
+            other => other,
+        };
+        ImportedDoubt { start: it.start, len: it.len, reason }
+    };
     ImportedWave {
         channel: of.question.channel.clone(),
         code: of.code,
@@ -353,4 +380,52 @@ fn record_of(of: &Of, span: &WaveSpan) -> ImportedWave {
         samples: span.samples.to_vec(),
         doubts: span.invalid.iter().map(doubt).collect(),
     }
+}
+
+#[test]
+fn what_was_withdrawn_brings_no_value_and_what_is_too_much_or_too_close_is_refused() {
+    use super::part::Source;
+    let folder = tempfile::tempdir().unwrap();
+    let series = Series::open(folder.path().join("series.sqlite")).unwrap();
+    let at = Timestamp::from_unix_millis(1_790_000_000_000);
+    let device = Device {
+        id: model::DeviceId::v7(at, 1),
+        org: model::OrgId::v7(at, 1),
+        site: model::SiteId::v7(at, 1),
+        care_unit: None,
+        profile: "none".to_owned(),
+        serial: "1".to_owned(),
+        label: "1".to_owned(),
+        lifecycle: model::Lifecycle::InService,
+    };
+    let with = Compared { series: &series, device: &device, profile: None, now: at };
+    let point = Point { at_ns: 1, value: None, missing: Some("withdrawn".to_owned()) };
+    let (channel, unit) = ("a".to_owned(), Some("mV".to_owned()));
+    let values =
+        Values { channel: channel.clone(), code: None, unit: unit.clone(), points: vec![point] };
+    let doubt = Doubt { start: 1, len: 2, reason: "withdrawn".to_owned() };
+    let wave = Wave {
+        channel,
+        code: None,
+        unit,
+        at_ns: 1,
+        rate_hz: (250, 1),
+        gain: "0.005".to_owned(),
+        offset: 0,
+        samples: vec![7; 4],
+        doubts: vec![doubt],
+    };
+    let source = Source { file: "a".to_owned(), form: "csv".to_owned(), sha256: String::new() };
+    let part = Part { import: None, source, values: vec![values], waves: vec![wave.clone()] };
+    let taken = take(&with, &part).unwrap();
+    assert_eq!((taken.told.counts.values_there, taken.told.counts.samples_taken), (1, 4));
+    assert!(taken.told.refused.is_empty() && taken.values.is_empty());
+    let reason = MissingReason::NotMeasured;
+    assert_eq!(taken.waves[0].doubts, [ImportedDoubt { start: 1, len: 2, reason }]);
+    let of = |waves: Vec<Wave>| take(&with, &Part { waves, ..part.clone() }).map(drop);
+    let plain = Wave { doubts: Vec::new(), ..wave.clone() };
+    let many = vec![Wave { samples: vec![7], ..plain }; IMPORT_STRETCHES_MAX + 1];
+    assert!(matches!(of(many), Err(TakeError::TooMuch)));
+    let doubts = vec![wave.doubts[0].clone(); IMPORT_DOUBTS_MAX + 1];
+    assert!(matches!(of(vec![Wave { doubts, ..wave }]), Err(TakeError::TooMuch)));
 }

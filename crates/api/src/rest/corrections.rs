@@ -16,7 +16,7 @@ use protocols::{Decimal, senml::word_of};
 use record::{Actor, Wish};
 use security::Action;
 use serde::{Deserialize, Serialize};
-use store::{DatabaseError, GivenCorrection, Question, Series};
+use store::{DatabaseError, GivenCorrection, Point, Question, Series};
 use utoipa::ToSchema;
 
 use super::{
@@ -34,7 +34,8 @@ use crate::{
     extract::{Asked, Given, Named},
     guard::{Caller, parse, patient_resource},
     history::{Part, parts_of_device},
-    limits::RECEIPTS_MAX,
+    limits::{PAGE_LEN_MAX, RECEIPTS_MAX},
+    paging::PageQuery,
     past::Span,
     problem::Problem,
     routes::{Access, Route, Scope},
@@ -93,6 +94,8 @@ pub struct Received {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Corrections {
     items: Vec<CorrectionShown>,
+    /// Given as `cursor`, it asks for what follows; null at the end.
+    next: Option<String>,
     /// What the caller may not see.
     withheld: Vec<Withheld>,
 }
@@ -147,6 +150,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let listed = |path, access, summary| {
         ranged(Route::new(Method::GET, path, access, summary, list))
             .query("known_at", "Only what was recorded by then; all if it is left out")
+            .query("cursor", "`next` of the page before")
             .answers::<Corrections>()
     };
     vec![
@@ -193,6 +197,25 @@ fn number((mantissa, exp10): (i64, i8)) -> Option<f64> {
     Decimal { mantissa, exp10 }.to_string().parse().ok()
 }
 
+/// A span in steps that become longer: who wants the first few does not read a month for them,
+/// and where there is little, few questions are asked.
+fn steps(span: Span) -> impl Iterator<Item = Span> {
+    let (mut from, mut step) = (span.from, STEP_FIRST);
+    std::iter::from_fn(move || {
+        let to = from.after(step).min(span.to);
+        let next = (from < to).then_some(Span { from, to });
+        (from, step) = (to, step.saturating_mul(2));
+        next
+    })
+}
+
+/// Whether a reading is one of those that count, which are in the order of their times.
+fn is_among(counted: &[Point], point: &Point) -> bool {
+    let first = counted.partition_point(|it| it.at < point.at);
+    let rest = counted.get(first..).unwrap_or_default();
+    rest.iter().take_while(|it| it.at == point.at).any(|it| it == point)
+}
+
 /// Whose readings are asked for, and where they are.
 struct Source {
     series: Series,
@@ -213,25 +236,26 @@ impl Source {
         span: Span,
         most: usize,
     ) -> Result<Vec<Received>, Problem> {
-        let question = self.question(device, channel, span);
-        let counted = self.series.query(&question).map_err(not_read)?.stretches;
-        let counts = |ucum: &model::Ucum, point: &store::Point| {
-            let of_unit = counted.iter().filter(|it| it.ucum == *ucum);
-            of_unit.flat_map(|it| &it.items).any(|it| it == point)
-        };
         let mut all = Vec::new();
-        for stretch in self.series.receipts(&question).map_err(not_read)?.stretches {
-            for point in stretch.items.iter().take(most.saturating_sub(all.len())) {
-                all.push(Received {
-                    channel: channel.to_string(),
-                    at: time(point.at),
-                    at_ms: ms(point.at),
-                    received_at: time(point.received_at),
-                    value: point.value.ok().and_then(number),
-                    unit: stretch.ucum.as_str().to_owned(),
-                    missing: point.value.err().map(word_of),
-                    counts: counts(&stretch.ucum, point),
-                });
+        for span in steps(span) {
+            let question = self.question(device, channel, span);
+            for stretch in self.series.receipts(&question).map_err(not_read)?.stretches {
+                let counted = self.series.counted(&question, &stretch);
+                for point in stretch.items.iter().take(most.saturating_sub(all.len())) {
+                    all.push(Received {
+                        channel: channel.to_string(),
+                        at: time(point.at),
+                        at_ms: ms(point.at),
+                        received_at: time(point.received_at),
+                        value: point.value.ok().and_then(number),
+                        unit: stretch.ucum.as_str().to_owned(),
+                        missing: point.value.err().map(word_of),
+                        counts: is_among(&counted, point),
+                    });
+                }
+            }
+            if all.len() >= most {
+                break;
             }
         }
         Ok(all)
@@ -371,6 +395,8 @@ impl Api {
 
 /// Readings that are shown with one correction; the receipts have all.
 const ORIGINALS_MAX: usize = 50;
+/// The first step in which the first readings of a span are looked for.
+const STEP_FIRST: Duration = Duration::from_secs(60);
 
 async fn list(
     State(api): State<Arc<Api>>,
@@ -386,12 +412,15 @@ async fn list(
     let (parts, withheld) = api.open_parts(&caller, &directory, (&about, uri.path()), parts);
     let series = api.series.as_known(range.known_at(caller.at)?);
     let source = Source { series, org: caller.who.org, parts };
+    let query = PageQuery { cursor: range.cursor.clone(), limit: Some(PAGE_LEN_MAX) };
     let read = move || {
         let all = source.corrections();
-        all.iter().map(|it| source.shown(&directory, it, &all)).collect::<Result<Vec<_>, _>>()
+        let page = query.cut(&all)?;
+        let shown = page.items.into_iter().map(|it| source.shown(&directory, it, &all));
+        Ok::<_, Problem>((shown.collect::<Result<Vec<_>, _>>()?, page.next))
     };
-    let items = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)??;
-    Ok(Json(Corrections { items, withheld }))
+    let (items, next) = tokio::task::spawn_blocking(read).await.map_err(Problem::fault)??;
+    Ok(Json(Corrections { items, next, withheld }))
 }
 
 async fn receipts(
@@ -486,7 +515,7 @@ impl Api {
         let whom: BTreeSet<PatientId> = parts.iter().filter_map(|part| part.patient).collect();
         let path = format!("POST {path}");
         if whom.is_empty() {
-            let resource = caller.resource.clone();
+            let resource = caller.resource;
             return self.permit_also(caller, Action::CorrectReadings, resource, path).await;
         }
         for patient in whom {
@@ -536,6 +565,9 @@ async fn correct(
     let why = CorrectionReason::read(&given.why)?;
     api.may_correct(&caller, device, span, uri.path()).await?;
     let (org, channel) = (caller.who.org, Channel::from(given.channel.as_str()));
+    if !api.series.channels_of(org, device).contains(&channel) {
+        return Err(Problem::not_found("this device has no reading of this channel"));
+    }
     let question = Question { org, device, channel: channel.clone(), from: span.from, to: span.to };
     let amendment = match &given.value {
         None => Amendment::Withdraw,
@@ -589,4 +621,46 @@ async fn undo(
     let (id, amendment) = (new_id(caller.at)?, Amendment::Undo(undone));
     let correction = Correction { id, org, device, channel, from, to, amendment, why, words };
     api.correct(&caller, correction).await
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ClockUsed;
+    use store::{Marks, SeriesKey};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_unix_millis(1_700_000_000_000 + second * 1_000)
+    }
+
+    #[test]
+    fn the_first_readings_of_a_month_are_found_without_reading_the_month() {
+        let month = Span { from: at(0), to: at(31 * 86_400) };
+        let all: Vec<Span> = steps(month).collect();
+        assert!(all.len() < 20, "{}", all.len());
+        assert_eq!((all[0].from, all[0].to), (at(0), at(60)));
+        assert_eq!(all.last().unwrap().to, month.to);
+        assert!(all.windows(2).all(|pair| pair[0].to == pair[1].from));
+        // More readings than one question may be answered with.
+        let place = tempfile::tempdir().unwrap();
+        let limits = store::SeriesLimits { query_points_max: 2_000, ..Default::default() };
+        let series = Series::open_with(place.path().join("series"), limits).unwrap();
+        let (org, device) = (OrgId::v7(at(0), 1), DeviceId::v7(at(0), 2));
+        let (channel, ucum) = (Channel::from("HR"), model::Ucum::new("/min"));
+        let key = SeriesKey { org, device, channel: channel.clone(), kind: None, ucum };
+        let id = series.series(&key);
+        let marks = Marks { clock: ClockUsed::Device, age_known: true, late: false };
+        for second in 0..5_000 {
+            let (at, value) = (at(second), Ok((second, 0)));
+            let _ = series.push(id, Point { at, received_at: at, value, marks });
+        }
+        // The first of them was sent otherwise later.
+        let _ = series.push(id, Point { at: at(0), received_at: at(9), value: Ok((7, 0)), marks });
+        let source = Source { series, org, parts: Vec::new() };
+        let found = source.received((device, &channel), month, ORIGINALS_MAX).unwrap();
+        assert_eq!(found.len(), ORIGINALS_MAX);
+        let first: Vec<_> = found.iter().take(3).map(|it| (it.value, it.counts)).collect();
+        assert_eq!(first, [(Some(0.0), false), (Some(7.0), true), (Some(1.0), true)]);
+    }
 }

@@ -18,18 +18,18 @@ use crate::{
     Api,
     dto::{
         bed::Named as Place,
-        history::{Coverage, History, MeasuredBy, Withheld},
+        history::{Coverage, History, MeasuredBy, Measuring, Withheld},
         words::{Spelt as _, read_time, time},
     },
     extract::{Asked, Named},
     guard::{Caller, parse, patient_resource},
     history::{
-        Part, Source, Wanted, by_all_known, lay_in, parts_of_beds, parts_of_device,
-        parts_of_patient, parts_of_places, put_together,
+        Met, Part, Source, Wanted, by_all_known, lay_in, parts_of_beds, parts_of_device,
+        parts_of_patient, parts_of_places, places_of, put_together,
     },
     limits::{
         HISTORY_COLUMNS, HISTORY_COLUMNS_MAX, HISTORY_COLUMNS_MIN, HISTORY_LINES_MAX,
-        HISTORY_SPAN_MAX, HISTORY_USUAL, OUTAGES_MAX, PULSE_EVERY,
+        HISTORY_SPAN_MAX, HISTORY_USUAL, OUTAGES_MAX, PULSE_EVERY, WITHHELD_MAX,
     },
     paging::{PageQuery, cursor},
     past::Span,
@@ -107,7 +107,7 @@ pub(super) struct Range {
     device: Option<String>,
     patient: Option<String>,
     columns: Option<u32>,
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 impl Range {
@@ -127,6 +127,25 @@ impl Range {
 
     pub(super) fn known_at(&self, now: Timestamp) -> Result<Timestamp, Problem> {
         self.known_at.as_deref().map_or(Ok(now), |text| read_time("known_at", text))
+    }
+
+    /// Which page is asked for, and by which instants: those of the first page hold for all, as
+    /// the places in a list stay what they were only while it does.
+    fn page(&self, now: Timestamp) -> Result<Page, Problem> {
+        let Some(text) = &self.cursor else {
+            return Ok(Page { after: 0, now, known_at: self.known_at(now)? });
+        };
+        let mark = |mark: Option<&str>| {
+            let query = PageQuery { cursor: Some(mark.unwrap_or("-").to_owned()), limit: None };
+            query.after().map(Option::unwrap_or_default)
+        };
+        let mut marks = text.split('.');
+        let [after, asked, known] = [mark(marks.next())?, mark(marks.next())?, mark(marks.next())?];
+        Ok(Page {
+            after: usize::try_from(after).unwrap_or(usize::MAX),
+            now: Timestamp::from_unix_nanos(asked.cast_signed()).min(now),
+            known_at: Timestamp::from_unix_nanos(known.cast_signed()),
+        })
     }
 
     fn wanted(&self) -> Result<Wanted, Problem> {
@@ -164,8 +183,29 @@ impl Range {
     }
 }
 
+/// A page of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Page {
+    /// Where among the parts it begins.
+    after: usize,
+    /// When the first page was asked for.
+    now: Timestamp,
+    known_at: Timestamp,
+}
+
+impl Page {
+    /// The cursor of the page that begins at `place`.
+    fn next(self, place: usize) -> String {
+        let marks = [self.now, self.known_at].map(|at| cursor(at.unix_nanos().cast_unsigned()));
+        let [now, known_at] = marks;
+        format!("{}.{now}.{known_at}", cursor(place as u64))
+    }
+}
+
 /// What closes a part of somebody whom nobody knows, in the place of a rule of the policy.
 const UNKNOWN_PATIENT: &str = "unknown patient";
+/// The same of a place.
+const UNKNOWN_PLACE: &str = "unknown place";
 
 /// What a question is about, read off its path.
 pub(super) enum About {
@@ -268,7 +308,7 @@ impl Api {
         let mut looked = BTreeSet::new();
         sort_out(directory, about, parts, |resource| {
             let decision = permit(&caller.who, Action::ReadPatient, resource);
-            if looked.insert(resource.patient) {
+            if looked.insert((resource.patient, resource.care_unit)) {
                 let path = format!("GET {path}");
                 self.trace_look(caller, Action::ReadPatient, resource, path, &decision);
             }
@@ -302,13 +342,11 @@ fn sort_out(
 ) -> (Vec<Part>, Vec<Withheld>) {
     let (mut open, mut withheld) = (Vec::new(), Vec::new());
     for (part, now) in by_all_known(directory, parts) {
-        let whom: BTreeSet<PatientId> = part.patient.into_iter().chain(now).collect();
-        let others = whom.into_iter().filter(|patient| !about.is_of(*patient));
         let mut closed = None;
-        for patient in others {
-            let rule = match patient_resource(directory, patient) {
+        for resource in asked_for(directory, about, &part, now) {
+            let rule = match resource {
                 Ok(resource) => closed_by(&resource),
-                Err(_) => Some(UNKNOWN_PATIENT),
+                Err(unknown) => Some(unknown),
             };
             closed = closed.or(rule);
         }
@@ -322,21 +360,82 @@ fn sort_out(
     }
     withheld.sort_unstable();
     withheld.dedup();
+    if withheld.len() > WITHHELD_MAX {
+        withheld.sort_by_key(|it| it.from_ms.saturating_sub(it.to_ms));
+        withheld.truncate(WITHHELD_MAX);
+        withheld.sort_unstable();
+    }
     (open, withheld)
 }
 
-/// The parts from `after` on of which an answer has room for all lines, one at least, and
-/// where those begin that follow.
+/// Whom and what somebody has to be let see before a part is shown to them. What stood at a
+/// bed is shown to whom the one who lay there is, and what else stood in a place to whom
+/// everybody in its care unit is.
+fn asked_for(
+    directory: &Directory,
+    about: &About,
+    part: &Part,
+    now: Met,
+) -> Vec<Result<Resource, &'static str>> {
+    let mut whom: BTreeSet<PatientId> = part.patient.into_iter().collect();
+    let mut stood = BTreeSet::new();
+    match now {
+        Met::Patient(patient) | Met::Place(_, Some(patient)) => {
+            whom.insert(patient);
+        }
+        Met::Place(place, None) => {
+            stood.insert(place);
+        }
+        Met::Nobody => {}
+    }
+    match about {
+        // By what was known then it stood in one of these, and by what is known now in none.
+        About::Place { places, .. } if part.patient.is_none() && !matches!(now, Met::Place(..)) => {
+            stood.extend(places_of(directory, part.device).intersection(places));
+        }
+        About::Place { .. } => {}
+        // A device is asked for as such.
+        About::Patient(_) | About::Device(_) => stood.clear(),
+    }
+    let whom = whom.into_iter().filter(|patient| !about.is_of(*patient));
+    let whom = whom.map(|it| patient_resource(directory, it).map_err(|_| UNKNOWN_PATIENT));
+    whom.chain(stood.into_iter().map(|it| place_resource(directory, it))).collect()
+}
+
+/// A place as the policy sees one: nobody in particular in its care unit.
+fn place_resource(directory: &Directory, place: PlaceId) -> Result<Resource, &'static str> {
+    let uuid = place.uuid();
+    let of_bed = BedId::from_uuid(uuid).ok().and_then(|it| directory.care_unit_of_bed(it));
+    let of_room = || {
+        let room = directory.rooms.get(&RoomId::from_uuid(uuid).ok()?)?;
+        Some(room.care_unit)
+    };
+    let unit = of_bed.or_else(of_room).or_else(|| CareUnitId::from_uuid(uuid).ok());
+    let unit = unit.ok_or(UNKNOWN_PLACE)?;
+    let org = directory.org_of_care_unit(unit).ok_or(UNKNOWN_PLACE)?;
+    Ok(Resource { care_unit: Some(unit), ..Resource::org(org) })
+}
+
+/// The parts from `after` on of which an answer has room for all lines, one part at least, and
+/// where those begin that follow. A part without a line takes room as well: it is looked at.
 fn page_of(source: &Source, parts: Vec<Part>, after: usize) -> (Vec<Part>, Option<usize>) {
     let (mut page, mut lines) = (Vec::new(), 0_usize);
     for (place, part) in parts.into_iter().enumerate().skip(after) {
-        lines = lines.saturating_add(source.lines_of(&part));
+        lines = lines.saturating_add(source.lines_of(&part).max(1));
         if lines > HISTORY_LINES_MAX && !page.is_empty() {
             return (page, Some(place));
         }
         page.push(part);
     }
     (page, None)
+}
+
+/// Which parts an answer is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Only those with a line: nobody else is shown, so nobody else is looked at.
+    Lines,
+    All,
 }
 
 impl Api {
@@ -346,21 +445,35 @@ impl Api {
         caller: &Caller,
         (path, id): (&str, &str),
         range: &Range,
-        span: Span,
+        (page, span, of): (Page, Span, Of),
     ) -> Result<Asking, Problem> {
-        let known_at = range.known_at(caller.at)?;
+        let known_at = page.known_at;
         let mut source = self.source(caller, range.wanted()?, known_at);
         if range.originals == Some(true) {
             source.series = source.series.uncorrected();
         }
         let about = About::of(&source.directory, path, id)?;
-        let parts = range.narrowed(about.parts(&source.directory, span, known_at))?;
-        let query = PageQuery { cursor: range.cursor.clone(), limit: None };
-        let after = usize::try_from(query.after()?.unwrap_or(0)).unwrap_or(usize::MAX);
-        let (parts, next) = page_of(&source, parts, after);
-        let next = next.map(|place| cursor(place as u64));
+        let mut parts = range.narrowed(about.parts(&source.directory, span, known_at))?;
+        if of == Of::Lines {
+            parts.retain(|part| source.lines_of(part) > 0);
+        }
+        let (parts, next) = page_of(&source, parts, page.after);
+        let next = next.map(|place| page.next(place));
         let (parts, withheld) = self.open_parts(caller, &source.directory, (&about, path), parts);
         Ok(Asking { about, parts, withheld, source, next })
+    }
+
+    /// The same on a thread that may take its time: a site has many parts.
+    async fn asking_apart(
+        self: &Arc<Self>,
+        caller: &Caller,
+        (path, id): (&str, String),
+        range: Range,
+        what: (Page, Span, Of),
+    ) -> Result<Asking, Problem> {
+        let (api, caller, path) = (Arc::clone(self), caller.clone(), path.to_owned());
+        let asking = move || api.asking(&caller, (&path, &id), &range, what);
+        tokio::task::spawn_blocking(asking).await.map_err(Problem::fault)?
     }
 
     /// When the program itself was out, of a range.
@@ -382,11 +495,13 @@ async fn history(
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
 ) -> Result<Json<History>, Problem> {
-    let (asked, columns) = (range.span(caller.at)?, range.columns()?);
+    let page = range.page(caller.at)?;
+    let (asked, columns) = (range.span(page.now)?, range.columns()?);
     let pace = Pace::of(asked.from, asked.to, columns);
     let (from, to) = pace.widened(asked.from, asked.to);
     let span = Span { from, to };
-    let asking = api.asking(&caller, (uri.path(), &id), &range, span)?;
+    let asking =
+        api.asking_apart(&caller, (uri.path(), id), range, (page, span, Of::Lines)).await?;
     let Asking { parts, withheld, source, next, .. } = asking;
     let known_at = source.known_at;
     let read = move || source.lines(&parts, &pace);
@@ -422,8 +537,10 @@ async fn coverage(
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
 ) -> Result<Json<Coverage>, Problem> {
-    let span = until_now(range.span(caller.at)?, caller.at);
-    let asking = api.asking(&caller, (uri.path(), &id), &range, span)?;
+    let page = range.page(caller.at)?;
+    let span = until_now(range.span(page.now)?, page.now);
+    let asking =
+        api.asking_apart(&caller, (uri.path(), id), range, (page, span, Of::Lines)).await?;
     let Asking { parts, withheld, source, next, .. } = asking;
     let known_at = source.known_at;
     let outages = api.outages_in(caller.who.org, span).await?;
@@ -456,27 +573,13 @@ async fn measured_by(
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
 ) -> Result<Json<MeasuredBy>, Problem> {
-    let span = range.span(caller.at)?;
-    let asking = api.asking(&caller, (uri.path(), &id), &range, span)?;
+    let page = range.page(caller.at)?;
+    let span = range.span(page.now)?;
+    let asking = api.asking_apart(&caller, (uri.path(), id), range, (page, span, Of::All)).await?;
     let Asking { about, parts, withheld, source, next } = asking;
     let known_at = source.known_at;
-    let beds = match &about {
-        About::Place { beds, .. } => beds.as_slice(),
-        About::Patient(_) | About::Device(_) => &[],
-    };
-    let lain = |part: &Part| -> Vec<Place> {
-        let lay = |bed: &&BedId| {
-            part.patient.is_some_and(|patient| {
-                lay_in(&source.directory, (**bed, patient), &part.spans, known_at)
-            })
-        };
-        let named = |bed: &BedId| {
-            let bed = source.directory.beds.get(bed)?;
-            Some(Place { id: bed.id.to_string(), name: bed.name.clone() })
-        };
-        beds.iter().filter(lay).filter_map(named).collect()
-    };
-    let items = parts.iter().map(|part| source.measuring(part, lain(part))).collect();
+    let list = move || listed(&source, &about, &parts);
+    let items = tokio::task::spawn_blocking(list).await.map_err(Problem::fault)?;
     Ok(Json(MeasuredBy {
         from: time(span.from),
         to: time(span.to),
@@ -485,6 +588,27 @@ async fn measured_by(
         withheld,
         next,
     }))
+}
+
+/// Who was measured, by what, and in which of the beds that are asked about.
+fn listed(source: &Source, about: &About, parts: &[Part]) -> Vec<Measuring> {
+    let beds = match about {
+        About::Place { beds, .. } => beds.as_slice(),
+        About::Patient(_) | About::Device(_) => &[],
+    };
+    let lain = |part: &Part| -> Vec<Place> {
+        let lay = |bed: &&BedId| {
+            part.patient.is_some_and(|patient| {
+                lay_in(&source.directory, (**bed, patient), &part.spans, source.known_at)
+            })
+        };
+        let named = |bed: &BedId| {
+            let bed = source.directory.beds.get(bed)?;
+            Some(Place { id: bed.id.to_string(), name: bed.name.clone() })
+        };
+        beds.iter().filter(lay).filter_map(named).collect()
+    };
+    parts.iter().map(|part| source.measuring(part, lain(part))).collect()
 }
 
 #[test]
@@ -501,6 +625,69 @@ fn a_part_of_somebody_whom_nobody_knows_is_withheld_and_says_so() {
     };
     check(About::Device(device), Some(own), &[UNKNOWN_PATIENT]);
     check(About::Device(device), None, &[]);
+    // What stands where nobody knows is in no place that anybody may see.
+    let nowhere = PlaceId::from(BedId::v7(at(1), 3));
+    assert_eq!(place_resource(&Directory::default(), nowhere), Err(UNKNOWN_PLACE));
     // About one patient the route has decided already.
     check(About::Patient(own), Some(own), &[]);
+}
+
+#[test]
+fn what_stands_somewhere_is_asked_for_there_and_at_a_bed_as_who_lies_in_it() {
+    let at = Timestamp::from_unix_millis;
+    let (device, bed) = (DeviceId::v7(at(1), 1), BedId::v7(at(1), 2));
+    let (unit, patient) = (CareUnitId::v7(at(1), 3), PatientId::v7(at(1), 4));
+    let (site, org) = (SiteId::v7(at(1), 5), OrgId::v7(at(1), 6));
+    let name = String::new();
+    let mut directory = Directory::default();
+    directory.sites.insert(site, model::Site { id: site, org, name: name.clone() });
+    directory.care_units.insert(unit, model::CareUnit { id: unit, site, name });
+    let place = PlaceId::from(unit);
+    let known_at = at(1);
+    let stood = model::Association {
+        key: device,
+        value: model::Subject::Place(place),
+        from: at(1),
+        known_at,
+    };
+    directory.associations.insert(device, vec![stood]);
+    let part = Part { device, patient: None, spans: Vec::new() };
+    let of_unit = Ok(Resource { care_unit: Some(unit), ..Resource::org(org) });
+    let about = About::Place { beds: vec![bed], places: [place].into() };
+    let check = |about: &About, now: Met, want: &[Result<Resource, &'static str>]| {
+        assert_eq!(asked_for(&directory, about, &part, now), want, "{now:?}");
+    };
+    check(&about, Met::Place(place, None), &[of_unit]);
+    // Known then to have stood there, and now to have stood nowhere.
+    check(&about, Met::Nobody, &[of_unit]);
+    check(&about, Met::Place(bed.into(), Some(patient)), &[Err(UNKNOWN_PATIENT)]);
+    check(&About::Device(device), Met::Place(place, None), &[]);
+    check(&About::Device(device), Met::Place(bed.into(), Some(patient)), &[Err(UNKNOWN_PATIENT)]);
+    check(&About::Patient(patient), Met::Place(bed.into(), Some(patient)), &[]);
+}
+
+#[test]
+fn the_second_page_is_asked_by_the_instants_of_the_first() {
+    let at = Timestamp::from_unix_nanos;
+    let range = |cursor: Option<String>| Range {
+        from: None,
+        to: None,
+        known_at: Some("7".to_owned()),
+        vital: None,
+        channel: None,
+        originals: None,
+        device: None,
+        patient: None,
+        columns: None,
+        cursor,
+    };
+    let first = range(None).page(at(1_000_000_000_000_000_001)).unwrap();
+    assert_eq!((first.after, first.known_at), (0, at(7_000_000)));
+    let second = range(Some(first.next(36))).page(at(2_000_000_000_000_000_000)).unwrap();
+    assert_eq!(second, Page { after: 36, ..first });
+    // Nobody asks from the future, nor with half a cursor.
+    assert_eq!(range(Some(first.next(1))).page(at(5)).unwrap().now, at(5));
+    for wrong in ["soon", "p1", "p1.p2", "p1.p2.soon"] {
+        assert!(range(Some(wrong.to_owned())).page(at(5)).is_err(), "{wrong}");
+    }
 }

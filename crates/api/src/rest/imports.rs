@@ -26,7 +26,7 @@ use crate::{
         take,
     },
     limits::{
-        IMPORT_FILE_LEN_MAX, IMPORT_PART_LEN_MAX, IMPORT_UNSEALED_POINTS_MAX,
+        IMPORT_FILE_LEN_MAX, IMPORT_PART_LEN_MAX, IMPORT_TURN_WITHIN, IMPORT_UNSEALED_POINTS_MAX,
         IMPORT_UNSEALED_SAMPLES_MAX, IMPORTS_SHOWN_MAX,
     },
     problem::Problem,
@@ -150,6 +150,24 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Refuses what belongs to no import that this person began for this device and file.
+    fn begun(
+        &self,
+        caller: &Caller,
+        import: ImportId,
+        (device, source): (&Device, &Source),
+    ) -> Result<(), Problem> {
+        let of = (caller.who.user, device.id, source.clone());
+        self.begun_imports.has(import, &of).then_some(()).ok_or_else(|| {
+            Problem::conflict(
+                "you began no such import for this device and file since the server started; \
+                 begin it again",
+            )
+        })
+    }
+}
+
 async fn begin(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -162,6 +180,7 @@ async fn begin(
     let Source { file, form, sha256 } = &source;
     let what = format!("import {import} began: {file} ({form}, sha256 {sha256})");
     api.note_import(&caller, &device, what).await?;
+    api.begun_imports.put(import, (caller.who.user, device.id, source));
     Ok((StatusCode::CREATED, Json(Begun { import: import.to_string() })))
 }
 
@@ -174,16 +193,23 @@ async fn part(
     let sha256 = check(&part.source)?;
     let device = device_of(&api, &caller, &id)?;
     let import: Option<ImportId> = part.import.as_deref().map(parse).transpose()?;
+    if let Some(import) = import {
+        api.begun(&caller, import, (&device, &part.source))?;
+    }
     // To its end even if the caller goes away: what is on its way into the series has to be
     // there before the same part is looked at again.
     let work = tokio::spawn(async move {
-        let _turn = api.imports.lock().await;
+        let turn = tokio::time::timeout(IMPORT_TURN_WITHIN, api.imports.lock()).await;
+        let _turn = turn.map_err(|_| {
+            Problem::import_waits("parts of other imports are before it; send it again")
+        })?;
         if api.journal.status().condition != store::Condition::Recording {
             return Err(Problem::not_recording("nothing is recorded now"));
         }
         let (points, samples) = api.series.unsealed();
         if points > IMPORT_UNSEALED_POINTS_MAX || samples > IMPORT_UNSEALED_SAMPLES_MAX {
-            return Err(Problem::too_slow("what came before is still being sealed; send it again"));
+            let words = "what came before is still being sealed; send it again";
+            return Err(Problem::import_waits(words));
         }
         let (found, part) = compared(&api, device.clone(), part).await?;
         let told = found.told.clone();
@@ -206,7 +232,7 @@ async fn compared(api: &Arc<Api>, device: Device, part: Part) -> Result<(Taken, 
     };
     let found = tokio::task::spawn_blocking(look).await.map_err(Problem::fault)?;
     found.map_err(|error| match error {
-        TakeError::TooMuch => Problem::bad_request(error),
+        TakeError::TooMuch | TakeError::TooClose => Problem::bad_request(error),
         TakeError::Series(_) => Problem::caused_by(&error),
     })
 }
@@ -230,6 +256,7 @@ async fn end(
     check(&ended.source)?;
     let device = device_of(&api, &caller, &id)?;
     let import: ImportId = parse(&ended.import)?;
+    api.begun(&caller, import, (&device, &ended.source))?;
     let Counts {
         values_taken,
         values_there,
@@ -246,6 +273,7 @@ async fn end(
         ended.source.file
     );
     api.note_import(&caller, &device, what).await?;
+    api.begun_imports.end(import);
     Ok(Json(ended))
 }
 

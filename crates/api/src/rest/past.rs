@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::Method};
 use engine::{Directory, view};
-use fleet::coverage::{Stretch, Why};
+use fleet::coverage::Stretch;
 use model::{Channel, DeviceId, Measure, OrgId, PatientId, Timestamp, Vital};
 use protocols::profile::{ChannelSpec, Grade};
 use security::Action;
@@ -20,7 +20,7 @@ use crate::{
     },
     extract::Asked,
     guard::{Caller, parse},
-    history::{VitalLedger, Wanted, parts_of_patient, word},
+    history::{VitalLedger, Wanted, parts_of_patient},
     limits::{TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, TRENDS_STRETCH, WAVES_SPAN_MAX},
     past::{
         Dot, Hole, Nothing, Span, Trace, cut, joined, merged, thinned, trace_holes, with_damage,
@@ -249,13 +249,12 @@ pub(crate) async fn read_trends(
                     .iter()
                     .map(|source| read_dots(&series, org, source, *vital, within, &mut damaged));
                 let line = merged(dots.collect::<Result<_, _>>()?);
-                damaged.sort_by_key(|it| it.from);
                 lost.extend(damaged.iter().flat_map(|it| unseen(*it, &line)));
                 let values = values(&line);
                 count = count.saturating_add(values.len());
                 kept.extend(thinned(&values, share));
             }
-            Ok(trend(*vital, &kept, count, (&ledger, &lost)))
+            Ok(trend(*vital, &kept, count, &ledger.losing(&united(lost))))
         });
         lines.collect::<Result<Vec<Trend>, DatabaseError>>()
     };
@@ -297,33 +296,20 @@ fn unseen(damaged: Span, line: &[Dot]) -> Vec<Span> {
     unseen
 }
 
-/// The gaps that the ledger tells, and over them what is stored and cannot be read: roll-ups may
-/// have known it once, and the line that is drawn does not.
-fn with_lost<'a>(gaps: Vec<(Stretch, &'a str)>, lost: &[Span]) -> Vec<(Stretch, &'a str)> {
-    let mut all = Vec::new();
-    for (at, why) in gaps {
-        let mut from = at.from;
-        for it in lost.iter().filter(|it| it.from < at.to && at.from < it.to) {
-            if from < it.from {
-                all.push((Stretch { from, to: it.from }, why));
-            }
-            from = from.max(it.to);
-        }
-        if from < at.to {
-            all.push((Stretch { from, to: at.to }, why));
+/// Stretches in order of time, those that meet or overlap as one.
+fn united(mut lost: Vec<Span>) -> Vec<Stretch> {
+    lost.sort_by_key(|it| it.from);
+    let mut united: Vec<Stretch> = Vec::new();
+    for it in lost {
+        match united.last_mut() {
+            Some(last) if it.from <= last.to => last.to = last.to.max(it.to),
+            _ => united.push(Stretch { from: it.from, to: it.to }),
         }
     }
-    all.extend(lost.iter().map(|it| (Stretch { from: it.from, to: it.to }, word(Why::Damaged))));
-    all.sort_unstable();
-    all
+    united
 }
 
-fn trend(
-    vital: Vital,
-    points: &[(i64, i64)],
-    count: usize,
-    (ledger, lost): (&VitalLedger, &[Span]),
-) -> Trend {
+fn trend(vital: Vital, points: &[(i64, i64)], count: usize, ledger: &VitalLedger) -> Trend {
     let gap = |(at, why): (Stretch, &str)| Gap {
         from: time(at.from),
         to: time(at.to),
@@ -334,7 +320,7 @@ fn trend(
         label: label(vital),
         unit: unit(vital),
         points: points.iter().map(|(at, value)| (*at, number(*value))).collect(),
-        gaps: with_lost(ledger.stretches(), lost).into_iter().map(gap).collect(),
+        gaps: ledger.stretches().into_iter().map(gap).collect(),
         covered: ledger.covered(),
         count,
     }
@@ -401,6 +387,8 @@ fn wave_span(it: &Trace) -> WaveSpan {
 
 #[cfg(test)]
 mod tests {
+    use fleet::coverage::{Gap, Ledger, Why};
+
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -413,7 +401,6 @@ mod tests {
     fn what_of_a_damaged_stretch_no_value_reaches_is_a_gap_over_all_others() {
         let at = |second: i64| Timestamp::from_unix_millis(second * 1_000);
         let span = |(from, to)| Span { from: at(from), to: at(to) };
-        let stretch = |(from, to)| Stretch { from: at(from), to: at(to) };
         let reach = Duration::from_secs(3);
         let dot = |second| Dot { at: at(second), value: Ok(1), reach };
         let check = |line: &[i64], want: &[(i64, i64)]| {
@@ -425,14 +412,38 @@ mod tests {
         check(&[9, 20], &[(10, 20)]);
         check(&[10, 13, 16, 18], &[]);
         check(&[12, 14], &[(10, 12), (17, 20)]);
-        let gaps = vec![(stretch((5, 12)), "silent"), (stretch((18, 30)), "network")];
-        let told = with_lost(gaps.clone(), &[span((10, 20))]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_once_and_out_of_the_share() {
+        let at = |second: i64| Timestamp::from_unix_millis(second * 1_000);
+        let stretch = |(from, to)| Stretch { from: at(from), to: at(to) };
+        let gap = |(from, to), why| Gap { at: stretch((from, to)), why };
+        let (silent, network) = (gap((5, 12), Why::Silent), gap((18, 30), Why::Network));
+        let whole = || VitalLedger {
+            ledger: Ledger {
+                promised: Duration::from_secs(90),
+                covered: Duration::from_secs(71),
+                gaps: vec![silent, network],
+            },
+            no_device: vec![stretch((90, 100))],
+        };
+        // Two devices lost the same; behind the ninetieth second none was on.
+        let lost = [(40, 50), (10, 20), (15, 20), (45, 60), (85, 95)];
+        let lost = lost.map(|(from, to)| Span { from: at(from), to: at(to) });
+        let told = whole().losing(&united(lost.to_vec()));
         let want = [
-            (stretch((5, 10)), "silent"),
-            (stretch((10, 20)), "damaged"),
-            (stretch((20, 30)), "network"),
+            gap((5, 10), Why::Silent),
+            gap((10, 20), Why::Damaged),
+            gap((20, 30), Why::Network),
+            gap((40, 60), Why::Damaged),
+            gap((85, 90), Why::Damaged),
         ];
-        assert_eq!((told, with_lost(gaps.clone(), &[])), (want.to_vec(), gaps));
+        assert_eq!(told.ledger.gaps, want);
+        let covered = told.covered();
+        assert_eq!((covered.covered_s, covered.percent), (40.0, Some(44.4)));
+        assert_eq!((covered.lacking[0].reason, covered.lacking[0].seconds), ("damaged", 35.0));
+        assert_eq!(whole().losing(&[]).covered(), whole().covered());
     }
 
     #[test]

@@ -226,7 +226,7 @@ async fn only_those_who_look_after_the_patient_of_then_correct_and_each_try_leav
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_device_sends_again_changes_nothing_and_what_it_sends_otherwise_counts_once() {
+async fn what_a_device_sends_again_changes_nothing_and_what_comes_together_counts() {
     let house = House::open().await;
     let ward = house.ward().await;
     let device = house.monitor(&ward).await;
@@ -236,12 +236,12 @@ async fn what_a_device_sends_again_changes_nothing_and_what_it_sends_otherwise_c
     let pack = |value: i64| json!({ "n": "MDC_ECG_HEART_RATE", "u": "/min", "t": -10, "v": value });
     let packs: Vec<Value> = [70, 75, 70, 91].into_iter().map(pack).collect();
     house.say(&ward, &asked.device, &Value::from(packs).to_string()).await.unwrap();
-    asked.until_there(1).await;
-    assert_eq!(asked.values().await, [91.0], "one value an instant");
-    assert_eq!(asked.measured("").await, (1, 91.0), "as the history has it");
+    asked.until_there(3).await;
+    assert_eq!(asked.values().await, [70.0, 75.0, 91.0], "none came later than another");
+    assert_eq!(asked.measured("").await, (1, 91.0), "a roll-up has one value an instant");
     let path = asked.path(&format!("receipts?channel=MDC_ECG_HEART_RATE&{}", asked.range));
     let receipts = ward.nurse.get(&path).await.good();
     let received = |it: &Value| (it["value"].as_f64().unwrap(), it["counts"].as_bool().unwrap());
     let received: Vec<_> = receipts["items"].as_array().unwrap().iter().map(received).collect();
-    assert_eq!(received, [(70.0, false), (75.0, false), (91.0, true)]);
+    assert_eq!(received, [(70.0, true), (75.0, true), (91.0, true)]);
 }

@@ -277,16 +277,21 @@ impl House {
         taken.map(drop).map_err(|refusal| refusal.to_string())
     }
 
-    /// Waits until the records hold what `is_there` looks for; they follow the engine.
+    /// Waits until the records hold what `is_there` looks for; they follow the engine. What does
+    /// not come in two minutes never comes, and is a failure and no hang.
     pub(super) async fn until<T>(&self, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-        loop {
-            if let Some(found) = look().await {
-                return found;
+        let found = async {
+            loop {
+                if let Some(found) = look().await {
+                    return found;
+                }
+                // The engine answers in the order of its records, so this is not a busy wait for nothing.
+                self.engine.alarms(engine::AlarmScope::Org(self.org)).await;
+                tokio::task::yield_now().await;
             }
-            // The engine answers in the order of its records, so this is not a busy wait for nothing.
-            self.engine.alarms(engine::AlarmScope::Org(self.org)).await;
-            tokio::task::yield_now().await;
-        }
+        };
+        let most = Duration::from_secs(120);
+        tokio::time::timeout(most, found).await.unwrap()
     }
 }
 

@@ -171,6 +171,41 @@ async fn what_stands_in_a_room_measures_it_and_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_a_closed_care_unit_is_closed_and_the_look_is_traced() {
+    let house = House::open().await;
+    let ward = house.ward().await;
+    let (unit, room) = next_door(&ward).await;
+    lying(&house, &ward, &room, "Leo").await;
+    let device = house.monitor(&ward).await;
+    let stands = json!({ "room": room });
+    ward.physician.post(&format!("/devices/{device}/association"), stands).await.good();
+    house.measure(&ward, &device, 61).await;
+    for place in [format!("/rooms/{room}"), format!("/care-units/{unit}")] {
+        let path = format!("{place}/measured?columns=10&device={device}");
+        house.until(async || (count(&ward.physician, &path).await > 0).then_some(())).await;
+        let found = ward.nurse.get(&path).await.good();
+        assert_eq!(found["lines"], json!([]), "{place} {found}");
+        assert_eq!(found["withheld"][0]["rule"], "emergency", "{place} {found}");
+    }
+    let looks = async |path: &str| -> Vec<Value> {
+        let looks = ward.admin.get("/audit?limit=200").await.good();
+        let looks = looks["items"].as_array().unwrap().clone().into_iter();
+        looks.filter(|it| it["resource"] == format!("GET /api/v1{path}")).collect()
+    };
+    let asked = format!("/rooms/{room}/measured");
+    house
+        .until(async || {
+            let denied = |it: &Value| it["allowed"] == false && it["action"] == "patient.read";
+            looks(&asked).await.iter().any(denied).then_some(())
+        })
+        .await;
+    // Of whom nothing can be answered, nobody is asked for, and so nothing is withheld.
+    let nothing = format!("/rooms/{room}/coverage");
+    let found = ward.nurse.get(&format!("{nothing}?channel=MDC_NOTHING")).await.good();
+    assert_eq!((&found["channels"], &found["withheld"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_place_comes_page_by_page() {
     let house = House::open().await;
     let ward = house.ward().await;

@@ -160,7 +160,10 @@ impl Core {
                 let charting = Arc::new(charting.clone());
                 self.charted(turn, ChartingEntry { charting, by, written_at: asked.at });
             }
-            Wish::Correct(correction) => self.corrected(turn, correction, &asked),
+            Wish::Correct(correction) => {
+                self.directory_mut().apply(&asked.wish, asked.actor, asked.at);
+                self.corrected(turn, correction, &asked);
+            }
             Wish::Acknowledge { .. } | Wish::EndAlarm { .. } => {}
             _ => self.directory_mut().apply(&asked.wish, asked.actor, asked.at),
         }

@@ -6,7 +6,7 @@
 //! `care` observed is refused, and the journal is read instead; what another detector of
 //! heartbeats had learned is left, and learned anew, as after a gap in the signal.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use ::record::{BodyError, Coded, Decoder, Encoder, Session};
 use care::news2;
@@ -32,8 +32,33 @@ use flat::{FlatCause, FlatDevice, FlatPatient, FlatSite, FlatSlot};
 /// Changes with each change of this form that is more than a new field or list at an end: those
 /// are absent in what was written before, and mean what they mean then.
 const VERSION: u16 = 6;
-/// The forms that are read. One that a release has written stays among them.
-const FORMS_READ: RangeInclusive<u16> = 6..=VERSION;
+/// The oldest form that is read. One that a release has written stays among them.
+const OLDEST: u16 = 6;
+
+/// Who reads a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Six,
+}
+
+impl Reader {
+    /// Each form by its own number: a later one is read by nobody until its reader is written,
+    /// and an earlier one by no later reader.
+    const fn of(form: u16) -> Option<Self> {
+        match form {
+            6 => Some(Self::Six),
+            _ => None,
+        }
+    }
+}
+
+const _: () = {
+    let mut form = OLDEST;
+    while form <= VERSION {
+        assert!(Reader::of(form).is_some(), "a form of a checkpoint has no reader");
+        form += 1;
+    }
+};
 
 /// Why a checkpoint is not taken up; the journal is read from its beginning instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +66,9 @@ const FORMS_READ: RangeInclusive<u16> = 6..=VERSION;
 pub enum RestoreError {
     #[error(
         "the checkpoint has the form {form}, and what it says was observed by rules of version {rules}; this program takes up forms {} to {} with rules of version {}",
-        FORMS_READ.start(), FORMS_READ.end(), care::OBSERVE_VERSION
+        OLDEST,
+        VERSION,
+        care::OBSERVE_VERSION
     )]
     OtherVersion { form: u16, rules: u16 },
     #[error("the checkpoint cannot be read")]
@@ -62,13 +89,12 @@ enum Learned {
 }
 
 /// The versions of a checkpoint, which stand first in it.
-fn read_versions(d: &mut Decoder<'_>) -> Result<Learned, RestoreError> {
+fn read_versions(d: &mut Decoder<'_>) -> Result<(Reader, Learned), RestoreError> {
     let [form, rules] = [u16::read(d)?, u16::read(d)?];
     let detectors = [u16::read(d)?, u16::read(d)?];
-    if !FORMS_READ.contains(&form) || rules != care::OBSERVE_VERSION {
-        return Err(RestoreError::OtherVersion { form, rules });
-    }
-    Ok(if detectors == DETECTORS { Learned::Kept } else { Learned::Anew })
+    let reader = Reader::of(form).filter(|_| rules == care::OBSERVE_VERSION);
+    let reader = reader.ok_or(RestoreError::OtherVersion { form, rules })?;
+    Ok((reader, if detectors == DETECTORS { Learned::Kept } else { Learned::Anew }))
 }
 
 fn write_map<K: Coded, V>(
@@ -130,13 +156,24 @@ impl Core {
 
     /// Goes on from a checkpoint as if it had never stopped.
     pub fn restore(setup: Setup, checkpoint: &[u8]) -> Result<Self, RestoreError> {
-        let mut core = Self::new(setup);
         let mut d = Decoder::new(checkpoint);
-        let d = &mut d;
-        let learned = read_versions(d)?;
+        let (reader, learned) = read_versions(&mut d)?;
         if learned == Learned::Anew {
             tracing::warn!("heartbeats_are_learned_anew");
         }
+        let mut core = match reader {
+            Reader::Six => Self::read_six(setup, &mut d, learned)?,
+        };
+        if d.position() != checkpoint.len() {
+            return Err(BodyError::malformed("bytes are left over").into());
+        }
+        core.set_timers();
+        Ok(core)
+    }
+
+    /// What stands behind the versions in the sixth form.
+    fn read_six(setup: Setup, d: &mut Decoder<'_>, learned: Learned) -> Result<Self, RestoreError> {
+        let mut core = Self::new(setup);
         core.now = Timestamp::read(d)?;
         core.came_to = LogOffset::from_bytes(u64::read(d)?);
         core.cause = Option::<FlatCause>::read(d)?.map(Cause::from);
@@ -157,11 +194,7 @@ impl Core {
             let rule = core.rule_of(*key, flat.device);
             Ok(flat.thaw(Slot::new(rule)))
         })?;
-        if d.position() != checkpoint.len() {
-            return Err(BodyError::malformed("bytes are left over").into());
-        }
         core.alarms = Alarms::of(slots);
-        core.set_timers();
         Ok(core)
     }
 
@@ -190,7 +223,7 @@ impl Core {
 /// The directory's lists in the order of its fields; indexes are made anew.
 impl Coded for Directory {
     fn write(&self, e: &mut Encoder<'_>) {
-        e.array(28);
+        e.array(29);
         write_map(e, &self.orgs, Coded::write);
         write_map(e, &self.sites, Coded::write);
         write_map(e, &self.care_units, Coded::write);
@@ -219,6 +252,7 @@ impl Coded for Directory {
         write_map(e, &self.shares, Coded::write);
         write_map(e, &self.holds, Coded::write);
         self.disk.write(e);
+        write_map(e, &self.corrections, Coded::write);
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, BodyError> {
@@ -229,9 +263,9 @@ impl Coded for Directory {
         }
         let lists = ::record::array_len(d)?;
         // Before pages were shared there were twenty-five, before holds twenty-six, and before
-        // the alarm about the disk twenty-seven.
-        if !(25..=28).contains(&lists) {
-            return Err(BodyError::malformed("a directory has twenty-five to twenty-eight parts"));
+        // the alarm about the disk twenty-seven, and before corrections twenty-eight.
+        if !(25..=29).contains(&lists) {
+            return Err(BodyError::malformed("a directory has twenty-five to twenty-nine parts"));
         }
         Ok(Self {
             orgs: plain(d)?,
@@ -265,6 +299,7 @@ impl Coded for Directory {
             shares: if lists >= 26 { plain(d)? } else { BTreeMap::new() },
             holds: if lists >= 27 { plain(d)? } else { BTreeMap::new() },
             disk: if lists >= 28 { Coded::read(d)? } else { DiskAlarm::default() },
+            corrections: if lists >= 29 { plain(d)? } else { BTreeMap::new() },
             ..Self::default()
         })
     }

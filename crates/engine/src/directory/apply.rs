@@ -95,8 +95,8 @@ impl Directory {
             Wish::SetPassword { user, password_hash } => self.set_password(*user, password_hash),
             Wish::OpenSession(session) => self.open_session(session, at),
             Wish::CloseSession(id) => self.close_sessions(|session| session.id == *id),
+            Wish::Correct(correction) => self.note_correction(correction),
             Wish::Chart(_)
-            | Wish::Correct(_)
             | Wish::Acknowledge { .. }
             | Wish::EndAlarm { .. }
             | Wish::NotePulse(_) => {}

@@ -32,6 +32,9 @@ pub struct Remake<'a> {
     pub setup: &'a Setup,
 }
 
+/// What became of a chunk; nothing if it needs it no more.
+type Came = Result<Option<DamageState>, MendError>;
+
 /// Why a chunk was neither made again nor found to be gone; it can be tried later.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it all")]
@@ -43,6 +46,34 @@ pub enum MendError {
 }
 
 impl Remake<'_> {
+    /// Makes damaged chunks again, one after the other, and tells what became of each. One for
+    /// which the journal cannot be read is noted as such, so that it stands in nobody's way; says
+    /// how many could not be tried and still wait.
+    pub fn each(
+        &self,
+        series: &Series,
+        chunks: &[DamagedChunk],
+        now: &dyn Fn() -> Timestamp,
+        rest: &mut dyn FnMut(),
+        tell: &mut dyn FnMut(&DamagedChunk, &Came),
+    ) -> usize {
+        let mut waiting = 0_usize;
+        for chunk in chunks {
+            let came = self.chunk(series, chunk, now(), rest);
+            tell(chunk, &came);
+            waiting += match came {
+                Ok(_) => 0,
+                Err(MendError::Series(_)) => 1,
+                Err(MendError::Journal(_)) => {
+                    let settled = series.settle_damage(chunk, DamageState::Differs, now());
+                    usize::from(settled.is_err())
+                }
+            };
+            rest();
+        }
+        waiting
+    }
+
     /// Makes a damaged chunk again, or notes why not; blocks for as long as it takes, and calls
     /// `rest` after each few thousand records. `None` if the chunk needs it no more.
     pub fn chunk(
@@ -64,6 +95,7 @@ impl Remake<'_> {
         let from = self.start_before(mend.span().from).map_err(MendError::Journal)?;
         // What stood before the journal's beginning is nowhere.
         let is_gone = from.is_none_or(|it| self.begins_later(it));
+        let from = from.map(|it| self.one_before(it));
         let Some(from) = from.filter(|from| *from < mend.up_to()) else { return Ok(is_gone) };
         let mut core = Core::of_directory(self.setup.clone(), Arc::clone(self.directory));
         let (mut out, mut read) = (Out::default(), 0_usize);
@@ -96,7 +128,7 @@ impl Remake<'_> {
     }
 
     /// The newest segment whose first record came no later than an instant, or the oldest one:
-    /// nothing is received before it was measured.
+    /// nothing is received before it was measured, by clocks that are right.
     fn start_before(&self, at: Timestamp) -> Result<Option<LogOffset>, ReadError> {
         let (mut low, mut high) = (0, self.starts.len());
         while high.saturating_sub(low) > 1 {
@@ -107,6 +139,12 @@ impl Remake<'_> {
             }
         }
         Ok(self.starts.get(low).copied())
+    }
+
+    /// The segment before: a gateway whose clock is fast says that what we received was measured
+    /// a little later.
+    fn one_before(&self, start: LogOffset) -> LogOffset {
+        self.starts.iter().copied().rfind(|it| *it < start).unwrap_or(start)
     }
 
     fn first_received(&self, segment: usize) -> Result<Option<Timestamp>, ReadError> {

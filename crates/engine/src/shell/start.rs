@@ -55,6 +55,9 @@ pub(super) const PAUSE_MIN: Duration = Duration::from_secs(2);
 /// Records after which rows and points are handed on while the past is read.
 const RECORDS_AT_ONCE: u64 = 4_096;
 
+const NO_CORRECTIONS: &str = "the list of corrections is damaged";
+const NO_ROWS: &str = "there is no checkpoint with its rows";
+
 /// The state as the journal left it.
 #[derive(Debug)]
 pub(super) struct Past {
@@ -91,10 +94,7 @@ pub(super) fn read_past(
     let lacks_corrections = series.lacks_corrections();
     let (mut core, from) = match found.filter(|_| has_rows && !lacks_corrections) {
         None => {
-            let why = match lacks_corrections {
-                true => "the list of corrections is damaged",
-                false => "there is no checkpoint with its rows",
-            };
+            let why = if lacks_corrections { NO_CORRECTIONS } else { NO_ROWS };
             (begin(&setup, gone, why)?, LogOffset::default())
         }
         Some((offset, bytes)) => match Core::restore(setup.clone(), &bytes) {

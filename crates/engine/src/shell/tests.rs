@@ -110,7 +110,8 @@ impl House {
         let limits = JournalLimits { segment_len: SEGMENT_LEN, ..JournalLimits::default() };
         let (journal, _) = Journal::open(self.disk.clone(), self.clock.clone(), limits).unwrap();
         let series = self.folder.path().join("series.sqlite");
-        let series = Series::open_with(series, self.limits).unwrap();
+        let opened = Series::open_with(&series, self.limits);
+        let series = opened.or_else(|_| Series::open_for_start(series)).unwrap();
         let records = Records::open(&self.folder.path().join("records.sqlite")).unwrap();
         let (engine, task) = Engine::start(EngineParts {
             clock: self.clock.clone(),

@@ -51,7 +51,8 @@ pub enum Met {
     /// A read answered the rest and said over which time it lacks something, and the chunk was
     /// made again from the journal.
     Remade,
-    /// The same, but for the making: the row's own keys were hit.
+    /// The same, but for the making: SQLite itself says that its file is not whole, as where the
+    /// row's own keys were hit.
     Lacking,
     /// It hit nothing that is read.
     Harmless,
@@ -244,7 +245,7 @@ fn judge(dir: &DataDir, model: &Model, asked: &Asked) -> Result<Met, Broken> {
         short |= !named(lost, &found.damaged);
     }
     if is_named && !short {
-        return remade(&series, model, up_to);
+        return remade(dir, &series, model, up_to);
     }
     // Where an index led astray, a stretch lacks points that a longer one has (decision 0026).
     match check_rolls(&series, |device| model.points(up_to, device)) {
@@ -283,20 +284,28 @@ fn named(mut lost: impl Iterator<Item = Timestamp>, damaged: &[DamagedSpan]) -> 
 }
 
 /// Makes damaged chunks again of what the journal has, and compares.
-fn remade(series: &Series, model: &Model, up_to: LogOffset) -> Result<Met, Broken> {
-    match mended(series, model, up_to) {
+fn remade(dir: &DataDir, series: &Series, model: &Model, up_to: LogOffset) -> Result<Met, Broken> {
+    let is_whole = is_whole(&dir.series());
+    match mended(series, model, up_to, is_whole) {
         // SQLite itself says that the file is not what it was.
         Err(Broken(what)) if what.contains("DatabaseCorrupt") => Ok(Met::Named),
         other => other,
     }
 }
 
-fn mended(series: &Series, model: &Model, up_to: LogOffset) -> Result<Met, Broken> {
+/// Whether pages, rows and indexes of a database agree, whatever stands in the values.
+fn is_whole(path: &Path) -> bool {
+    let asked = Connection::open(path).and_then(|db| {
+        db.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))
+    });
+    asked.is_ok_and(|said| said == "ok")
+}
+
+fn mended(series: &Series, model: &Model, up_to: LogOffset, is_whole: bool) -> Result<Met, Broken> {
     let failed = |error| broken("damage cannot be noted or mended", error);
     let now = crate::model::begin();
     series.note_damage(now).map_err(failed)?;
     let noted = series.damage().map_err(failed)?;
-    let mut state = DamageState::Waits;
     for chunk in &noted {
         let Some(mut mend) = series.begin_mend(chunk).map_err(failed)? else { continue };
         let of = mend.key().device;
@@ -304,18 +313,43 @@ fn mended(series: &Series, model: &Model, up_to: LogOffset) -> Result<Met, Broke
             model.points(up_to, number).into_iter().for_each(|it| mend.offer(it));
             model.waves(up_to, number).into_iter().for_each(|it| mend.offer_wave(it));
         }
-        ensure!(mend.has_all(), "a chunk is wanted of which the journal has less");
-        state = mend.finish(false, now).map_err(failed)?;
+        ensure!(mend.has_all() || !is_whole, "a chunk is wanted of which the journal has less");
+        mend.finish(false, now).map_err(failed)?;
     }
-    if state != DamageState::Mended {
+    let after = series.damage().map_err(failed)?;
+    let are_mended = after.iter().all(|it| it.state == DamageState::Mended);
+    if noted.is_empty() || !are_mended {
         // Where an index led a read astray nothing is noted; and a row whose keys were hit cannot
         // be taken out of the indexes.
+        ensure!(!is_whole, "a chunk was not made again of a journal that has it: {after:?}");
+        check_but_damaged(series, model, up_to)?;
         return Ok(Met::Lacking);
     }
     check_series(series, model, up_to)?;
     let (_, damaged) = series.check_chunks().map_err(failed)?;
     ensure!(damaged.is_empty(), "a chunk was made again, and is damaged: {damaged:?}");
     Ok(Met::Remade)
+}
+
+/// Compares the series with what was measured up to a place, but for what they say is damaged.
+fn check_but_damaged(series: &Series, model: &Model, up_to: LogOffset) -> Result<(), Broken> {
+    for number in 0..DEVICES {
+        let found = series.query(&question(number, "HR"));
+        let found = found.map_err(|error| broken("points cannot be read", error))?;
+        let points: Vec<Point> = found.stretches.into_iter().flat_map(|it| it.items).collect();
+        let want = model.points(up_to, number);
+        ensure!(points.iter().all(|it| want.contains(it)), "a garbled point was served");
+        let lost = want.iter().filter(|it| !points.contains(it)).map(|it| it.at);
+        ensure!(named(lost, &found.damaged), "points went where none was called damaged");
+        let found = series.query_wave(&question(number, "ECG_II"));
+        let found = found.map_err(|error| broken("waveforms cannot be read", error))?;
+        let spans: Vec<WaveSpan> = found.stretches.into_iter().flat_map(|it| it.items).collect();
+        let want = model.waves(up_to, number);
+        ensure!(spans.iter().all(|it| want.contains(it)), "a garbled waveform was served");
+        let lost = want.iter().filter(|it| !spans.contains(it)).map(|it| it.at);
+        ensure!(named(lost, &found.damaged), "waveforms went where none was called damaged");
+    }
+    Ok(())
 }
 
 fn question(number: u64, channel: &str) -> Question {

@@ -1,6 +1,7 @@
 //! What counts: of one series and one instant, one value.
 //!
-//! A person's newest correction counts if there is one, else the value that came last. A value
+//! A person's newest correction counts if there is one, else the value that came last; where
+//! several came together at one instant, all of these do. A value
 //! that comes again changes nothing: it counts as having come when it came first, so that what
 //! was taken in once may be taken in again, at any distance and in any order. Everything else
 //! that was received is kept, and [`Series::receipts`](super::Series::receipts) has it.
@@ -51,10 +52,13 @@ pub(super) fn firsts<T: Item>(mut items: Vec<T>) -> Vec<T> {
 /// What counts of these points, by time, where these corrections hold.
 pub(super) fn counted(points: Vec<Point>, ucum: &Ucum, held: &[Held]) -> Vec<Point> {
     let mut points = firsts(points);
-    // The first receipts of an instant are in their order: the last of them counts.
+    // The first receipts of an instant are in their order: the last of them counts. A file never
+    // says otherwise than a device did, whichever came first.
     points.dedup_by(|next, kept| {
-        let is_of_it = next.at == kept.at && !is_by_receipt(next, kept);
-        if is_of_it {
+        // What came together stands at one instant only where a clock ran ahead: a burst is
+        // dated by its receipt, and none of it came later than the others.
+        let is_of_it = next.at == kept.at && next.received_at != kept.received_at;
+        if is_of_it && (kept.marks.is_of_a_file() || !next.marks.is_of_a_file()) {
             *kept = *next;
         }
         is_of_it
@@ -70,12 +74,6 @@ pub(super) fn counted(points: Vec<Point>, ucum: &Ucum, held: &[Held]) -> Vec<Poi
     // What was said of an instant is one, however much came in at it.
     points.dedup_by(|next, kept| next.at == kept.at && next.value == kept.value);
     points
-}
-
-/// Whether two values stand at one instant only because they came in together: none was taken
-/// after it came, so a burst behind a clock that runs ahead is dated by its receipt.
-fn is_by_receipt(one: &Point, other: &Point) -> bool {
-    [one, other].iter().all(|point| point.at == point.received_at)
 }
 
 impl Held {
@@ -137,4 +135,29 @@ pub(super) fn without_stored<T: Item>(items: &mut Vec<T>, stored: &[T]) {
     }
     let mut repeats = repeats.into_iter();
     items.retain(|_| !repeats.next().unwrap_or(false));
+}
+
+#[test]
+fn a_file_never_replaces_what_a_device_said_whichever_came_first() {
+    use super::Marks;
+    let live = Marks { late: false, age_known: true, ..Marks::OF_A_FILE };
+    let at = Timestamp::from_unix_millis(1_790_000_000_000);
+    let point = |came: i64, value: i64, marks: Marks| Point {
+        at,
+        received_at: Timestamp::from_unix_nanos(at.unix_nanos().saturating_add(came)),
+        value: Ok((value, 0)),
+        marks,
+    };
+    let file = Marks::OF_A_FILE;
+    for (points, want) in [
+        (vec![point(1, 72, live), point(2, 60, file)], 72),
+        (vec![point(1, 60, file), point(2, 72, live)], 72),
+        (vec![point(1, 72, live), point(2, 60, file), point(3, 73, live)], 73),
+        (vec![point(1, 72, live), point(2, 60, file), point(3, 61, file)], 72),
+        (vec![point(1, 60, file), point(2, 61, file)], 61),
+    ] {
+        let found: Vec<_> =
+            counted(points, &Ucum::new("/min"), &[]).into_iter().map(|it| it.value).collect();
+        assert_eq!(found, [Ok((want, 0))]);
+    }
 }

@@ -5,7 +5,10 @@
 //! behind it or by the tally of its series, so that a row whose bytes cannot be believed, and
 //! one that is gone, can be told of all the same.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{OrgId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
@@ -13,9 +16,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_f
 use super::{Point, Series, SeriesId, SeriesKey, WaveSpan, query::items_at, seal::Item};
 use crate::{
     hold::hold,
-    limits::{DAMAGE_MET_MAX, DAMAGE_NOTED_MAX},
+    limits::{DAMAGE_MET_MAX, DAMAGE_NOTED_MAX, LOOK_CHUNKS_AT_ONCE},
     row_sum,
-    sqlite::{Change, DatabaseError, Sql, as_blob},
+    sqlite::{Change, DatabaseError, Sql, as_blob, is_corrupt},
 };
 
 pub(super) const SCHEMA: &str = "
@@ -170,7 +173,15 @@ impl Series {
         let noted = self.0.database.write(|tx| {
             let mut noted = 0_usize;
             for met in &pending {
-                noted = noted.saturating_add(usize::from(note(tx, met, now)?));
+                noted = noted.saturating_add(match note(tx, met, now) {
+                    Ok(is_new) => usize::from(is_new),
+                    // A note whose own key was hit stands in its way, and in that of no other.
+                    Err(Change::Sqlite(error)) if is_corrupt(&error) => {
+                        tracing::error!(%error, "damage_not_noted");
+                        0
+                    }
+                    Err(error) => return Err(error),
+                });
             }
             Ok(noted)
         });
@@ -182,28 +193,49 @@ impl Series {
 
     /// Looks for chunks that are gone, row and all, and for those that cannot be read, and notes
     /// them; says how many are new. Reads everything that is sealed of one series after the
-    /// other, and calls `rest` between two of them.
+    /// other, some chunks in each view of the data, and calls `rest` between two of them.
     pub fn look_for_damage(
         &self,
         now: Timestamp,
+        rest: &mut dyn FnMut(),
+    ) -> Result<usize, DatabaseError> {
+        self.look_in_pages(now, LOOK_CHUNKS_AT_ONCE, rest)
+    }
+
+    pub(super) fn look_in_pages(
+        &self,
+        now: Timestamp,
+        page: usize,
         rest: &mut dyn FnMut(),
     ) -> Result<usize, DatabaseError> {
         let series: Vec<(Arc<SeriesKey>, SeriesId)> = {
             let hot = hold(&self.0.hot);
             (0..).map(SeriesId).map_while(|id| Some((hot.key(id)?, id))).collect()
         };
+        self.drop_damaged_notes()?;
         let mut noted = 0_usize;
         for (key, id) in series {
-            let found = self.0.database.read(|db| {
-                let mut found = scan::<Point>(db, key.org, id)?;
-                found.extend(scan::<WaveSpan>(db, key.org, id)?);
-                Ok(found)
-            })?;
+            let of = (key.org, id);
+            noted = noted.saturating_add(self.look_at::<Point>(of, (now, page), rest)?);
+            noted = noted.saturating_add(self.look_at::<WaveSpan>(of, (now, page), rest)?);
+        }
+        Ok(noted)
+    }
+
+    fn look_at<T: Item>(
+        &self,
+        (org, id): (OrgId, SeriesId),
+        (now, page): (Timestamp, usize),
+        rest: &mut dyn FnMut(),
+    ) -> Result<usize, DatabaseError> {
+        let mut scan = Scan::new(org, id, T::CODEC);
+        let mut noted = 0_usize;
+        while !scan.is_over {
+            let found = self.0.database.read(|db| scan.page::<T>(db, page))?;
             let damaged: Vec<Met> = found.iter().filter_map(Flaw::met).collect();
             self.met(&damaged);
             noted = noted.saturating_add(self.note_damage(now)?);
-            let gone = found.iter().filter(|flaw| flaw.place.is_none());
-            let gone: Vec<&Flaw> = gone.collect();
+            let gone: Vec<&Flaw> = found.iter().filter(|flaw| flaw.place.is_none()).collect();
             if !gone.is_empty() {
                 noted = noted.saturating_add(self.0.database.write(|tx| {
                     let mut noted = 0_usize;
@@ -221,16 +253,49 @@ impl Series {
     /// Chunks that were found damaged, those that are not mended first and then the newest
     /// finding; of very many the first of these.
     pub fn damage(&self) -> Result<Vec<DamagedChunk>, DatabaseError> {
-        let rows: Vec<(SeriesId, Note)> = self.0.database.read(|db| {
+        let rows: Vec<Option<(SeriesId, Note)>> = self.0.database.read(|db| {
             let ask = "SELECT series, codec, first, count, min_at, max_at, place, found_at, state,
-                       settled_at FROM damage ORDER BY state = 1, found_at DESC, min_at LIMIT ?1";
-            let row = |row: &rusqlite::Row<'_>| Ok((SeriesId(row.get(0)?), Note::of(row)?));
+                       settled_at, damage.* FROM damage
+                       ORDER BY state = 1, found_at DESC, min_at LIMIT ?1";
+            let row = |row: &rusqlite::Row<'_>| {
+                let is_sound = row_sum::is_sound(row, 10, "damage")?;
+                is_sound.then(|| Ok((SeriesId(row.get(0)?), Note::of(row)?))).transpose()
+            };
             let most = i64::try_from(DAMAGE_NOTED_MAX).unwrap_or(i64::MAX);
             db.prepare_cached(ask)?.query_map([most], row)?.collect()
         })?;
         let hot = hold(&self.0.hot);
         let chunk = |(id, note): (SeriesId, Note)| Some(note.chunk(id, hot.key(id)?));
-        Ok(rows.into_iter().filter_map(chunk).collect())
+        Ok(rows.into_iter().flatten().filter_map(chunk).collect())
+    }
+
+    /// Drops notes that are not what was written, as they may name a sound chunk; says how many.
+    /// What they told of is found anew by who reads it, or by a look.
+    pub fn drop_damaged_notes(&self) -> Result<usize, DatabaseError> {
+        let ask = "SELECT rowid, damage.* FROM damage";
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok((!row_sum::is_sound(row, 1, "damage")?).then_some(row.get(0)?))
+        };
+        let unsound: Vec<Option<i64>> =
+            self.0.database.read(|db| db.prepare_cached(ask)?.query_map([], row)?.collect())?;
+        let unsound: Vec<i64> = unsound.into_iter().flatten().collect();
+        if unsound.is_empty() {
+            return Ok(0);
+        }
+        let dropped = self.0.database.write(|tx| {
+            let mut dropped = 0_usize;
+            for place in &unsound {
+                match tx.execute("DELETE FROM damage WHERE rowid = ?1", [place]) {
+                    Ok(count) => dropped = dropped.saturating_add(count),
+                    // Its own key was hit: it stays, and nobody believes it.
+                    Err(error) if is_corrupt(&error) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(dropped)
+        })?;
+        hold(&self.0.met).told.clear();
+        Ok(dropped)
     }
 
     /// How many chunks were found damaged and are not mended, and how many were mended.
@@ -324,13 +389,18 @@ impl Note {
     }
 }
 
-/// Writes a note anew, with what stood in the chunk's place if that was put aside.
+/// Writes a note anew, with what stood in the chunk's place if that was put aside now; what was
+/// put aside before is kept else.
 pub(super) fn put(
     tx: &Transaction<'_>,
     (org, id): (OrgId, SeriesId),
     note: &Note,
     aside: Option<Vec<u8>>,
 ) -> rusqlite::Result<()> {
+    let aside = match aside {
+        Some(aside) => Some(aside),
+        None => put_aside(tx, (org, id, note.codec), note.first)?,
+    };
     let put = "INSERT OR REPLACE INTO damage (org, series, codec, first, count, min_at, max_at,
                place, found_at, state, settled_at, bytes, row_sum)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
@@ -352,17 +422,31 @@ pub(super) fn put(
     Ok(())
 }
 
+/// What stood in the place of a chunk before it was made again, if its note has that.
+fn put_aside(
+    tx: &Connection,
+    (org, id, codec): (OrgId, SeriesId, u8),
+    first: i64,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let ask = "SELECT bytes FROM damage
+               WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
+    let key = params![Sql(org), id.0, codec, first];
+    Ok(tx.prepare_cached(ask)?.query_row(key, |row| row.get(0)).optional()?.flatten())
+}
+
 /// What is noted of the chunk that begins with this item.
 fn noted(
     tx: &Connection,
     (org, id, codec): (OrgId, SeriesId, u8),
     first: i64,
 ) -> rusqlite::Result<Option<DamageState>> {
-    let ask =
-        "SELECT state FROM damage WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
+    let ask = "SELECT state, damage.* FROM damage WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
     let key = params![Sql(org), id.0, codec, first];
-    let state = |row: &rusqlite::Row<'_>| row.get(0).map(DamageState::of);
-    tx.prepare_cached(ask)?.query_row(key, state).optional()
+    let state = |row: &rusqlite::Row<'_>| {
+        let is_sound = row_sum::is_sound(row, 1, "damage")?;
+        is_sound.then(|| row.get(0).map(DamageState::of)).transpose()
+    };
+    Ok(tx.prepare_cached(ask)?.query_row(key, state).optional()?.flatten())
 }
 
 /// Notes a chunk, unless it is noted or can be read after all; says whether it did.
@@ -468,14 +552,18 @@ pub(super) fn noted_in(
     (org, id, codec): (OrgId, SeriesId, u8),
     (from, to): (Timestamp, Timestamp),
 ) -> rusqlite::Result<Vec<Met>> {
-    let ask = "SELECT min_at, max_at, place FROM damage
+    let ask = "SELECT min_at, max_at, place, damage.* FROM damage
                WHERE org = ?1 AND series = ?2 AND codec = ?3
                AND state <> 1 AND max_at >= ?4 AND min_at < ?5";
     let met = |row: &rusqlite::Row<'_>| {
-        Ok(Met { org, id, codec, min_at: row.get(0)?, max_at: row.get(1)?, place: row.get(2)? })
+        let (min_at, max_at, place) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let is_sound = row_sum::is_sound(row, 3, "damage")?;
+        Ok(is_sound.then_some(Met { org, id, codec, min_at, max_at, place }))
     };
     let key = params![Sql(org), id.0, codec, Sql(from), Sql(to)];
-    db.prepare_cached(ask)?.query_map(key, met)?.collect()
+    let found: Vec<Option<Met>> =
+        db.prepare_cached(ask)?.query_map(key, met)?.collect::<rusqlite::Result<_>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// How far items are looked for that no chunk has, and that nothing bounds to one side: a day.
@@ -526,59 +614,108 @@ pub(super) fn scan<T: Item>(
     org: OrgId,
     id: SeriesId,
 ) -> rusqlite::Result<Vec<Flaw>> {
-    let of = (org, id, T::CODEC);
-    let ask = "SELECT first, rowid FROM chunk INDEXED BY sqlite_autoindex_chunk_1
-               WHERE org = ?1 AND series = ?2 AND codec = ?3 ORDER BY first";
-    let key = params![Sql(org), id.0, T::CODEC];
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let chunks: Vec<(i64, i64)> =
-        db.prepare_cached(ask)?.query_map(key, row)?.collect::<rusqlite::Result<_>>()?;
-    let times = times_of(db, of)?;
-    let (mut flaws, mut next, mut known_to) = (Vec::new(), Some(0_i64), i64::MIN);
-    let gap = |first: i64, end: i64, min_at: i64, max_at: i64| Flaw {
-        org,
-        id,
-        codec: T::CODEC,
-        first,
-        end,
-        min_at: min_at.min(max_at),
-        max_at: max_at.max(min_at),
-        place: None,
-    };
-    for (first, place) in chunks {
-        let (min_at, max_at) = times.get(&place).copied().unwrap_or((known_to, known_to));
-        if let Some(expected) = next.filter(|expected| *expected < first) {
+    Scan::new(org, id, T::CODEC).page::<T>(db, usize::MAX)
+}
+
+/// Where a look at the chunks of a series stands.
+struct Scan {
+    of: (OrgId, SeriesId, u8),
+    /// With which item the last chunk begins that was looked at. It may have grown since.
+    looked_to: Option<i64>,
+    /// The item that comes next, unless the last chunk cannot be read.
+    next: Option<i64>,
+    known_to: i64,
+    times: BTreeMap<i64, (i64, i64)>,
+    is_over: bool,
+}
+
+impl Scan {
+    const fn new(org: OrgId, id: SeriesId, codec: u8) -> Self {
+        Self {
+            of: (org, id, codec),
+            looked_to: None,
+            next: Some(0),
+            known_to: i64::MIN,
+            times: BTreeMap::new(),
+            is_over: false,
+        }
+    }
+
+    const fn gap(&self, (first, end): (i64, i64), (one, other): (i64, i64)) -> Flaw {
+        let (org, id, codec) = self.of;
+        let (min_at, max_at) = if one < other { (one, other) } else { (other, one) };
+        Flaw { org, id, codec, first, end, min_at, max_at, place: None }
+    }
+
+    /// Looks at some chunks more, and once more at the one before them.
+    fn page<T: Item>(&mut self, db: &Connection, most: usize) -> rusqlite::Result<Vec<Flaw>> {
+        let (org, id, codec) = self.of;
+        let ask = "SELECT first, rowid FROM chunk INDEXED BY sqlite_autoindex_chunk_1
+                   WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first >= ?4
+                   ORDER BY first LIMIT ?5";
+        let from = self.looked_to.unwrap_or(i64::MIN);
+        let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+        let key = params![Sql(org), id.0, codec, from, most];
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let chunks: Vec<(i64, i64)> =
+            db.prepare_cached(ask)?.query_map(key, row)?.collect::<rusqlite::Result<_>>()?;
+        self.is_over = i64::try_from(chunks.len()).unwrap_or(i64::MAX) < most;
+        if chunks.iter().any(|(_, place)| !self.times.contains_key(place)) {
+            self.times = times_of(db, self.of)?;
+        }
+        let mut flaws = Vec::new();
+        for (first, place) in chunks {
+            self.chunk::<T>(db, (first, place), &mut flaws)?;
+        }
+        if self.is_over {
+            let all = tally(db, self.of)?.unwrap_or(0);
+            if let Some(expected) = self.next.filter(|expected| *expected < all) {
+                // Behind the last chunk nothing stands either.
+                let bounds = match self.known_to {
+                    i64::MIN => (0, i64::MAX.saturating_sub(1)),
+                    known_to => (known_to, known_to.saturating_add(UNBOUNDED_NS)),
+                };
+                flaws.push(self.gap((expected, all), bounds));
+            }
+        }
+        Ok(flaws)
+    }
+
+    fn chunk<T: Item>(
+        &mut self,
+        db: &Connection,
+        (first, place): (i64, i64),
+        flaws: &mut Vec<Flaw>,
+    ) -> rusqlite::Result<()> {
+        let (org, id, _) = self.of;
+        let unknown = (self.known_to, self.known_to);
+        let (min_at, max_at) = self.times.get(&place).copied().unwrap_or(unknown);
+        let is_new = self.looked_to != Some(first);
+        if let Some(expected) = self.next.filter(|expected| is_new && *expected < first) {
             // Before the first chunk nothing stands that would bound it.
             let before = min_at.saturating_sub(UNBOUNDED_NS);
-            let begins = if known_to == i64::MIN { before } else { known_to };
-            flaws.push(gap(expected, first, begins, min_at));
+            let begins = if self.known_to == i64::MIN { before } else { self.known_to };
+            flaws.push(self.gap((expected, first), (begins, min_at)));
         }
         let items = items_at::<T>(db, (org, id), place)?;
         let count = items.as_ref().and_then(|items| i64::try_from(items.len()).ok());
-        next = count.map(|count| first.saturating_add(count));
-        if items.is_none() {
-            let end = end_of(db, of, first)?;
-            flaws.push(Flaw { place: Some(place), ..gap(first, end, min_at, max_at) });
+        self.next = count.map(|count| first.saturating_add(count));
+        if items.is_none() && is_new {
+            let end = end_of(db, self.of, first)?;
+            let flaw = self.gap((first, end), (min_at, max_at));
+            flaws.push(Flaw { place: Some(place), ..flaw });
         }
-        known_to = known_to.max(max_at);
+        self.known_to = self.known_to.max(max_at);
+        self.looked_to = Some(first);
+        Ok(())
     }
-    let all = tally(db, of)?.unwrap_or(0);
-    if let Some(expected) = next.filter(|expected| *expected < all) {
-        // Behind the last chunk nothing stands either.
-        let (begins, ends) = match known_to {
-            i64::MIN => (0, i64::MAX.saturating_sub(1)),
-            known_to => (known_to, known_to.saturating_add(UNBOUNDED_NS)),
-        };
-        flaws.push(gap(expected, all, begins, ends));
-    }
-    Ok(flaws)
 }
 
 /// Where the chunks of a series lie in time, by their rows.
 fn times_of(
     db: &Connection,
     (org, id, codec): (OrgId, SeriesId, u8),
-) -> rusqlite::Result<std::collections::BTreeMap<i64, (i64, i64)>> {
+) -> rusqlite::Result<BTreeMap<i64, (i64, i64)>> {
     let ask = "SELECT rowid, min_at, max_at FROM chunk INDEXED BY chunk_by_time
                WHERE org = ?1 AND series = ?2 AND codec = ?3";
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));

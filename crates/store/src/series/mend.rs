@@ -2,9 +2,9 @@
 //!
 //! Whoever reads the journal offers everything of the chunk's time that the series once was
 //! given. What sound chunks have is not missing; the rest has to come to the number of items
-//! that was sealed, and to its times, or to the very same bytes. Only then it takes the place
-//! of what is damaged, which is put aside in the same transaction; what was written is read
-//! back and compared before that holds.
+//! that was sealed, and to its times; of a chunk without its row nobody knows those, so everything
+//! has to be offered. Only then it takes the place of what is damaged, which is put aside in the
+//! same transaction; what was written is read back and compared before that holds.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
     DamageState, DamagedChunk, DamagedSpan, Point, Series, SeriesId, SeriesKey, WaveSpan,
-    damage::{self, Note},
-    query::{Question, sealed},
+    damage::{self, Met, Note},
+    query::{Question, items_at, sealed},
     roll_store,
     seal::{Item, Sealed, write_chunk},
 };
 use crate::{
     LogOffset,
     hold::hold,
-    sqlite::{Change, DatabaseError},
+    sqlite::{Change, DatabaseError, Sql},
 };
 
 /// Damaged chunks of one series that lie over each other in time, while they are made again.
@@ -34,6 +34,8 @@ pub struct Mend {
     span: DamagedSpan,
     up_to: LogOffset,
     pool: Pool,
+    /// Another chunk lies over these that cannot be read and is not noted yet.
+    waits: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,8 @@ struct Offered<T> {
     doubles: Vec<T>,
     want: usize,
     span: DamagedSpan,
+    /// Whether the times of the span are only those of what stands around it.
+    may_be_shorter: bool,
 }
 
 impl<T: Item> Offered<T> {
@@ -82,21 +86,27 @@ impl<T: Item> Offered<T> {
         sealed.any(|it| (it.begin(), it.received()) == (at, received_at))
     }
 
+    /// Never if the times are not known: whatever comes later may be what was sealed.
     fn has_all(&self) -> bool {
-        self.missing.len() >= self.want
+        let is_enough = self.missing.len() >= self.want && !self.may_be_shorter;
+        is_enough && self.is_from_end_to_end(&self.missing)
+    }
+
+    fn is_from_end_to_end(&self, items: &[T]) -> bool {
+        let begins = items.iter().map(Item::begin).min() == Some(self.span.from);
+        begins && items.iter().map(Item::end).max() == Some(self.last())
     }
 
     /// What was sealed, in the order of time, if that was offered: as many items over the same
-    /// time. `may_be_shorter` is for items whose time nobody knows but by what stands around.
-    fn all(&self, may_be_shorter: bool) -> Option<Vec<T>> {
+    /// time.
+    fn all(&self) -> Option<Vec<T>> {
         let mut all = self.missing.clone();
         if all.len() < self.want {
             all.extend(self.doubles.iter().cloned());
         }
         all.sort_by_key(|item| (item.begin(), item.received()));
-        let begins = all.first().map(Item::begin) == Some(self.span.from);
-        let ends = all.iter().map(Item::end).max() == Some(self.last());
-        (all.len() == self.want && (may_be_shorter || (begins && ends))).then_some(all)
+        let is_over_its_time = self.may_be_shorter || self.is_from_end_to_end(&all);
+        (all.len() == self.want && is_over_its_time).then_some(all)
     }
 }
 
@@ -119,10 +129,9 @@ impl Series {
             let last = it.to.unix_nanos().saturating_sub(i64::from(chunk.is_wave));
             Timestamp::from_unix_nanos(last)
         };
-        let touches = |it: &DamagedChunk, span: DamagedSpan| {
-            it.span.from < end(span) && span.from < end(it.span)
-        };
-        while let Some(at) = near.iter().position(|it| touches(it, span)) {
+        let touches =
+            |it: DamagedSpan, span: DamagedSpan| it.from < end(span) && span.from < end(it);
+        while let Some(at) = near.iter().position(|it| touches(it.span, span)) {
             let next = near.swap_remove(at);
             span =
                 DamagedSpan { from: span.from.min(next.span.from), to: span.to.max(next.span.to) };
@@ -132,19 +141,24 @@ impl Series {
         let want = chunks.iter().map(|it| it.items).fold(0, u64::saturating_add);
         let want = usize::try_from(want).unwrap_or(usize::MAX);
         let Some((up_to, _)) = self.load_checkpoint()? else { return Ok(None) };
-        let pool = match chunk.is_wave {
-            true => Pool::Waves(self.offered(chunk, (span, want))?),
-            false => Pool::Points(self.offered(chunk, (span, want))?),
+        let of = (chunk, &chunks[..]);
+        let (pool, mut unread) = match chunk.is_wave {
+            true => self.offered(of, (span, want)).map(|(it, met)| (Pool::Waves(it), met))?,
+            false => self.offered(of, (span, want)).map(|(it, met)| (Pool::Points(it), met))?,
         };
-        let (id, key) = (chunk.id, Arc::clone(&chunk.key));
-        Ok(Some(Mend { series: self.clone(), id, key, chunks, span, up_to, pool }))
+        unread.retain(|met| touches(met.span(), span));
+        // What such a chunk has would be taken for what is missing here.
+        self.met(&unread);
+        let (id, key, waits) = (chunk.id, Arc::clone(&chunk.key), !unread.is_empty());
+        Ok(Some(Mend { series: self.clone(), id, key, chunks, span, up_to, pool, waits }))
     }
 
+    /// What sound chunks have, and which others than these cannot be read.
     fn offered<T: Item>(
         &self,
-        chunk: &DamagedChunk,
+        (chunk, chunks): (&DamagedChunk, &[DamagedChunk]),
         (span, want): (DamagedSpan, usize),
-    ) -> Result<Offered<T>, DatabaseError> {
+    ) -> Result<(Offered<T>, Vec<Met>), DatabaseError> {
         let key = &chunk.key;
         let question = Question {
             org: key.org,
@@ -154,9 +168,17 @@ impl Series {
             to: span.to,
         };
         let found = self.0.database.read(|db| sealed::<T>(db, chunk.id, &question, usize::MAX))?;
-        let others = found.map(|found| found.items).unwrap_or_default();
+        let (others, mut unread) = found.map(|it| (it.items, it.damaged)).unwrap_or_default();
+        let is_of = |met: &Met| {
+            chunks.iter().any(|it| match met.place {
+                None => it.place.is_none() && it.span == met.span(),
+                place => it.place == place,
+            })
+        };
+        unread.retain(|met| !is_of(met));
         let (known, missing, doubles) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Offered { others, known, missing, doubles, want, span })
+        let may_be_shorter = chunks.iter().any(|it| it.place.is_none());
+        Ok((Offered { others, known, missing, doubles, want, span, may_be_shorter }, unread))
     }
 }
 
@@ -205,15 +227,20 @@ impl Mend {
 
     /// Whether as much was offered as is missing, so that nothing more need be read.
     pub fn has_all(&self) -> bool {
-        match &self.pool {
+        let has_all = match &self.pool {
             Pool::Points(offered) => offered.has_all(),
             Pool::Waves(offered) => offered.has_all(),
-        }
+        };
+        self.waits || has_all
     }
 
     /// Puts what was offered in the place of what is damaged, if it is what was sealed, and
-    /// notes it; else notes that the journal has it no longer, or says otherwise.
+    /// notes it; else notes that the journal has it no longer, or says otherwise. It goes on
+    /// waiting where another chunk has to be noted first.
     pub fn finish(self, is_gone: bool, now: Timestamp) -> Result<DamageState, DatabaseError> {
+        if self.waits {
+            return Ok(DamageState::Waits);
+        }
         let state = match &self.pool {
             Pool::Points(offered) => self.put_back(offered, now)?,
             Pool::Waves(offered) => self.put_back(offered, now)?,
@@ -234,8 +261,11 @@ impl Mend {
         offered: &Offered<T>,
         now: Timestamp,
     ) -> Result<DamageState, DatabaseError> {
-        let is_without_row = self.chunks.iter().any(|it| it.place.is_none());
-        let Some(all) = offered.all(is_without_row) else { return Ok(DamageState::Differs) };
+        // Of how many items there are nothing may be known: then nothing can come to them.
+        let is_counted = self.chunks.iter().all(|it| it.items > 0);
+        let Some(all) = offered.all().filter(|_| is_counted) else {
+            return Ok(DamageState::Differs);
+        };
         let written = self.series.0.database.write(|tx| {
             let mut rest = &all[..];
             for chunk in &self.chunks {
@@ -272,12 +302,28 @@ fn replace<T: Item>(
     items: &[T],
     now: Timestamp,
 ) -> Result<(), Change> {
+    let (codec, first) = (T::CODEC, chunk.first);
+    let refused = || Change::Damaged(format!("the place of a chunk of series {}", id.0));
+    if items.is_empty() {
+        return Err(refused());
+    }
     let mut aside = None;
     if let Some(place) = chunk.place {
         aside = bytes_at(tx, place);
-        tx.prepare_cached("DELETE FROM chunk WHERE rowid = ?1")?.execute([place])?;
+        let is_sound = items_at::<T>(tx, (key.org, id), place)?.is_some();
+        // Whatever a note says, only this chunk goes, and only if it cannot be read.
+        let delete = "DELETE FROM chunk
+                      WHERE rowid = ?1 AND org = ?2 AND series = ?3 AND codec = ?4 AND first = ?5";
+        let row = params![place, Sql(key.org), id.0, codec, first];
+        if is_sound || tx.prepare_cached(delete)?.execute(row)? != 1 {
+            return Err(refused());
+        }
     }
-    write_chunk(tx, (key.org, id), chunk.first, items, &mut Sealed::default())?;
+    let there = "SELECT 1 FROM chunk WHERE org = ?1 AND series = ?2 AND codec = ?3 AND first = ?4";
+    if tx.prepare_cached(there)?.exists(params![Sql(key.org), id.0, codec, first])? {
+        return Err(refused());
+    }
+    write_chunk(tx, (key.org, id), first, items, &mut Sealed::default())?;
     let settled_at = Some(now.unix_nanos());
     let note = Note { state: DamageState::Mended, settled_at, ..Note::from(chunk) };
     damage::put(tx, (key.org, id), &note, aside)?;

@@ -224,13 +224,22 @@ pub(super) fn micros(mantissa: i64, exp10: i8) -> i64 {
     i64::try_from(value.clamp(most.saturating_neg(), most)).unwrap_or(0)
 }
 
-/// What counts of these points in the unit of their series, by time.
+/// What counts of these points in the unit of their series, by time; of a burst that is dated
+/// by its receipt the last, as a roll-up has one value an instant.
 pub(super) fn current(points: Vec<Point>, ucum: &Ucum, held: &[Held]) -> Vec<Sample> {
     let sample = |point: Point| Sample {
         at_ns: point.at.unix_nanos(),
         micros: point.value.map(|(mantissa, exp10)| micros(mantissa, exp10)),
     };
-    counted(points, ucum, held).into_iter().map(sample).collect()
+    let mut points = counted(points, ucum, held);
+    points.dedup_by(|next, kept| {
+        let is_of_it = next.at == kept.at;
+        if is_of_it {
+            *kept = *next;
+        }
+        is_of_it
+    });
+    points.into_iter().map(sample).collect()
 }
 
 /// Steps of equal length, in nanoseconds, counted from an origin.

@@ -163,8 +163,15 @@ pub(super) async fn ask(server: &Rest, verb: Verb) -> anyhow::Result<Answer> {
                 (None, id) => ("patients", id.unwrap_or_default()),
             };
             let query = query(&[("from", range.from), ("to", range.to), ("known_at", known_at)]);
-            let found = server.get(&format!("/api/v1/{noun}/{id}/corrections{query}")).await?;
-            Ok(Answer::list(items_of(found), &COLUMNS))
+            let joint = if query.is_empty() { '?' } else { '&' };
+            let path = format!("/api/v1/{noun}/{id}/corrections{query}");
+            let (mut items, mut page) = (Vec::new(), server.get(&path).await?);
+            loop {
+                let next = page.get("next").and_then(Value::as_str).map(str::to_owned);
+                items.extend(items_of(page));
+                let Some(next) = next else { return Ok(Answer::list(items, &COLUMNS)) };
+                page = server.get(&format!("{path}{joint}cursor={next}")).await?;
+            }
         }
         Verb::Withdraw { channel, when, to, why } => {
             let mut body = json!({

@@ -63,8 +63,10 @@ enum Format {
     Edf,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 10] = [
     ("file", "file"),
+    ("first", "first"),
+    ("last", "last"),
     ("values", "values_taken"),
     ("there", "values_there"),
     ("refused", "values_refused"),
@@ -119,7 +121,7 @@ pub(super) async fn ask(server: &Rest, asked: Asked) -> anyhow::Result<Answer> {
     // All of them are looked through before the first changes anything.
     for (path, form) in &found {
         let looked = work.send(path, *form, None).await?;
-        is_refused |= looked.counts.values_refused + looked.counts.samples_refused > 0;
+        is_refused |= looked.is_refused();
         told.push(looked);
     }
     if asked.dry_run {
@@ -132,6 +134,11 @@ pub(super) async fn ask(server: &Rest, asked: Asked) -> anyhow::Result<Answer> {
     told.clear();
     for (path, form) in &found {
         told.push(work.import(path, *form).await?);
+    }
+    // Two of the files may say otherwise of one instant, and so may a device meanwhile.
+    if !asked.skip_refused && told.iter().any(Told::is_refused) {
+        eprint!("{}", shown(&told).text());
+        bail!("some of it was refused, which was not so when it was looked through");
     }
     Ok(shown(&told))
 }
@@ -162,6 +169,26 @@ struct Told {
     file: String,
     counts: Counts,
     left_out: Vec<String>,
+    /// The times of the first and the last that it holds, in nanoseconds since 1970.
+    times: Option<(i64, i64)>,
+}
+
+impl Told {
+    const fn is_refused(&self) -> bool {
+        self.counts.values_refused > 0 || self.counts.samples_refused > 0
+    }
+
+    fn spans(&mut self, batch: &Batch) {
+        for at_ns in batch.times() {
+            let (first, last) = self.times.unwrap_or((at_ns, at_ns));
+            self.times = Some((first.min(at_ns), last.max(at_ns)));
+        }
+    }
+}
+
+fn time(at_ns: i64) -> String {
+    let at = jiff::Timestamp::from_nanosecond(at_ns.into());
+    at.map(|it| it.to_string()).unwrap_or_default()
 }
 
 fn shown(told: &[Told]) -> Answer {
@@ -170,6 +197,8 @@ fn shown(told: &[Told]) -> Answer {
         if let Some(row) = row.as_object_mut() {
             row.insert("file".to_owned(), json!(it.file));
             row.insert("left_out".to_owned(), json!(it.left_out.join(", ")));
+            row.insert("first".to_owned(), json!(it.times.map(|it| time(it.0))));
+            row.insert("last".to_owned(), json!(it.times.map(|it| time(it.1))));
         }
         row
     });
@@ -202,11 +231,13 @@ impl Work<'_> {
         let (give, mut parts) = mpsc::channel(AHEAD);
         let (from, reading, of) = (path.to_owned(), self.reading.clone(), source.clone());
         let reader = tokio::task::spawn_blocking(move || read(&from, form, &reading, &of, &give));
-        let mut told = Told { file: source.file, counts: Counts::default(), left_out: Vec::new() };
+        let (counts, left_out) = (Counts::default(), Vec::new());
+        let mut told = Told { file: source.file, counts, left_out, times: None };
         let mut refusals = 0_usize;
         let to = format!("/api/v1/devices/{}/imports/part", self.device);
         while let Some(mut batch) = parts.recv().await {
             let batch: &mut Batch = &mut batch;
+            told.spans(batch);
             batch.part.import = import.map(str::to_owned);
             let answer = self.server.post_when_free(&to, &json!(batch.part)).await?;
             let answer: PartTaken = serde_json::from_value(answer)?;
@@ -264,4 +295,28 @@ fn read(
         give.blocking_send(batch).map_err(|_| FileError::Stopped)?;
     }
     Ok(read)
+}
+
+#[test]
+fn what_was_refused_is_told_with_the_times_of_a_file() {
+    use api::import::files::Value;
+    let source = Source { file: "a.csv".into(), form: "csv".into(), sha256: "0".repeat(64) };
+    let mut batch = Batch::new(&source);
+    for at_ns in [2_000_000_000, 1_000_000_000, 5_000_000_000] {
+        let (channel, value) = ("a".to_owned(), Some("1".to_owned()));
+        let (code, unit, missing) = (None, None, None);
+        let value = Value { channel, code, unit, at_ns, value, missing };
+        batch.put(Piece::Value(value), Place("line", 1));
+    }
+    let (file, counts, left_out) = ("a.csv".to_owned(), Counts::default(), Vec::new());
+    let mut told = Told { file, counts, left_out, times: None };
+    told.spans(&batch);
+    assert!(!told.is_refused());
+    told.counts.samples_refused = 1;
+    assert!(told.is_refused());
+    let sheet = shown(&[told]);
+    let text = sheet.text();
+    for part in ["1970-01-01T00:00:01Z", "1970-01-01T00:00:05Z"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }

@@ -115,8 +115,7 @@ impl Keeps {
     /// Whether the journal can say what a table has. How channels ran on from block to block is
     /// part of the state, and blocks that are thinned do not tell it.
     fn is_compared(self, table: &str) -> bool {
-        self != Self::Series
-            || !["checkpoint", "points", "waveforms"].contains(&table)
+        self != Self::Series || !["checkpoint", "points", "waveforms"].contains(&table)
     }
 
     const fn word(self) -> &'static str {
@@ -161,15 +160,15 @@ fn mend_copy(storage: &Arc<dyn Storage>, scratch: &Scratch) -> anyhow::Result<()
         Ok(Box::new(found.take_while(move |it| it.as_ref().map_or(true, |it| it.offset <= to))))
     };
     let remake = Remake { starts: &starts, read: &read, directory: &directory, setup: &setup };
-    let mut mended = 0_usize;
     for chunk in &chunks {
         let came = remake.chunk(&series, chunk, clock.now(), &mut || {})?;
-        mended +=
-            usize::from(came != Some(DamageState::Gone) && came != Some(DamageState::Differs));
         if let Some(state @ (DamageState::Gone | DamageState::Differs)) = came {
             eprintln!("NOT MENDED: {}", words_of(chunk, state));
         }
     }
+    // Some were made again together with another one.
+    let left = series.damage()?.iter().filter(|it| it.state != DamageState::Mended).count();
+    let mended = chunks.len().saturating_sub(left);
     eprintln!("{mended} of {} damaged chunks were made again from the journal", chunks.len());
     Ok(())
 }

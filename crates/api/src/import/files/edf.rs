@@ -5,10 +5,11 @@ use std::path::Path;
 
 use jiff::civil::Date;
 use model::{MissingReason, Timestamp};
-use protocols::{Decimal, senml::reason_of};
+use protocols::Decimal;
 use signal::edf::{self, DataRecord, Header, Note};
 
 use super::{
+    super::part::reason_of,
     FileError, Read, Reading, Take,
     recording::{Signal, Stretch, channel_of, decimal, nothing_mapped, reduced, ucum_of},
     table::{instant, rate},
@@ -26,7 +27,7 @@ struct Said {
     rate_hz: (u32, u32),
 }
 
-/// The second at which a file begins, in UTC.
+/// The second at which a file begins, by the clock beside its device; in UTC if it is our own.
 fn begins_at(header: &Header) -> Option<Timestamp> {
     const MONTHS: [&str; 12] =
         ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
@@ -239,9 +240,13 @@ pub(super) fn read(path: &Path, reading: &Reading, take: &mut Take<'_>) -> Resul
     let record_ns = Decimal::parse(&header.record_s).and_then(|it| i64::try_from(it.nanos()?).ok());
     let record_ns = record_ns.filter(|it| *it > 0);
     let record_ns = record_ns.ok_or_else(|| refused("its records have no length".to_owned()))?;
-    let begins = reading.start.or_else(|| begins_at(header));
-    let begins = begins
-        .ok_or_else(|| refused("it does not say when it began; say it with --start".to_owned()))?;
+    // Our exports are in UTC; of others nobody says of which zone the clock was.
+    let is_own = header.signals.iter().any(|it| Said::of(&it.prefiltering).is_some());
+    let begins = reading.start.or_else(|| begins_at(header).filter(|_| is_own));
+    let begins = begins.ok_or_else(|| {
+        let words = "it does not say in which zone it began; say when it began with --start";
+        refused(words.to_owned())
+    })?;
     let notes = found.records.iter().flat_map(|it| &it.notes).collect();
     let recorded = Recorded { records: &found.records, notes, begins, record_ns };
     let mut read = Read::default();

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fs::File, path::Path};
 
 use parquet::{
-    basic::{ConvertedType, LogicalType, TimeUnit},
+    basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical},
     errors::ParquetError,
     file::reader::{FileReader as _, SerializedFileReader},
     record::Field,
@@ -18,21 +18,49 @@ use super::{
 };
 use crate::limits::IMPORT_COLUMNS_MAX;
 
-/// Nanoseconds of the unit in which a column counts instants; none of a column of numbers.
-fn unit_ns(column: &Type) -> Option<i64> {
+/// What a column says of its fields as times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    /// They are none.
+    No,
+    /// They count so many nanoseconds.
+    Utc(i64),
+    /// They are by the clock on some wall, nobody says where.
+    Local,
+}
+
+fn times_of(column: &Type) -> Times {
     let info = column.get_basic_info();
     match info.logical_type_ref() {
-        Some(LogicalType::Timestamp(timestamp)) => Some(match timestamp.unit {
+        Some(LogicalType::Timestamp(timestamp)) if !timestamp.is_adjusted_to_u_t_c => Times::Local,
+        Some(LogicalType::Timestamp(timestamp)) => Times::Utc(match timestamp.unit {
             TimeUnit::MILLIS => 1_000_000,
             TimeUnit::MICROS => 1_000,
             TimeUnit::NANOS => 1,
         }),
+        _ if column.is_primitive() && column.get_physical_type() == Physical::INT96 => Times::Local,
+        // Before there were zones in it the format knew UTC only.
         _ => match info.converted_type() {
-            ConvertedType::TIMESTAMP_MILLIS => Some(1_000_000),
-            ConvertedType::TIMESTAMP_MICROS => Some(1_000),
-            _ => None,
+            ConvertedType::TIMESTAMP_MILLIS => Times::Utc(1_000_000),
+            ConvertedType::TIMESTAMP_MICROS => Times::Utc(1_000),
+            _ => Times::No,
         },
     }
+}
+
+/// A number of fixed digits as text, if it fits.
+fn fixed(bytes: &[u8], scale: i32) -> Option<String> {
+    let first = bytes.first()?;
+    if bytes.len() > 16 {
+        return None;
+    }
+    let sign = if first & 0x80 == 0 { 0_i128 } else { -1 };
+    let digits = bytes.iter().fold(sign, |sum, byte| (sum << 8) | i128::from(*byte));
+    let it = Decimal {
+        mantissa: i64::try_from(digits).ok()?,
+        exp10: i8::try_from(scale.checked_neg()?).ok()?,
+    };
+    Some(it.to_string())
 }
 
 /// A number without a power of ten where its digits alone can say it.
@@ -45,7 +73,14 @@ fn plain(mut it: Decimal) -> Decimal {
 }
 
 /// What stands in a field of a column.
-fn cell_of(field: &Field, unit_ns: Option<i64>) -> Result<Cell<'_>, String> {
+fn cell_of(field: &Field, times: Times) -> Result<Cell<'_>, String> {
+    if times == Times::Local && !matches!(field, Field::Null) {
+        return Ok(Cell::Local);
+    }
+    let unit_ns = match times {
+        Times::Utc(unit_ns) => Some(unit_ns),
+        Times::No | Times::Local => None,
+    };
     let text = |text: String| Ok(Cell::Text(Cow::Owned(text)));
     let instant = |count: i64, unit: i64| {
         count.checked_mul(unit).map(Cell::Instant).ok_or_else(|| "a time does not fit".to_owned())
@@ -82,8 +117,11 @@ fn cell_of(field: &Field, unit_ns: Option<i64>) -> Result<Cell<'_>, String> {
             Err(_) => Err("a field holds bytes that are no text".to_owned()),
         },
         Field::ListInternal(list) => list.elements().iter().map(count_of).collect(),
-        Field::Decimal(_)
-        | Field::Date(_)
+        Field::Decimal(it) => match fixed(it.data(), it.scale()) {
+            Some(it) => text(it),
+            None => Err("a number has more digits than fit".to_owned()),
+        },
+        Field::Date(_)
         | Field::TimeMillis(_)
         | Field::TimeMicros(_)
         | Field::Group(_)
@@ -117,13 +155,13 @@ pub(super) fn read(path: &Path, reading: &Reading, take: &mut Take<'_>) -> Resul
         return Err(at(0, format!("it has more than {IMPORT_COLUMNS_MAX} columns")));
     }
     let names: Vec<String> = schema.iter().map(|it| it.name().to_owned()).collect();
-    let units: Vec<Option<i64>> = schema.iter().map(|it| unit_ns(it)).collect();
+    let times: Vec<Times> = schema.iter().map(|it| times_of(it)).collect();
     let mut layout = Layout::of(&names, reading).map_err(|what| at(0, what))?;
     for (number, row) in (1_u64..).zip(reader.get_row_iter(None).map_err(whole)?) {
         let row = row.map_err(|error| at(number, error.to_string()))?;
-        let columns = row.get_column_iter().zip(&units);
+        let columns = row.get_column_iter().zip(&times);
         let cells: Result<Vec<Cell<'_>>, String> =
-            columns.map(|((_, field), unit)| cell_of(field, *unit)).collect();
+            columns.map(|((_, field), times)| cell_of(field, *times)).collect();
         let cells = cells.map_err(|what| at(number, what))?;
         let goes_on = layout
             .row(&cells, reading, &mut |piece| take(piece, Place("row", number)))
@@ -133,4 +171,53 @@ pub(super) fn read(path: &Path, reading: &Reading, take: &mut Take<'_>) -> Resul
         }
     }
     Ok(Read { unmapped: layout.unmapped, of_others: layout.of_others })
+}
+
+#[test]
+fn a_column_of_times_is_of_utc_or_it_is_none() {
+    use parquet::basic::TimeUnit::MICROS;
+    let column = |kind, logical: Option<LogicalType>, converted| {
+        let column = Type::primitive_type_builder("t", kind).with_logical_type(logical);
+        times_of(&column.with_converted_type(converted).build().unwrap())
+    };
+    let (int64, none) = (Physical::INT64, ConvertedType::NONE);
+    let logical = |is_utc| Some(LogicalType::timestamp(is_utc, MICROS));
+    assert_eq!(column(int64, logical(true), none), Times::Utc(1_000));
+    assert_eq!(column(int64, logical(false), none), Times::Local);
+    assert_eq!(column(int64, None, ConvertedType::TIMESTAMP_MILLIS), Times::Utc(1_000_000));
+    assert_eq!(column(int64, None, none), Times::No);
+    assert_eq!(column(Physical::INT96, None, none), Times::Local);
+    let field = Field::TimestampMicros(5);
+    assert_eq!(cell_of(&field, Times::Utc(1_000)), Ok(Cell::Instant(5_000)));
+    assert_eq!(cell_of(&field, Times::Local), Ok(Cell::Local));
+    let layout = |cells: &[Cell<'_>]| {
+        let (channels, time) = (["hr".to_owned()].into(), None);
+        let reading = Reading { channels, time, ..Reading::default() };
+        let mut layout = Layout::of(&["time".to_owned(), "hr".to_owned()], &reading).unwrap();
+        layout.row(cells, &reading, &mut |_| true)
+    };
+    let error = layout(&[Cell::Local, Cell::Nothing]).unwrap_err();
+    assert!(error.contains("of no zone; write them in UTC"), "{error}");
+    // A mapped column that is none of numbers says so, instead of vanishing.
+    for odd in [Cell::Other, Cell::Instant(1), Cell::Local, Cell::Counts(vec![1])] {
+        let error = layout(&[Cell::Instant(1), odd]).unwrap_err();
+        assert!(error.contains("what stands for hr is no number"), "{error}");
+    }
+    assert_eq!(layout(&[Cell::Instant(1), Cell::Nothing]), Ok(true));
+}
+
+#[test]
+fn numbers_of_fixed_digits_are_read_with_all_of_them() {
+    use parquet::data_type::{ByteArray, Decimal as Fixed};
+    let read = |it| {
+        let field = Field::Decimal(it);
+        let cell = cell_of(&field, Times::No);
+        cell.map(|it| if let Cell::Text(text) = it { text.into_owned() } else { String::new() })
+    };
+    let text = |it: &str| Ok(it.to_owned());
+    assert_eq!(read(Fixed::from_i32(7_250, 9, 2)), text("72.50"));
+    assert_eq!(read(Fixed::from_i64(-5, 18, 3)), text("-0.005"));
+    let bytes = |it: i128| Fixed::from_bytes(ByteArray::from(it.to_be_bytes().to_vec()), 38, 1);
+    assert_eq!(read(bytes(-365)), text("-36.5"));
+    assert!(read(bytes(i128::from(i64::MAX) + 1)).is_err());
 }

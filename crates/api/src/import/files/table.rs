@@ -9,6 +9,7 @@ use super::{
     super::part::{Doubt, Wave},
     Piece, Reading, Value,
 };
+use crate::limits::{IMPORT_MILLIS_MIN, IMPORT_STRETCH_DOUBTS_MAX, IMPORT_STRETCH_SAMPLES_MAX};
 
 /// What stands in a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// Nanoseconds since 1970.
     Instant(i64),
+    /// A time without its zone, which may be any instant of a day.
+    Local,
     /// The samples of a waveform.
     Counts(Vec<i32>),
     /// What no column that is asked for holds.
@@ -33,7 +36,7 @@ impl Cell<'_> {
     /// As text; nothing of an empty one.
     fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Nothing | Self::Instant(_) | Self::Counts(_) | Self::Other => None,
+            Self::Nothing | Self::Instant(_) | Self::Local | Self::Counts(_) | Self::Other => None,
             Self::Text(text) => Some(text.trim()).filter(|it| !it.is_empty()).map(Cow::Borrowed),
         }
     }
@@ -51,6 +54,7 @@ impl Cell<'_> {
         match self {
             Self::Nothing => Err("there is no time".to_owned()),
             Self::Counts(_) | Self::Other => Err("what stands there is no time".to_owned()),
+            Self::Local => Err("the column's times are of no zone; write them in UTC".to_owned()),
             Self::Instant(at_ns) => Ok(*at_ns),
             Self::Text(text) => instant(text.trim()),
         }
@@ -66,6 +70,13 @@ pub(super) fn instant(text: &str) -> Result<i64, String> {
         )
     };
     if let Some(millis) = Decimal::parse(text) {
+        if !millis.is_within(IMPORT_MILLIS_MIN, i64::MAX) {
+            return Err(format!(
+                "`{}` is no time; a number is milliseconds since 1970, and these are too few, as \
+                 if they were seconds",
+                shown(text)
+            ));
+        }
         // As if it were seconds, and then a thousandth of it.
         let seconds = Decimal { exp10: millis.exp10.checked_sub(3).ok_or_else(refused)?, ..millis };
         return seconds.nanos().and_then(|it| i64::try_from(it).ok()).ok_or_else(refused);
@@ -208,12 +219,24 @@ impl Layout {
                 },
                 gain: number(&text(Some(of.gain)).unwrap_or_default())?,
                 offset: whole(&text(Some(of.offset)).unwrap_or_default())?,
-                samples: cell(of.samples).counts()?,
-                doubts: doubts(&text(of.doubts).unwrap_or_default())?,
+                samples: bounded(
+                    cell(of.samples).counts()?,
+                    (IMPORT_STRETCH_SAMPLES_MAX, "samples"),
+                )?,
+                doubts: bounded(
+                    doubts(&text(of.doubts).unwrap_or_default())?,
+                    (IMPORT_STRETCH_DOUBTS_MAX, "doubts"),
+                )?,
             }))),
             Kind::Wide { time, columns } => {
                 let at_ns = cell(*time).instant()?;
                 for (at, channel, unit) in columns {
+                    if matches!(
+                        cell(*at),
+                        Cell::Instant(_) | Cell::Local | Cell::Counts(_) | Cell::Other
+                    ) {
+                        return Err(format!("what stands for {channel} is no number"));
+                    }
                     let Some(value) = text(Some(*at)) else { continue };
                     if value.eq_ignore_ascii_case("nan") {
                         continue;
@@ -289,6 +312,14 @@ fn number(text: &str) -> Result<String, String> {
 
 fn whole<N: std::str::FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("`{}` is no whole number that fits", shown(text)))
+}
+
+/// So many of a stretch that a part can hold it.
+fn bounded<T>(items: Vec<T>, (most, what): (usize, &str)) -> Result<Vec<T>, String> {
+    if items.len() > most {
+        return Err(format!("its stretch has {} {what}, and may have {most}", items.len()));
+    }
+    Ok(items)
 }
 
 /// `250/1`, or `250`.

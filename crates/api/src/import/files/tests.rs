@@ -99,10 +99,45 @@ fn records_become_stretches_with_their_gaps_times_doubts_and_without_filling() {
     let mut bytes = foreign.encode(1);
     bytes.extend(foreign.encode_record(&records[0]));
     fs::write(&path, bytes).unwrap();
-    let found = all_of(&path, Form::Edf, &named("ECG II")).unwrap();
+    let error = all_of(&path, Form::Edf, &named("ECG II")).unwrap_err();
+    assert!(error.contains("in which zone it began; say when it began with --start"), "{error}");
+    let start = Some(Timestamp::from_unix_nanos(begins));
+    let started = |name| Reading { start, ..named(name) };
+    let found = all_of(&path, Form::Edf, &started("ECG II")).unwrap();
+    assert_eq!(found[0].at_ns, begins + 123);
     assert_eq!((found[0].gain.as_str(), found[0].offset, found[0].rate_hz), ("0.005", 0, (10, 1)));
-    let error = all_of(&path, Form::Edf, &named("else")).unwrap_err();
+    let error = all_of(&path, Form::Edf, &started("else")).unwrap_err();
     assert!(error.contains("--map 'SIGNAL=CHANNEL' (ECG II)"), "{error}");
+}
+
+#[test]
+fn what_does_not_count_of_an_export_is_refused_by_name_and_left_out_of_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["values.csv", "corrected.csv", "corrections.csv"] {
+        fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let files = found(folder.path(), None).unwrap();
+    assert_eq!(files, [(folder.path().join("values.csv"), Form::Csv)]);
+    for name in ["corrected.csv", "corrections.csv"] {
+        let error = found(&folder.path().join(name), None).unwrap_err().to_string();
+        assert!(error.contains("it says what does not count"), "{error}");
+    }
+}
+
+#[test]
+fn samples_that_were_withdrawn_are_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.edf");
+    let header = header(ECG, "gain 0.005 offset 3 rate 10/1");
+    let notes = vec![note(200_000_000, "signal 0 withdrawn 3 samples")];
+    let record = DataRecord { onset_ns: 0, notes, samples: vec![(0..10).collect()] };
+    let mut bytes = header.encode(1);
+    bytes.extend(header.encode_record(&record));
+    fs::write(&path, bytes).unwrap();
+    let found = all_of(&path, Form::Edf, &named(ECG)).unwrap();
+    let doubts: Vec<_> =
+        found[0].doubts.iter().map(|it| (it.start, it.len, it.reason.as_str())).collect();
+    assert_eq!(doubts, [(2, 3, "withdrawn")]);
 }
 
 #[test]

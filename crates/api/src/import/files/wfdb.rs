@@ -7,10 +7,10 @@ use std::{
 };
 
 use model::Timestamp;
-use protocols::senml::reason_of;
 use signal::wfdb::{Header, Segment, Signal as Described, samples, segments};
 
 use super::{
+    super::part::reason_of,
     FileError, Read, Reading, Take,
     recording::{Signal, Stretch, channel_of, decimal, nothing_mapped, reduced, ucum_of},
     table::{instant, rate},

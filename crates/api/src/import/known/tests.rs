@@ -22,6 +22,11 @@ fn span(at: Timestamp, samples: &[i32], invalid: &[Invalid]) -> WaveSpan {
     }
 }
 
+/// What is lacking, where there is room for every comparison.
+fn lacking(new: &WaveSpan, old: &[WaveSpan]) -> Vec<std::ops::Range<usize>> {
+    super::lacking(new, old, &mut u64::MAX.clone()).unwrap()
+}
+
 /// Blocks of these lengths, one after the other, each off by so many nanoseconds.
 fn blocks(samples: &[i32], lens: &[usize], off_ns: &[i64]) -> Vec<WaveSpan> {
     let mut from = 0;
@@ -76,20 +81,47 @@ proptest! {
 }
 
 #[test]
-fn other_counts_at_the_same_time_are_new_but_not_where_nothing_was_measured() {
+fn other_counts_at_the_same_time_are_new_but_not_where_the_file_measured_nothing() {
     let samples: Vec<i32> = (0..500).map(|it| (it * 7_919) % 1_000).collect();
     let mut other = samples.clone();
     other[250] += 1;
     let new = span(BEGINS, &other, &[]);
     assert_eq!(lacking(&new, &[span(BEGINS, &samples, &[])]), vec![0..500]);
     let gap = Invalid { start: 250, len: 1, reason: MissingReason::NotMeasured };
-    assert!(lacking(&new, &[span(BEGINS, &samples, &[gap])]).is_empty());
+    // What is stored as not measured takes the place of nothing that somebody has.
+    assert_eq!(lacking(&new, &[span(BEGINS, &samples, &[gap])]), vec![0..500]);
     let new = span(BEGINS, &other, &[gap]);
     assert!(lacking(&new, &[span(BEGINS, &samples, &[])]).is_empty());
     // An electrode that was off says nothing of its counts: they differ.
     let off = Invalid { reason: MissingReason::SensorDetached, ..gap };
     let new = span(BEGINS, &other, &[off]);
     assert_eq!(lacking(&new, &[span(BEGINS, &samples, &[])]), vec![0..500]);
+}
+
+#[test]
+fn flat_stretches_at_one_time_end_at_a_bound_instead_of_blocking_all_others() {
+    let flat = WaveSpan { rate_hz: (100_000, 1), ..span(BEGINS, &[7; 5_000], &[]) };
+    let old = vec![flat.clone(); 1_000];
+    assert_eq!(super::lacking(&flat, &old, &mut 1_000_000), None);
+    // One of them, twice there, is quick: the second place ends the search.
+    let mut left = 100_000;
+    assert_eq!(super::lacking(&flat, &old[..2], &mut left), Some(Vec::new()));
+    assert!(left > 70_000, "{left}");
+}
+
+#[test]
+fn of_what_a_part_brought_only_stretches_near_in_time_are_looked_at() {
+    let mut fresh = Fresh::default();
+    let second = |it: i64| Timestamp::from_unix_nanos(BEGINS.unix_nanos() + it * 1_000_000_000);
+    fresh.put(span(BEGINS, &[1; 2_500], &[]));
+    for at in 20..12_020 {
+        fresh.put(span(second(at), &[1; 4], &[]));
+    }
+    fresh.put(WaveSpan { offset: 9, ..span(second(500), &[1; 4], &[]) });
+    for (at, len, want) in [(500, 4, 1), (9, 4, 1), (15, 4, 0), (5, 6_000, 11), (20, 250, 2)] {
+        let new = span(second(at), &vec![1; len], &[]);
+        assert_eq!(fresh.near(&new).count(), want, "{at} {len}");
+    }
 }
 
 #[test]

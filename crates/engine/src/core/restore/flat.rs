@@ -29,7 +29,9 @@ use super::{
     Learned, RestoreError,
 };
 use crate::{
-    directory::{DiskAlarm, Dose, EmergencyState, HandOverState, HoldState, Setting, ShareState},
+    directory::{
+        Corrected, DiskAlarm, Dose, EmergencyState, HandOverState, HoldState, Setting, ShareState,
+    },
     record::{Raised, Scored},
     view::{ChartingEntry, Grade, News2Input, Told, Trend},
 };
@@ -211,6 +213,7 @@ coded! {
     struct ShareState { 0 share, 1 since, 2 ended_at }
     struct HoldState { 0 hold, 1 by, 2 since, 3 ended }
     struct DiskAlarm { 0 note, 1 noted_at, 2 raised_at }
+    struct Corrected { 0 device, 1 channel, 2 from, 3 to, 4 is_undo, 5 is_undone }
     enum Grade { 0 Wellness, 1 Medical }
     enum Trend { 0 Up, 1 Down, 2 Same }
 }

@@ -85,6 +85,26 @@ fn a_correction_that_makes_no_sense_is_refused_with_its_reason() {
         let shown = format!("{it:?}");
         assert_eq!(ward.tries(PRIYA, Wish::Correct(it)), Err(reason), "{shown}");
     }
+    // What takes one back names one that stands, of the same readings, and that once.
+    let says = |ward: &mut Ward, it: Correction| ward.tries(PRIYA, Wish::Correct(it));
+    assert_eq!(says(&mut ward, of_pulse(50, one(20.0), to(70))), Ok(()));
+    let undo = of_pulse(51, one(20.0), Amendment::Undo(id(50)));
+    for (it, reason) in [
+        (of_pulse(51, one(20.0), Amendment::Undo(id(49))), Reason::NotFound),
+        (of_pulse(51, one(19.0), Amendment::Undo(id(50))), Reason::Unusable),
+        (Correction { channel: channel_of(Vital::Saturation), ..undo.clone() }, Reason::Unusable),
+        (of_pulse(50, one(20.0), to(71)), Reason::NotUnique),
+    ] {
+        let shown = format!("{it:?}");
+        assert_eq!(says(&mut ward, it), Err(reason), "{shown}");
+    }
+    ward.rebuilds();
+    assert_eq!(says(&mut ward, undo), Ok(()));
+    ward.rebuilds();
+    let twice = of_pulse(52, one(20.0), Amendment::Undo(id(50)));
+    assert_eq!(says(&mut ward, twice), Err(Reason::NotUnique));
+    let of_undo = of_pulse(52, one(20.0), Amendment::Undo(id(51)));
+    assert_eq!(says(&mut ward, of_undo), Err(Reason::Unusable));
     let of_31_days = of_pulse(1, span(20.0 - 31.0 * day, 20.0), Amendment::Withdraw);
     assert_eq!(ward.tries(PRIYA, Wish::Correct(of_31_days)), Ok(()));
     let nobody = ward.asks(Actor::System, Wish::Correct(good)).map_err(|(reason, _)| reason);

@@ -348,8 +348,8 @@ fn a_checkpoint_of_before_pages_were_shared_or_data_held_is_taken_up() {
     let read =
         |bytes: &[u8]| <Directory as ::record::Coded>::read(&mut ::record::Decoder::new(bytes));
     assert_eq!(read(&NO_SHARES), Ok(Directory::default()));
-    for lists in [0x18, 0x1d] {
-        let bytes: Vec<u8> = [0x98, lists].into_iter().chain([0x80; 28]).collect();
+    for lists in [0x18, 0x1e] {
+        let bytes: Vec<u8> = [0x98, lists].into_iter().chain([0x80; 29]).collect();
         assert!(read(&bytes).is_err(), "{lists} lists");
     }
     let ward = Ward::new();
@@ -358,15 +358,15 @@ fn a_checkpoint_of_before_pages_were_shared_or_data_held_is_taken_up() {
     let mut encoder = ::record::Encoder::new(&mut now);
     ::record::Coded::write(&*ward.core.directory(), &mut encoder);
     let begins = checkpoint.windows(now.len()).position(|it| it == now).unwrap();
-    // Two lists without an entry, and what is known of the disk.
+    // Two lists without an entry, what is known of the disk, and no correction.
     let mut disk = Vec::new();
     let known = &ward.core.directory().disk;
     ::record::Coded::write(known, &mut ::record::Encoder::new(&mut disk));
-    let end = [&[0x80, 0x80], &disk[..]].concat();
-    assert!(now.starts_with(&[0x98, 0x1c]) && now.ends_with(&end), "{now:x?}");
+    let end = [&[0x80, 0x80], &disk[..], &[0x80]].concat();
+    assert!(now.starts_with(&[0x98, 0x1d]) && now.ends_with(&end), "{now:x?}");
     let rest = &checkpoint[begins + now.len()..];
-    for (count, fewer) in [(0x1b, 0), (0x1a, 1), (0x19, 2)] {
-        let fewer = fewer + disk.len();
+    let disk = disk.len();
+    for (count, fewer) in [(0x1c, 1), (0x1b, 1 + disk), (0x1a, 2 + disk), (0x19, 3 + disk)] {
         let lists = &now[2..now.len() - fewer];
         let earlier = [&checkpoint[..begins], &[0x98, count], lists, rest].concat();
         assert!(Core::restore(setup(), &earlier).is_ok_and(|core| core == ward.core), "{fewer}");
@@ -386,6 +386,12 @@ fn a_checkpoint_of_another_version_or_damaged_is_refused() {
         let (form, rules) = (u16::from(form), u16::from(rules));
         assert_eq!(error, RestoreError::OtherVersion { form, rules });
         assert!(error.to_string().contains("this program takes up forms 6 to 6 with rules of"));
+    }
+    // No reader is meant for a form that comes later, or came before.
+    for form in [5, 7] {
+        let other = [&[form], &good[1..]].concat();
+        let error = Core::restore(setup(), &other).unwrap_err();
+        assert!(matches!(error, RestoreError::OtherVersion { .. }), "{form}");
     }
     for len in 0..good.len() {
         assert!(Core::restore(setup(), &good[..len]).is_err());

@@ -125,3 +125,73 @@ async fn samples_that_went_from_the_journal_stay_a_gap_and_what_stayed_whole_is_
     assert!(gone > 5 && !after.damaged.is_empty(), "{gone}");
     assert_eq!(run.curve_with_gaps(), after);
 }
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_read_for_one_chunk_keeps_no_other_from_being_made_again() {
+    let house = House::new();
+    house.with_waves().await;
+    let run = house.run().await;
+    run.written().await;
+    let waves = rot(house.folder.path(), 2, at(400));
+    run.curve_with_gaps();
+    run.series.note_damage(at(9_000)).unwrap();
+    let segments = run.journal.segments().unwrap();
+    let starts: Vec<LogOffset> = segments.iter().map(|it| it.start).collect();
+    let reads = Cell::new(0_u64);
+    let read = |from: LogOffset, to: LogOffset| -> Result<Reading, ReadError> {
+        reads.set(reads.get() + 1);
+        if reads.get() == 1 {
+            let source = std::io::Error::other("a sector is gone");
+            return Err(ReadError::Io { segment: from, source });
+        }
+        Ok(Box::new(run.journal.replay_between(from, to)))
+    };
+    let (directory, setup) = (run.engine.directory(), setup());
+    let remake = Remake { starts: &starts, read: &read, directory: &directory, setup: &setup };
+    let chunks = run.series.damage().unwrap();
+    let mut told = Vec::new();
+    let now = || at(9_001);
+    let waiting = remake.each(&run.series, &chunks, &now, &mut || {}, &mut |_, came| {
+        told.push(came.as_ref().map(|state| *state).map_err(|error| error.to_string()));
+    });
+    assert_eq!((waiting, told.len()), (0, waves));
+    assert_eq!(told[0], Err("the journal cannot be read".to_owned()));
+    assert!(told[1..].iter().all(|it| *it == Ok(Some(DamageState::Mended))), "{told:?}");
+    let left = run.series.damage().unwrap();
+    let left: Vec<_> = left.iter().filter(|it| it.state != DamageState::Mended).collect();
+    assert_eq!((left.len(), left[0].state), (1, DamageState::Differs));
+    assert_eq!((left[0].span, left[0].settled_at), (chunks[0].span, Some(at(9_001))));
+}
+
+#[tokio::test]
+async fn reading_begins_a_segment_early_as_clocks_of_gateways_are_fast() {
+    let house = House::new();
+    house.with_waves().await;
+    let run = house.run().await;
+    run.written().await;
+    rot(house.folder.path(), 2, at(10_000));
+    run.curve_with_gaps();
+    run.series.note_damage(at(9_000)).unwrap();
+    let segments = run.journal.segments().unwrap();
+    let starts: Vec<LogOffset> = segments.iter().map(|it| it.start).collect();
+    let first = |start: LogOffset| {
+        let end = LogOffset::from_bytes(u64::MAX);
+        run.journal.replay_between(start, end).next().unwrap().unwrap().frame.received_at
+    };
+    let last_read = Cell::new(LogOffset::default());
+    let read = |from: LogOffset, to: LogOffset| -> Result<Reading, ReadError> {
+        last_read.set(from);
+        Ok(Box::new(run.journal.replay_between(from, to)))
+    };
+    let (directory, setup) = (run.engine.directory(), setup());
+    let remake = Remake { starts: &starts, read: &read, directory: &directory, setup: &setup };
+    let mut early = 0;
+    for chunk in run.series.damage().unwrap() {
+        remake.chunk(&run.series, &chunk, at(9_001), &mut || {}).unwrap();
+        let of_its_time = starts.iter().rposition(|it| first(*it) <= chunk.span.from);
+        let wanted = of_its_time.unwrap_or(0).saturating_sub(1);
+        assert_eq!(last_read.get(), starts[wanted], "{:?}", chunk.span);
+        early += usize::from(of_its_time > Some(0));
+    }
+    assert!(early > 3, "{early}");
+}

@@ -118,6 +118,23 @@ impl Run {
         self.journal.close();
     }
 
+    /// Somebody says that a saturation does not count.
+    async fn corrects(&self) {
+        let correction = model::Correction {
+            id: id(0x900),
+            org: id(1),
+            device: id(MONITOR),
+            channel: "MDC_PULS_OXIM_SAT_O2".into(),
+            from: at(0),
+            to: at(3),
+            amendment: model::Amendment::Withdraw,
+            why: model::CorrectionReason::SensorOff,
+            words: Redacted(String::new()),
+        };
+        self.asks(Actor::User(id(PRIYA)), Wish::Correct(correction)).await.unwrap();
+        self.written().await;
+    }
+
     fn curve(&self) -> Vec<store::Stretch<store::WaveSpan>> {
         let (from, to) = (at(0), at(10_000));
         let (org, device, channel) = (id(1), id(MONITOR), PLETH.into());
@@ -228,6 +245,7 @@ async fn rows_and_state_are_made_anew_of_a_thinned_journal_and_its_samples_are_k
     house.with_waves().await;
     let run = house.run().await;
     let standing = run.standing().await.len();
+    run.corrects().await;
     let (run, found) = thin(run, at(1_000_000)).await;
     let thinned = done(&found).last().unwrap().to;
     run.stopped().await;
@@ -241,6 +259,10 @@ async fn rows_and_state_are_made_anew_of_a_thinned_journal_and_its_samples_are_k
         }
     }
     let (sealed, _) = Series::open(&anew[1]).unwrap().load_checkpoint().unwrap().unwrap();
+    // As a rebuild begins with its copy.
+    let forget = rusqlite::Connection::open(&anew[1]).unwrap();
+    assert_eq!(forget.execute("DELETE FROM correction", []).unwrap(), 1);
+    drop(forget);
     let rebuild = |series: Series| {
         let storage = Arc::new(house.disk.clone());
         let records = Records::open(&anew[0]).unwrap();
@@ -260,6 +282,8 @@ async fn rows_and_state_are_made_anew_of_a_thinned_journal_and_its_samples_are_k
     };
     let (differing, all) = compare([&anew[0], &anew[1]]);
     assert_eq!(differing, Vec::<String>::new(), "{all:?}");
+    let said = all.iter().find(|it| it.table == "corrections").unwrap();
+    assert_eq!((said.live, said.rebuilt), (1, 1));
     let waves = all.iter().find(|it| it.table == "waveforms").unwrap();
     assert!(waves.live == waves.rebuilt && waves.live >= BLOCKS, "{waves:?}");
     // The rows are others than those that were there: what they lack is found.
@@ -279,6 +303,28 @@ async fn rows_and_state_are_made_anew_of_a_thinned_journal_and_its_samples_are_k
             Some(checkpoint) => assert_eq!(lack, store::Lack::Samples { checkpoint, thinned }),
         }
     }
+}
+
+#[tokio::test]
+async fn a_start_reads_damaged_corrections_again_of_a_thinned_journal() {
+    let house = House::new();
+    house.with_waves().await;
+    let run = house.run().await;
+    run.corrects().await;
+    let (run, found) = thin(run, at(1_000_000)).await;
+    assert!(!done(&found).is_empty());
+    let (said, curve) = (run.series.all_corrections(), run.curve());
+    assert_eq!(said.len(), 1);
+    run.stopped().await;
+    let path = house.folder.path().join("series.sqlite");
+    let rot = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(rot.execute("UPDATE correction SET to_at = to_at + 1", []).unwrap(), 1);
+    drop(rot);
+    assert!(Series::open(&path).is_err(), "nobody else takes it for none");
+    let run = house.run().await;
+    assert_eq!((run.series.all_corrections(), run.curve()), (said.clone(), curve));
+    run.stopped().await;
+    assert_eq!(Series::open(&path).unwrap().all_corrections(), said);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use store::{
 
 use super::{Live, Run, SEGMENT_LEN, all_of};
 use crate::{
+    MADE_AGAIN,
     files::Met,
     model::{Broken, ensure},
 };
@@ -188,7 +189,7 @@ impl Run {
         self.fire("bit flip in a database");
         self.check(match met {
             Met::Named => "database flips named by a read",
-            Met::Remade => "flipped chunks named and made again",
+            Met::Remade => MADE_AGAIN,
             Met::Lacking => "flips of a chunk's row named",
             Met::Harmless => "database flips without effect",
             Met::Verified => "database flips named by a look",

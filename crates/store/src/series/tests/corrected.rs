@@ -309,10 +309,9 @@ impl Plain {
             |id: CorrectionId| known().any(|it| it.correction.amendment == Amendment::Undo(id));
         let mut last: BTreeMap<(Timestamp, usize), Point> = BTreeMap::new();
         for (number, point) in self.firsts().into_iter().enumerate() {
-            let is_by_receipt = |it: &Point| it.at == it.received_at;
             let before = last.last_entry().filter(|it| it.key().0 == point.at);
             match before {
-                Some(mut before) if !(is_by_receipt(before.get()) && is_by_receipt(&point)) => {
+                Some(mut before) if before.get().received_at != point.received_at => {
                     before.insert(point);
                 }
                 Some(_) | None => drop(last.insert((point.at, number), point)),

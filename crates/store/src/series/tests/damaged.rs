@@ -210,7 +210,8 @@ fn chunks_that_are_gone_row_and_all_are_missed_and_made_again() {
         assert_eq!(asked(&series), (without(&all, chunk), vec![]));
         let mut rests = 0;
         assert_eq!(series.look_for_damage(at(1), &mut || rests += 1).unwrap(), 1);
-        assert_eq!((series.look_for_damage(at(2), &mut || {}).unwrap(), rests), (0, 1));
+        // One for the values, one for the waveforms that there are none of.
+        assert_eq!((series.look_for_damage(at(2), &mut || {}).unwrap(), rests), (0, 2));
         let (found, damaged) = asked(&series);
         assert_eq!((found, damaged.len()), (without(&all, chunk), 1));
         let known = series.damage().unwrap().remove(0);
@@ -287,8 +288,8 @@ fn a_waveform_is_made_again_to_the_last_sample() {
     for detail in [WaveDetail::Blocks, WaveDetail::Chunks] {
         let (there, damaged) =
             series.wave_there(&question(0, 150_000), detail, Duration::ZERO).unwrap();
-        assert!(there.iter().all(|it| it.from >= lost.to.min(it.from)), "{detail:?}");
         let before_end = Timestamp::from_unix_nanos(lost.to.unix_nanos() - 1);
+        assert!(there.iter().all(|it| it.from >= before_end), "{detail:?}");
         assert_eq!((there[0].from, damaged), (before_end, vec![lost]), "{detail:?}");
     }
     let mut mend = series.begin_mend(&chunk).unwrap().unwrap();
@@ -313,4 +314,177 @@ fn a_newer_version_of_the_tables_does_not_call_a_damaged_row_sound() {
     let chunk = noted(&series).remove(0);
     assert_eq!(mend(&series, &chunk, &all, false), DamageState::Mended);
     assert_eq!(series.check_chunks().unwrap(), (4, vec![]));
+}
+
+#[test]
+fn a_look_in_pieces_finds_what_one_look_at_all_finds() {
+    for page in 1..6 {
+        for lost in [0, 50, 100, 150] {
+            let (_place, series, _) = ward();
+            sql(&series, &format!("DELETE FROM chunk WHERE first = {lost}"));
+            let damaged = (lost + 50) % 200;
+            rot(&series, damaged, 0.5, 1);
+            let mut rests = 0;
+            assert_eq!(series.look_in_pages(at(1), page, &mut || rests += 1).unwrap(), 2);
+            // Three chunks that are there, the first beside the pieces, and a look at waveforms.
+            assert_eq!(rests, 2 / page + 2, "{page}");
+            let mut found: Vec<_> = noted(&series).iter().map(|it| (it.first, it.items)).collect();
+            found.sort_unstable();
+            let mut wanted = vec![(lost, 50), (damaged, 50)];
+            wanted.sort_unstable();
+            assert_eq!(found, wanted, "{page}");
+            assert_eq!(series.look_in_pages(at(1), page, &mut || {}).unwrap(), 0);
+        }
+    }
+}
+
+/// The sound chunk of another series, and where its row is.
+fn neighbour(series: &Series) -> i64 {
+    let other = series.series(&key("SpO2", "%"));
+    let _ = series.push(other, point(0, 97));
+    series.seal(offset(10), b"state").unwrap();
+    let ask = "SELECT rowid FROM chunk WHERE series = 1";
+    series.0.database.read(|db| db.query_row(ask, [], |row| row.get(0))).unwrap()
+}
+
+#[test]
+fn a_note_that_a_flipped_bit_points_at_a_sound_chunk_is_not_believed() {
+    let (place, series, all) = ward();
+    let other = neighbour(&series);
+    rot(&series, 50, 0.5, 1);
+    asked(&series);
+    let was = noted(&series).remove(0);
+    sql(&series, &format!("UPDATE damage SET place = {other}"));
+    drop(series);
+    let series = place.open();
+    assert_eq!(series.damage().unwrap(), vec![]);
+    assert_eq!(series.drop_damaged_notes().unwrap(), 1);
+    assert_eq!(series.drop_damaged_notes().unwrap(), 0);
+    // It is found anew, and made again.
+    assert_eq!(asked(&series).1, vec![span_of(of_chunk(&all, 1))]);
+    let found = noted(&series);
+    assert_eq!((found.len(), found[0].place), (1, was.place));
+    assert_eq!(mend(&series, &found[0], &all, false), DamageState::Mended);
+    assert_eq!(series.check_chunks().unwrap(), (5, vec![]));
+}
+
+#[test]
+fn a_note_of_a_row_that_is_gone_is_not_believed_once_a_bit_of_it_was_flipped() {
+    let (_place, series, all) = ward();
+    sql(&series, "DELETE FROM chunk WHERE first = 50");
+    assert_eq!(series.look_for_damage(at(1), &mut || {}).unwrap(), 1);
+    assert_eq!(asked(&series).1.len(), 1);
+    sql(&series, "UPDATE damage SET min_at = min_at - 1000000000");
+    assert_eq!(asked(&series), (without(&all, 1), vec![]));
+    assert_eq!(series.look_for_damage(at(2), &mut || {}).unwrap(), 1);
+    assert_eq!(series.damage().unwrap()[0].found_at, at(2));
+}
+
+#[test]
+fn only_the_chunk_that_is_meant_is_taken_out_and_only_if_it_is_damaged() {
+    let (_place, series, all) = ward();
+    let other = neighbour(&series);
+    rot(&series, 50, 0.5, 1);
+    asked(&series);
+    let good = noted(&series).remove(0);
+    let ask = "SELECT rowid FROM chunk WHERE first = 100";
+    let next = series.0.database.read(|db| db.query_row(ask, [], |row| row.get(0))).unwrap();
+    for place in [Some(other), Some(next), Some(9_999), None] {
+        let wrong = DamagedChunk { place, ..good.clone() };
+        series.settle_damage(&wrong, DamageState::Waits, at(2)).unwrap();
+        let came = mend(&series, &wrong, &all, false);
+        assert!(came != DamageState::Mended, "{place:?}: {came:?}");
+        let (count, damaged) = series.check_chunks().unwrap();
+        assert_eq!((count, damaged.len()), (5, 1), "{place:?}");
+    }
+    series.settle_damage(&good, DamageState::Waits, at(2)).unwrap();
+    assert_eq!(mend(&series, &good, &all, false), DamageState::Mended);
+    assert_eq!(series.check_chunks().unwrap(), (5, vec![]));
+}
+
+#[test]
+fn a_chunk_of_which_nobody_knows_how_many_items_it_had_is_not_made_again_of_none() {
+    let (_place, series, all) = ward();
+    sql(&series, "DELETE FROM chunk WHERE first = 100");
+    rot(&series, 150, 0.5, 1);
+    sql(&series, "UPDATE tally SET items = items + 1");
+    assert_eq!(series.look_for_damage(at(1), &mut || {}).unwrap(), 2);
+    let found = noted(&series);
+    let last = found.iter().find(|it| it.first == 150).unwrap();
+    assert_eq!(last.items, 0);
+    assert_eq!(mend(&series, last, &all[..150], false), DamageState::Differs);
+    let (count, damaged) = series.check_chunks().unwrap();
+    assert_eq!((count, damaged.len()), (3, 2), "{damaged:?}");
+}
+
+#[test]
+fn a_chunk_waits_for_one_over_it_that_was_not_met_yet() {
+    let place = Place::new();
+    let series = place.open();
+    let id = series.series(&key("HR", "/min"));
+    let mut all = Vec::new();
+    for (late, begin) in [(0, 0), (100, 30_000)] {
+        for minute in 0..55 {
+            let received_at = at((minute + late) * MINUTE_MS);
+            let it = Point { received_at, ..point(minute * MINUTE_MS + begin, minute) };
+            let _ = series.push(id, it);
+            all.push(it);
+        }
+        let far = point((1_000 + late * 10) * MINUTE_MS, 1);
+        let _ = series.push(id, far);
+        all.push(far);
+        series.seal(offset(10), b"state").unwrap();
+    }
+    rot(&series, 0, 0.3, 4);
+    series.query(&question(-1, 10_000 * MINUTE_MS)).unwrap();
+    let first = noted(&series).remove(0);
+    rot(&series, 56, 0.7, 8);
+    assert_eq!(mend(&series, &first, &all, false), DamageState::Waits);
+    assert_eq!(series.damage().unwrap()[0].state, DamageState::Waits);
+    assert_eq!(noted(&series).len(), 2);
+    assert_eq!(mend(&series, &first, &all, false), DamageState::Mended);
+    assert_eq!(series.check_chunks().unwrap(), (4, vec![]));
+}
+
+#[test]
+fn of_a_row_that_is_gone_everything_is_offered_before_anything_is_believed() {
+    let (_place, series, all) = ward();
+    sql(&series, "DELETE FROM chunk WHERE first = 100");
+    assert_eq!(series.look_for_damage(at(1), &mut || {}).unwrap(), 1);
+    let lost = noted(&series).remove(0);
+    // One value more than was sealed, ahead of them: which of them these were nobody can say.
+    let mut journal = all.clone();
+    journal.insert(100, point(199 * MINUTE_MS, 7));
+    assert_eq!(mend(&series, &lost, &journal, false), DamageState::Differs);
+    assert_eq!(mend(&series, &lost, &all, false), DamageState::Mended);
+    assert_eq!(asked(&series), (all, vec![]));
+}
+
+#[test]
+fn what_stood_there_first_is_kept_whatever_becomes_of_the_chunk_later() {
+    let (_place, series, all) = ward();
+    let aside = || {
+        let ask = "SELECT bytes FROM damage";
+        series.0.database.read(|db| db.query_row(ask, [], |row| row.get::<_, Option<Vec<u8>>>(0)))
+    };
+    rot(&series, 50, 0.5, 1);
+    asked(&series);
+    let chunk = noted(&series).remove(0);
+    assert_eq!(mend(&series, &chunk, &all, false), DamageState::Mended);
+    let kept = aside().unwrap();
+    assert!(kept.is_some());
+    rot(&series, 50, 0.5, 2);
+    asked(&series);
+    let chunk = noted(&series).remove(0);
+    assert_eq!((chunk.state, aside().unwrap()), (DamageState::Waits, kept.clone()));
+    assert_eq!(mend(&series, &chunk, &[], true), DamageState::Gone);
+    assert_eq!(aside().unwrap(), kept);
+}
+
+#[test]
+fn roll_ups_that_are_thrown_away_call_no_row_of_another_table_sound() {
+    let (_place, series, all) = ward();
+    sql(&series, "UPDATE chunk SET row_sum = NULL WHERE first = 50");
+    series.forget_rolls().unwrap();
+    assert_eq!(asked(&series), (without(&all, 1), vec![span_of(of_chunk(&all, 1))]));
 }

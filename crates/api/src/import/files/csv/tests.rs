@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::import::files::{Mapped, Piece};
+use crate::{
+    import::files::{Mapped, Piece},
+    limits::{IMPORT_STRETCH_DOUBTS_MAX, IMPORT_STRETCH_SAMPLES_MAX},
+};
 
 const HR: &str = "MDC_ECG_HEART_RATE";
 
@@ -60,10 +63,12 @@ fn what_cannot_be_read_is_told_with_its_line() {
         ("", "line 1: there is no line with the names"),
         ("time,pulse\n1,2\n", "line 1: no column is of a channel"),
         ("when,hr\n1,2\n", "line 1: no column is the time"),
-        ("time,hr\n1,2\n\n1,2,3\n", "line 4: it has 3 fields, and the header 2"),
+        ("time,hr\n1795250000123,2\n\n1,2,3\n", "line 4: it has 3 fields, and the header 2"),
         ("time,hr\nnoon,72\n", "line 2: `noon` is no time"),
         ("time,hr\n2026-11-21T08:30:00,72\n", "line 2: `2026-11-21T08:30:00` is no time"),
-        ("time,hr\n1,high\n", "line 2: `high` is no decimal number"),
+        ("time,hr\n1795250000123,high\n", "line 2: `high` is no decimal number"),
+        ("time,hr\n1795250000,72\n", "line 2: `1795250000` is no time; a number is milliseconds"),
+        ("time,hr\n-5,72\n", "line 2: `-5` is no time"),
         ("time,hr\n1,\"72\n", "line 2: a field that begins"),
         ("time,hr\n1,\"72\"x\n", "line 2: a field that begins"),
         (&long, "line 2: it has more than 1048576 bytes"),
@@ -85,6 +90,21 @@ fn a_table_of_two_devices_has_to_be_asked_for_one() {
     assert!(error.contains("line 3: it is of device two, and those before are of one"), "{error}");
     let of_two = Reading { of_device: Some("two".to_owned()), ..Reading::default() };
     assert_eq!(values(text, &of_two).unwrap(), [(3, 2_000_000_000, None)]);
+}
+
+#[test]
+fn a_stretch_that_no_part_can_hold_is_told_with_its_line() {
+    let head = "at,channel,rate_hz,gain,offset,samples,doubts\n";
+    let stretch = |samples: usize, doubts: usize| {
+        let (samples, doubts) = ("1 ".repeat(samples), "0+1:not-measured ".repeat(doubts));
+        let text = format!("{head}1970-01-01T00:00:01Z,a,250,1,0,{samples},{doubts}\n");
+        pieces(text.as_bytes(), &Reading::default()).map(|found| found.len())
+    };
+    assert_eq!(stretch(IMPORT_STRETCH_SAMPLES_MAX, 2), Ok(1));
+    let error = stretch(IMPORT_STRETCH_SAMPLES_MAX + 1, 0).unwrap_err();
+    assert!(error.contains("line 2: its stretch has 10001 samples"), "{error}");
+    let error = stretch(1, IMPORT_STRETCH_DOUBTS_MAX + 1).unwrap_err();
+    assert!(error.contains("line 2: its stretch has 5001 doubts"), "{error}");
 }
 
 proptest! {
