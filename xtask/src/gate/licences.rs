@@ -27,11 +27,18 @@ const LICENCES: &[&str] = &[
 ];
 
 /// A crate that may have a licence which no other may have, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "webpki-root-certs",
-    "CDLA-Permissive-2.0",
-    "a list of root certificates, data and not code; built on other platforms than Linux only",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "webpki-root-certs",
+        "CDLA-Permissive-2.0",
+        "a list of root certificates, data and not code; built on other platforms than Linux only",
+    ),
+    (
+        "tiny-keccak",
+        "CC0-1.0",
+        "given to everybody without conditions; built where there is no operating system only",
+    ),
+];
 
 /// One of each: what would be a second one, and what is there already.
 const BANS: &[(&str, &str)] = &[
@@ -282,6 +289,8 @@ fn a_crate_of_ours_has_no_licence_to_check_and_an_exception_is_for_one_crate() {
     check("toml v1.1.2|MIT OR Apache-2.0", true);
     check("webpki-root-certs v1.0.11|CDLA-Permissive-2.0", true);
     check("another v1.0.0|CDLA-Permissive-2.0", false);
+    check("tiny-keccak v2.0.2|CC0-1.0", true);
+    check("another v1.0.0|CC0-1.0", false);
     check("nameless v1.0.0|", false);
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Asked {
     #[arg(long, value_name = "SERIAL")]
     device: String,
     /// Which column or signal is of which channel, such as 'Pulse=MDC_ECG_HEART_RATE', with a
-    /// unit if it has another than the profile: 'Temp=MDC_TEMP_BODY@[degF]'.
+    /// unit if it has another than the profile: `Temp=MDC_TEMP_BODY@[degF]`.
     #[arg(long = "map", value_name = "NAME=CHANNEL[@UNIT]", value_parser = map_of)]
     maps: Vec<Mapped>,
     /// The form, where the names of the files do not tell it.
