@@ -42,7 +42,7 @@ def tell(what, **more):
 class Device:
     def __init__(self, paper, boot):
         self.id, self.site, self.boot = paper["id"], paper["site"], boot
-        self.seq, self.acked = 0, 0
+        self.seq, self.acked, self.last_ms = 0, 0, 0
         self.numbers = {}
         self.answers = queue.SimpleQueue()
         self.connected, self.wanted = False, False
@@ -95,6 +95,11 @@ class Device:
                 del self.numbers[mid]
                 self.changed.notify_all()
 
+    def stamp(self):
+        # An instant of its own for each message: of two readings of one instant one counts.
+        self.last_ms = max(time.time_ns() // 1_000_000, self.last_ms + 1)
+        return self.last_ms
+
     def message(self, seq, at_ms):
         at = f"{at_ms // 1000}.{at_ms % 1000:03d}"
         if payload_len:
@@ -117,7 +122,7 @@ class Device:
             self.hear()
             if not self.may_send():
                 continue
-            at_ms = time.time_ns() // 1_000_000
+            at_ms = self.stamp()
             topic, value, text = self.message(self.seq, at_ms)
             tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
             sent = self.client.publish(topic, text, qos=1)
@@ -140,7 +145,7 @@ class Poster(Device):
 
     def __init__(self, paper, boot):
         self.id, self.site, self.boot = paper["id"], paper["site"], boot
-        self.seq, self.acked = 0, 0
+        self.seq, self.acked, self.last_ms = 0, 0, 0
         # The number of the message that waits for its answer, with its body, and nothing else.
         self.numbers = {}
         self.connected, self.wanted = False, False
@@ -154,7 +159,7 @@ class Poster(Device):
         while True:
             self.wait_for(lambda: self.connected and (self.wanted or self.numbers))
             if not self.numbers:
-                at_ms = time.time_ns() // 1_000_000
+                at_ms = self.stamp()
                 _, value, text = self.message(self.seq, at_ms)
                 tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
                 with self.changed:

@@ -93,6 +93,7 @@ impl Database {
         // Only a database that is made now heeds it.
         writer.pragma_update(None, "page_size", PAGE_LEN).map_err(fault)?;
         prepare(&writer).map_err(fault)?;
+        check_names(&writer, path)?;
         let found: i64 =
             writer.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
         let known = i64::try_from(schemas.len()).unwrap_or(i64::MAX);
@@ -220,6 +221,20 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+/// A name that is no text is damage, and the driver panics where it is asked for one.
+fn check_names(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
+    match row_sum::shapes(connection) {
+        Ok(_) => Ok(()),
+        Err(source) if is_corrupt(&source) => {
+            Err(DatabaseError::Sqlite { path: path.to_owned(), source })
+        }
+        Err(source) => {
+            let what = format!("a name of a table or a column ({source})");
+            Err(DatabaseError::Damaged { path: path.to_owned(), what })
+        }
+    }
 }
 
 /// Copies a database as it is at one moment, also while it is written; the copy is one file

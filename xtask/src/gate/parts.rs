@@ -224,7 +224,7 @@ fn browser(context: &mut Context) -> Outcome {
         }
         side_by_side.push((name, node(long, 1)));
     }
-    side_by_side.push(("others", node(others, cores())));
+    side_by_side.push(("others", node(others, 1)));
     let mut measured = node(measured, 1);
     let ended = context.run(&mut measured);
     let at_once = side_by_side.len();

@@ -37,3 +37,17 @@ fn without_room_a_database_stays_as_it_was_and_the_need_is_told() {
     let damaged = database.read(|db| row_sum::check_rows(db, "")).unwrap();
     assert_eq!(damaged, Vec::<String>::new(), "with room");
 }
+
+#[test]
+fn a_name_that_is_no_text_is_damage_and_not_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("series.sqlite");
+    let database = Database::open(&path, &[OLD, SUMS]).unwrap();
+    drop(database);
+    let mut bytes = fs::read(&path).unwrap();
+    let name = bytes.windows(9).position(|it| it == b"name TEXT").unwrap();
+    bytes[name] |= 0x80;
+    fs::write(&path, bytes).unwrap();
+    let error = Database::open(&path, &[OLD, SUMS]).unwrap_err();
+    assert!(error.to_string().contains("a name of a table or a column"), "{error}");
+}
