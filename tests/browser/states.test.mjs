@@ -337,7 +337,8 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     const late = page.waitForResponse((response) => response.url().includes("cursor="));
     asked.go();
     await (await late).finished();
-    await page.waitForTimeout(300);
+    // What the page makes of it would be drawn by the second frame.
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     assert.equal(asked.pages, 1);
     assert.equal(await page.locator("[data-line]").count(), 2);
     assert.equal(await page.locator("[data-made-of]").getAttribute("data-made-of"), "1m");

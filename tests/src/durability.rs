@@ -52,14 +52,7 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
     let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
     let mut done = 0;
     while done < rounds && (is_long() || began.elapsed() < SHORT_WITHIN) {
-        publisher.go(&server);
-        let (_, before) = publisher.count();
-        // Different lengths of load, so that the kill falls on different deeds of the program.
-        let load = Duration::from_millis(150 + 37 * done % 250);
-        let started = now();
-        until("messages are acknowledged under load", Duration::from_secs(20), || {
-            publisher.count().1 > before && started.elapsed() > load
-        });
+        work(&mut publisher, &server, done);
         server.kill();
         publisher.pause();
         server = Server::start(&home);
@@ -69,11 +62,7 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
         done += 1;
     }
     assert!(done >= ROUNDS_MIN, "only {done} rounds in {:?}", began.elapsed());
-    publisher.go(&server);
-    publisher.settle(SETTLED_WITHIN);
-    let (sent, acked) = publisher.count();
-    eprintln!("{done} kills, {sent} messages sent, {acked} acknowledged");
-    publisher.pause();
+    settle(&mut publisher, &server, &format!("{done} kills"));
     server.kill();
     judge(&python, &home, &home.data(), (&ward, &devices), &publisher.told);
 }
@@ -108,13 +97,7 @@ fn what_was_acknowledged_survives_a_disk_that_drops_what_was_not_synced() {
     let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
     let mut done = 0;
     while done < rounds && (is_long() || began.elapsed() < CUTS_WITHIN) {
-        publisher.go(&server);
-        let (_, before) = publisher.count();
-        let load = Duration::from_millis(150 + 37 * done % 250);
-        let started = now();
-        until("messages are acknowledged under load", Duration::from_secs(20), || {
-            publisher.count().1 > before && started.elapsed() > load
-        });
+        work(&mut publisher, &server, done);
         // A machine without power answers nobody: the program stands still before its disk does.
         server.freeze();
         disk.cut_power(&python);
@@ -128,16 +111,33 @@ fn what_was_acknowledged_survives_a_disk_that_drops_what_was_not_synced() {
         done += 1;
     }
     assert!(done >= CUTS_MIN, "only {done} rounds in {:?}", began.elapsed());
-    publisher.go(&server);
-    publisher.settle(SETTLED_WITHIN);
-    let (sent, acked) = publisher.count();
-    eprintln!("{done} cuts of power, {sent} messages sent, {acked} acknowledged");
-    publisher.pause();
+    settle(&mut publisher, &server, &format!("{done} cuts of power"));
     server.freeze();
     disk.cut_power(&python);
     server.kill();
     disk.power_on();
     judge(&python, &home, &data, (&ward, &devices), &publisher.told);
+}
+
+/// Loads the program until something was acknowledged, for another while in each round, so that
+/// its end falls on different deeds of it.
+fn work(publisher: &mut Publisher, server: &Server, round: u64) {
+    publisher.go(server);
+    let (_, before) = publisher.count();
+    let load = Duration::from_millis(150 + 37 * round % 250);
+    let started = now();
+    until("messages are acknowledged under load", Duration::from_secs(20), || {
+        publisher.count().1 > before && started.elapsed() > load
+    });
+}
+
+/// Waits until everything that was sent is acknowledged, and sends no more.
+fn settle(publisher: &mut Publisher, server: &Server, after: &str) {
+    publisher.go(server);
+    publisher.settle(SETTLED_WITHIN);
+    let (sent, acked) = publisher.count();
+    eprintln!("{after}, {sent} messages sent, {acked} acknowledged");
+    publisher.pause();
 }
 
 /// The patient of each of [`devices`].

@@ -55,7 +55,7 @@ fn shown(ledger: &Ledger, covered: &[Stretch], on: &[Stretch], seconds: usize) -
             Why::Said(MissingReason::SensorDetached) => 'd',
             Why::Said(_) => '?',
             Why::Silent => 's',
-            Why::Damaged => 'X',
+            Why::Damaged => '!',
         }
     };
     (0..seconds).map(letter).collect()
@@ -96,7 +96,7 @@ fn check(rows: &Rows<'_>, want: &str) {
         link: &link_of,
         gateway: gateway.as_deref(),
         outages: &outages,
-        damaged: &stretches(rows.damage, "X"),
+        damaged: &stretches(rows.damage, "!"),
     });
     assert_eq!(shown(&ledger, &covered, &on, seconds), want);
     let count = |of: fn(char) -> bool| want.chars().filter(|it| of(*it)).count() as u64;
@@ -134,14 +134,14 @@ fn every_gap_has_the_reason_that_speaks_most_directly() {
 
 #[test]
 fn what_is_stored_and_damaged_is_a_gap_where_nothing_else_covers_it() {
-    let damage = "..XXXX";
-    check(&Rows { values: "==....==", damage, ..NONE }, "==XXXX==");
+    let damage = "..!!!!";
+    check(&Rows { values: "==....==", damage, ..NONE }, "==!!!!==");
     // What another chunk has of that time is there.
-    check(&Rows { values: "==.==.==", damage, ..NONE }, "==X==X==");
+    check(&Rows { values: "==.==.==", damage, ..NONE }, "==!==!==");
     // Whatever else was so: something was stored.
     let rows = Rows { values: "==....==", said: "..d", link: "U.O", outage: "..xx", ..NONE };
-    check(&Rows { damage, ..rows }, "==XXXX==");
-    check(&Rows { on: "111..111", values: "==....==", damage, ..NONE }, "==X  X==");
+    check(&Rows { damage, ..rows }, "==!!!!==");
+    check(&Rows { on: "111..111", values: "==....==", damage, ..NONE }, "==!  !==");
 }
 
 #[test]

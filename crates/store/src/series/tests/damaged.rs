@@ -228,11 +228,8 @@ fn chunks_that_are_gone_row_and_all_are_missed_and_made_again() {
     }
 }
 
-#[test]
-fn chunks_that_lie_over_each_other_are_made_again_together() {
-    let place = Place::new();
-    let series = place.open();
-    let id = series.series(&key("HR", "/min"));
+/// Seals two chunks over one span, and what they hold, in the order of receipt.
+fn one_over_the_other(series: &Series, id: SeriesId) -> Vec<Point> {
     let mut all = Vec::new();
     // The second sealing brings what lay between the values of the first, hours later.
     for (late, begin) in [(0, 0), (100, 30_000)] {
@@ -250,6 +247,15 @@ fn chunks_that_lie_over_each_other_are_made_again_together() {
         all.push(far);
         series.seal(offset(10), b"state").unwrap();
     }
+    all
+}
+
+#[test]
+fn chunks_that_lie_over_each_other_are_made_again_together() {
+    let place = Place::new();
+    let series = place.open();
+    let id = series.series(&key("HR", "/min"));
+    let mut all = one_over_the_other(&series, id);
     assert_eq!(chunks(&series), 4);
     rot(&series, 0, 0.3, 4);
     rot(&series, 56, 0.7, 8);
@@ -422,19 +428,7 @@ fn a_chunk_waits_for_one_over_it_that_was_not_met_yet() {
     let place = Place::new();
     let series = place.open();
     let id = series.series(&key("HR", "/min"));
-    let mut all = Vec::new();
-    for (late, begin) in [(0, 0), (100, 30_000)] {
-        for minute in 0..55 {
-            let received_at = at((minute + late) * MINUTE_MS);
-            let it = Point { received_at, ..point(minute * MINUTE_MS + begin, minute) };
-            let _ = series.push(id, it);
-            all.push(it);
-        }
-        let far = point((1_000 + late * 10) * MINUTE_MS, 1);
-        let _ = series.push(id, far);
-        all.push(far);
-        series.seal(offset(10), b"state").unwrap();
-    }
+    let all = one_over_the_other(&series, id);
     rot(&series, 0, 0.3, 4);
     series.query(&question(-1, 10_000 * MINUTE_MS)).unwrap();
     let first = noted(&series).remove(0);
