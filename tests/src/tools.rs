@@ -71,12 +71,13 @@ pub(crate) fn allow_many_files() -> u64 {
 /// Has a script of ours done what a wish says, and gives its answer, both in JSON.
 pub(crate) fn ask(python: &Path, name: &str, wish: &Value) -> Value {
     let mut command = Command::new(python);
-    command.arg(script(name)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg(script(name)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     // It reads to the end before it does anything.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(wish.to_string().as_bytes()));
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{name}: {}", output.status);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {}\n{complaint}", output.status);
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

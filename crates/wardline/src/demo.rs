@@ -22,7 +22,7 @@ use crate::{
     program::{Mode, Program},
     records_place::Address,
     scenarios,
-    serve::{log_to_stderr, until_told_to_stop},
+    serve::{StopSignals, log_to_stderr},
     server_process::Ready,
     sim_command::life,
 };
@@ -91,6 +91,7 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
     let records = arguments.records.as_deref();
     config.records = records.map(|it| Address::asked(Some(it))).transpose()?.flatten();
     let mut program = Program::start(config, clock.clone(), Mode::Demo).await?;
+    let mut stop = StopSignals::listen()?;
     let ready = ready(&program);
     if arguments.json && arguments.empty {
         println!("ready {}", serde_json::to_string(&ready)?);
@@ -101,14 +102,14 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
             say(&ready);
         }
         tokio::select! {
-            told = until_told_to_stop() => told?,
+            () = stop.told() => {}
             why = program.broke() => return Err(why),
         }
     } else {
         let desk = program.demo_desk();
         tokio::select! {
             lived = live(arguments, &clock, &ready, desk, data) => lived?,
-            told = until_told_to_stop() => told?,
+            () = stop.told() => {}
             why = program.broke() => return Err(why),
         }
     }

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use store::Clock;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     config::Config,
@@ -44,6 +45,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     config.records = Address::asked(arguments.records.as_deref())?.or(config.records);
     let mut program = Program::start(config, Clock::system(), Mode::Hospital).await?;
+    let mut stop = StopSignals::listen()?;
     eprintln!("Wardline serves {}", program.people_address());
     eprintln!("Devices connect to {} (MQTT over TLS, client certificate)", program.mqtt_address());
     eprintln!("  or to https://{} (HTTPS and MQTT over WebSocket)", program.https_address());
@@ -52,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         eprintln!("  {}{invitation}", program.people_address());
     }
     tokio::select! {
-        told = until_told_to_stop() => told?,
+        () = stop.told() => {}
         why = program.broke() => return Err(why),
     }
     eprintln!("stopping: what was taken in is finished, nothing new is taken");
@@ -69,13 +71,25 @@ pub(crate) fn log_to_stderr() {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// Returns on Ctrl-C or SIGTERM.
-pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminated.recv() => {}
+/// SIGINT, which is Ctrl-C, and SIGTERM, kept from the moment this listens. Before it, they end
+/// the program where it stands; so it listens before anybody is told that the program is ready.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl StopSignals {
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        let interrupted = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupted, terminated: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    /// Returns on the first of them.
+    pub(crate) async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
+    }
 }

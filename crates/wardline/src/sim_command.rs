@@ -20,7 +20,7 @@ use crate::{
     eval::alarms::report,
     program::{Mode, Program},
     scenarios,
-    serve::{log_to_stderr, until_told_to_stop},
+    serve::{StopSignals, log_to_stderr},
 };
 
 const EXAMPLES: &str = "\
@@ -107,6 +107,7 @@ async fn play(
 ) -> anyhow::Result<()> {
     let config = loopback_config(arguments.port, data.clone());
     let mut program = Program::start(config, clock.clone(), Mode::Demo).await?;
+    let mut signals = StopSignals::listen()?;
     let ready = ready(&program);
     let lasts_s = arguments.lasts.unwrap_or(script.lasts_s);
     eprintln!(
@@ -130,8 +131,7 @@ async fn play(
     tokio::pin!(living);
     let lived = tokio::select! {
         lived = &mut living => lived?,
-        told = until_told_to_stop() => {
-            told?;
+        () = signals.told() => {
             stop.send_replace(true);
             living.await?
         }

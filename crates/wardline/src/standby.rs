@@ -11,7 +11,7 @@ use store::{BackupFolder, Clock, Promoted, Shipped, Standby};
 
 use crate::{
     backup_site::{S3, Site, read_key},
-    serve::until_told_to_stop,
+    serve::StopSignals,
     store_command::{named, size, time},
 };
 
@@ -96,11 +96,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let mut looks = tokio::time::interval(Duration::from_secs(every_s));
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let stop = until_told_to_stop();
-    tokio::pin!(stop);
+    let mut stop = StopSignals::listen()?;
     loop {
         tokio::select! {
-            told = &mut stop => return told,
+            () = stop.told() => return Ok(()),
             _ = looks.tick() => tokio::task::block_in_place(|| follower.look()),
         }
     }

@@ -34,7 +34,7 @@ use self::{
     tally::Tally,
 };
 use super::{figure::Sheet, flood::Push, hospital::Hospital, machine, publisher::address_of};
-use crate::{demo::line::Line, rest::Rest, serve::until_told_to_stop};
+use crate::{demo::line::Line, rest::Rest, serve::StopSignals};
 
 /// Between two words about how far it is.
 const TELLS_EVERY: Duration = Duration::from_secs(2);
@@ -162,13 +162,11 @@ async fn all_of(
     stop: watch::Sender<bool>,
 ) -> anyhow::Result<Vec<Account>> {
     let mut accounts = Vec::with_capacity(running.len());
-    let told = until_told_to_stop();
-    tokio::pin!(told);
+    let mut signals = StopSignals::listen()?;
     let mut listens = true;
     loop {
         tokio::select! {
-            told = &mut told, if listens => {
-                told?;
+            () = signals.told(), if listens => {
                 listens = false;
                 stop.send_replace(true);
             }
