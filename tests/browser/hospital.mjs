@@ -21,13 +21,13 @@ const free = () => new Promise((found, refuse) => {
   });
 });
 
-/** Gives `{ url, invitation, stop }`; `invitation` is the path of the administrator's one-time link. */
-export async function hospital() {
+/** Gives `{ url, invitation, stop }`; `invitation` is the path of the administrator's one-time link. `disk` is where its data is, if not beside its configuration. */
+export async function hospital({ disk } = {}) {
   const home = await mkdtemp(join(tmpdir(), "wardline-hospital-")),
     [https, mqtt] = [await free(), await free()];
   await writeFile(join(home, "backup.key"), `wardline-backup-key-1 ${"5a".repeat(32)}\n`, { mode: 0o600 });
   await writeFile(join(home, "wardline.toml"), [
-    `data = ${JSON.stringify(join(home, "data"))}`, 'metrics = "127.0.0.1:0"', "[people]", 'listen = "127.0.0.1:0"', "tls = false",
+    `data = ${JSON.stringify(join(disk ?? home, "data"))}`, 'metrics = "127.0.0.1:0"', "[people]", 'listen = "127.0.0.1:0"', "tls = false",
     "[devices]", `mqtt = "127.0.0.1:${mqtt}"`, `https = "127.0.0.1:${https}"`, "[backup]", `key = ${JSON.stringify(join(home, "backup.key"))}`, `folder = ${JSON.stringify(join(home, "backups"))}`, "every_hours = 24", ""].join("\n"));
   const child = spawn(process.env.WARDLINE_BIN, ["serve", "--config", join(home, "wardline.toml")], { stdio: ["ignore", "ignore", "pipe"] });
   const stop = async () => {

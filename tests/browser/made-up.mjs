@@ -25,7 +25,7 @@ export function madeUp() {
     },
     /** A path as a role sees it while the house is so; `page.refused` has every answer that was an error. `prepare` comes before the first request. */
     at: async (path, role, options = {}, change = {}, prepare = async () => {}) => {
-      Object.assign(house.state, { role, signedIn: true, empty: false, broken: null, blind: false, recording: true, crowd: 0, closed: false }, change);
+      Object.assign(house.state, { role, signedIn: true, empty: false, broken: null, blind: false, recording: true, crowd: 0, closed: false, system: null }, change);
       const page = await open(options);
       page.refused = [];
       page.on("response", (r) => r.status() >= 400 && page.refused.push(`${r.status()} ${r.url()}`));

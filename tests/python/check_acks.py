@@ -1,6 +1,6 @@
 """Holds what clients were told against what is stored: everything acknowledged is there, and nothing is there twice.
 
-usage: check_acks.py TOLD DUMP [--data FOLDER DEVICE=PATIENT=VALUES…]
+usage: check_acks.py TOLD DUMP [--data FOLDER DEVICE=PATIENT=VALUES… --waves DEVICE=WAVES]
 
 TOLD has one JSON object a line, from publisher.py; DUMP is what `wardline store dump` printed, a record a line.
 With --data it is also looked up behind the journal: each VALUES is the `values.csv` of a device's export, and FOLDER
@@ -9,7 +9,9 @@ the data directory, whose records.sqlite says on whom each device was. By MQTT a
   - is in the series once, with that value, at the time that docs/guide and the decisions on time promise;
   - is the patient's who is told, in the export and in the table of associations.
 What the server refused and never took later is in none of them.
-Ends with 1 and names what is wrong; else prints a line of figures for each of the two.
+A block of a waveform is in the journal once, byte for byte as it was sent; with --waves, WAVES is what a nurse was
+answered for the patient, and its samples are those of all blocks in the journal: each once, in order, at its time.
+Ends with 1 and names what is wrong; else prints a line of figures for each of the three.
 """
 
 import base64
@@ -29,6 +31,8 @@ PRINTED_MAX = 20
 SECOND_NS = 1_000_000_000
 # A device that is further off than this is not believed.
 OFFSET_MAX_NS = 2 * SECOND_NS
+# Blocks of a waveform that nearly follow each other are drawn as one piece, from where its first block is.
+OFF_MAX_NS = SECOND_NS // 20
 
 
 def lines(path):
@@ -53,11 +57,11 @@ def nanos(text):
 
 
 def stored(dump):
-    """How often each message (device, seq) became a record, and its record if it is of readings."""
+    """How often each message (device, seq) became a record, and its record if it is of readings or a waveform."""
     times, records = collections.Counter(), {}
     for record in lines(dump):
         body = record["body"]
-        if record["name"] == "readings" and body["counted"]:
+        if record["name"] in ("readings", "wave") and body["counted"]:
             key = (body["device"], body["counted"]["seq"])
             times[key] += 1
             records[key] = record
@@ -78,7 +82,8 @@ def number(text):
 def taken_at(record):
     """When the body was measured, by the clocks that the journal kept."""
     body = record["body"]
-    device_at, received_at = nanos(body["samples"][0]["device_at"]), nanos(record["received_at"])
+    first = body["samples"][0] if "samples" in body else body
+    device_at, received_at = nanos(first["device_at"]), nanos(record["received_at"])
     offset = body["clock_offset_ns"]
     if offset is not None and abs(offset) <= OFFSET_MAX_NS:
         now = nanos(body["device_now"]) if body["device_now"] else device_at
@@ -142,33 +147,62 @@ def look_behind(data, asked, sent, acked, times, records):
     return wrong, looked_up
 
 
+def look_at_waves(device, path, sent, records):
+    """What is wrong with the waveform that people were shown, and how many samples were looked up there."""
+    with open(path, encoding="utf-8") as file:
+        spans = json.load(file)
+    shown = []
+    for span in spans:
+        begin, step_ns = nanos(span["start"]), SECOND_NS / span["rate_hz"]
+        shown += [(begin + at * step_ns, sample) for at, sample in enumerate(span["samples"])]
+    blocks = sorted(key for key in records if key[0] == device)
+    want = [(key, sample) for key in blocks for sample in sent[key]["samples"]]
+    if [sample for _, sample in shown] != [sample for _, sample in want]:
+        return [f"of {device} {len(shown)} samples are shown, and not the {len(want)} of the journal in their order"], 0
+    wrong, begins = [], {}
+    for (at, _), (key, _) in zip(shown, want):
+        begins.setdefault(key, at)
+    for key, at in begins.items():
+        if abs(at - taken_at(records[key])) > OFF_MAX_NS:
+            wrong.append(f"{key} is shown {(at - taken_at(records[key])) / 1e6} ms from what its clocks say")
+    return wrong, len(want)
+
+
 def main(told, dump, *more):
     sent, acked, refused, wrong = {}, set(), 0, []
+    payloads = collections.defaultdict(set)
     for line in lines(told):
         key = (line["device"], line["seq"])
         if line["what"] == "sent":
             sent[key] = line
         elif line["what"] == "refused":
             refused += 1
+        elif line["what"] == "dated":
+            payloads[key].add(line["payload"])
         elif line["code"] < 0x80:
             acked.add(key)
         else:
             wrong.append(f"{key} was refused with code {line['code']}")
     times, records = stored(dump)
     wrong += [f"{key} was acknowledged and is not in the journal" for key in sorted(acked - times.keys())]
-    counted = [key for key in times if (sent.get(key) or {}).get("value")]
-    wrong += [f"{key} is in the journal {times[key]} times" for key in counted if times[key] != 1]
+    wrong += [f"{key} is in the journal {times[key]} times" for key in records if times[key] != 1]
+    counted = [key for key in records if (sent.get(key) or {}).get("value")]
+    traced = [key for key in records if key in payloads]
     senders = {device for device, _ in sent}
     wrong += [f"{key} is in the journal and was never sent" for key in times.keys() - sent.keys() if key[0] in senders]
     for key in counted:
         found, want = number(records[key]["body"]["samples"][0]["value"]), sent[key]["value"]
         if found != decimal.Decimal(want):
             wrong.append(f"{key} is {found} in the journal and was sent as {want}")
-    looked_up = None
+    for key in traced:
+        if records[key]["body"]["payload"] not in payloads[key]:
+            wrong.append(f"{key} is in the journal otherwise than it was sent")
+    looked_up = samples = None
     if more:
-        _, data, *asked = more
+        _, data, *asked, _, waves = more
         behind, looked_up = look_behind(data, asked, sent, acked, times, records)
-        wrong += behind
+        before, samples = look_at_waves(*waves.split("=", 1), sent, records)
+        wrong += behind + before
     for line in wrong[:PRINTED_MAX]:
         print(line, file=sys.stderr)
     if wrong:
@@ -177,6 +211,8 @@ def main(told, dump, *more):
     print(f"checked: {len(sent)} sent{also}, {len(acked)} acknowledged, {len(times)} in the journal, none lost or doubled")
     if looked_up is not None:
         print(f"checked: {looked_up} in the series and on their patients, each once, as it was sent and when")
+    if samples:
+        print(f"checked: {samples} samples of {len(traced)} waveform blocks as a nurse sees them, each once and in order")
 
 
 main(*sys.argv[1:])

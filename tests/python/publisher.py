@@ -11,9 +11,11 @@ Then one command a line:
     end
 Each message is counted by its device; what was sent and what was acknowledged goes to the file `told`, one JSON
 object a line. A message that was not acknowledged is sent again when its device is connected again; so is one that
-was answered with 503, of which `told` says so. A device of the version `https` posts one message after the other.
+was answered with 503, of which `told` says so. A device of the version `https` posts one message after the other;
+one of the version `wave` posts blocks of an ECG that way, each when its last sample is there.
 """
 
+import base64
 import http.client
 import json
 import queue
@@ -21,7 +23,10 @@ import ssl
 import sys
 import threading
 import time
+import uuid
 
+import cbor2
+import google_crc32c
 import paho.mqtt.client as mqtt
 
 IN_FLIGHT_MAX = 16
@@ -143,6 +148,8 @@ class Device:
 class Poster(Device):
     """Posts by HTTPS; a message is its own until it was answered with 204."""
 
+    path, content_type = "/v1/num", "application/senml+json"
+
     def __init__(self, paper, boot):
         self.id, self.site, self.boot = paper["id"], paper["site"], boot
         self.seq, self.acked, self.last_ms = 0, 0, 0
@@ -160,13 +167,11 @@ class Poster(Device):
             self.wait_for(lambda: self.connected and (self.wanted or self.numbers))
             if not self.numbers:
                 at_ms = self.stamp()
-                _, value, text = self.message(self.seq, at_ms)
-                tell("sent", device=self.id, boot=self.boot, seq=self.seq, at_ms=at_ms, value=value)
                 with self.changed:
-                    self.numbers = {self.seq: text}
+                    self.numbers = {self.seq: self.body(self.seq, at_ms)}
                     self.seq += 1
-            [(seq, text)] = self.numbers.items()
-            status = self.post(text)
+            [(seq, body)] = self.numbers.items()
+            status = self.post(self.dated(seq, body))
             if status == 503:
                 tell("refused", device=self.id, seq=seq, status=status)
             if status is None or status == 503:
@@ -177,9 +182,17 @@ class Poster(Device):
             self.acked += 1
             self.change(numbers={})
 
-    def post(self, text):
+    def body(self, seq, at_ms):
+        _, value, text = self.message(seq, at_ms)
+        tell("sent", device=self.id, boot=self.boot, seq=seq, at_ms=at_ms, value=value)
+        return text
+
+    def dated(self, seq, body):
+        return body
+
+    def post(self, body):
         try:
-            self.line.request("POST", "/v1/num", text, {"content-type": "application/senml+json"})
+            self.line.request("POST", self.path, body, {"content-type": self.content_type})
             answer = self.line.getresponse()
             answer.read()
             return answer.status
@@ -195,7 +208,58 @@ class Poster(Device):
         self.change(wanted=False, connected=False)
 
 
-kinds = {"https": Poster}
+class Tracer(Poster):
+    """Posts an ECG of 250 samples a second; each sample is told from those of the 80 s around it."""
+
+    path = "/v1/wave/MDC_ECG_ELEC_POTL_II"
+    content_type = "application/vnd.wardline.wave+cbor;v=1"
+    BLOCK_LEN, BLOCK_MS = 25, 100
+
+    def stamp(self):
+        """Where the next block begins: where the last one ended, or anew if that is too long ago."""
+        now_ms = time.time_ns() // 1_000_000
+        end_ms = self.last_ms + self.BLOCK_MS
+        if end_ms < now_ms - 10 * self.BLOCK_MS:
+            end_ms = now_ms
+        # A block is there with its last sample.
+        time.sleep((end_ms - now_ms) / 1_000 if end_ms > now_ms else 0)
+        self.last_ms = end_ms
+        return end_ms - self.BLOCK_MS
+
+    def body(self, seq, at_ms):
+        first = seq * self.BLOCK_LEN
+        samples = [(first + at) * 7_919 % 20_011 - 10_000 for at in range(self.BLOCK_LEN)]
+        data = b"".join(it.to_bytes(2, "little", signed=True) for it in samples)
+        block = {
+            0: 1,
+            1: uuid.UUID(self.id).bytes,
+            2: "MDC_ECG_ELEC_POTL_II",
+            3: "II",
+            4: seq,
+            5: self.boot.to_bytes(8, "big"),
+            6: at_ms * 1_000_000,
+            7: 0,
+            8: [250, 1],
+            9: self.BLOCK_LEN,
+            10: [5, -3],
+            11: 0,
+            12: "mV",
+            13: 16,
+            14: 0,
+            15: data,
+            19: google_crc32c.value(data),
+        }
+        tell("sent", device=self.id, boot=self.boot, seq=seq, at_ms=at_ms, samples=samples)
+        return block
+
+    def dated(self, seq, body):
+        # A block that is sent again says when that is, as a device does; its samples are the same.
+        payload = cbor2.dumps(body | {20: time.time_ns()})
+        tell("dated", device=self.id, seq=seq, payload=base64.b64encode(payload).decode())
+        return payload
+
+
+kinds = {"https": Poster, "wave": Tracer}
 devices = [kinds.get(paper["version"], Device)(paper, index + 1) for index, paper in enumerate(wish["clients"])]
 
 

@@ -95,7 +95,10 @@ fn pulse_in_cbor(seq: i64) -> Vec<u8> {
 /// The waveform is readable as it was sent, sample by sample.
 fn reads_the_wave(ward: &Ward, wave: &Wave) {
     let span = eventually("the waveform is readable", READABLE_WITHIN, || {
-        ward.waves(0, ECG).into_iter().next().ok_or_else(|| "it is not".to_owned())
+        ward.waves(0, ECG, &Span::around_now())
+            .into_iter()
+            .next()
+            .ok_or_else(|| "it is not".to_owned())
     });
     let samples: Vec<Value> = wave.samples.iter().map(|sample| json!(sample)).collect();
     assert_eq!(span["samples"], json!(samples));

@@ -20,7 +20,7 @@ use crate::{
     server::{self, Home, Server},
     tools::{self, file, find, not_run, run, script},
     waiting::{eventually, until},
-    ward::{Device, READABLE_WITHIN, Ward},
+    ward::{Device, READABLE_WITHIN, Span, Ward},
     wire::{Version, Wire, tls},
 };
 
@@ -130,7 +130,10 @@ fn curl_with_a_certificate_says_all_that_a_device_says() {
     let told = curl.post(&format!("/v1/wave/{ECG}"), WAVE, &wave.encode());
     assert_eq!(told.status, 204, "{told:?}");
     eventually("the waveform is readable", READABLE_WITHIN, || {
-        ward.waves(0, ECG).into_iter().next().ok_or_else(|| "it is not".to_owned())
+        ward.waves(0, ECG, &Span::around_now())
+            .into_iter()
+            .next()
+            .ok_or_else(|| "it is not".to_owned())
     });
     for (path, body) in [
         ("/v1/event", r#"{"event":"nurse-call","severity":"warning","text":"button"}"#),

@@ -7,7 +7,13 @@
 //! A program that is killed loses nothing that it has handed to the system. A disk whose power
 //! is cut does: there every write that was not synced is dropped.
 
-use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -31,6 +37,8 @@ const SHORT_WITHIN: Duration = Duration::from_secs(200);
 const ROUNDS_MIN: u64 = 25;
 /// How long what was sent before a kill may take to be acknowledged after it.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+/// Samples in a block of the device with the ECG.
+const WAVE_BLOCK_LEN: usize = 25;
 /// The newest acknowledged messages that are looked up after each restart.
 const LOOKED_UP: usize = 100;
 
@@ -63,8 +71,9 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
     }
     assert!(done >= ROUNDS_MIN, "only {done} rounds in {:?}", began.elapsed());
     settle(&mut publisher, &server, &format!("{done} kills"));
+    let waves = shown_waves(&home, (&ward, &devices), &publisher.told);
     server.kill();
-    judge(&python, &home, &home.data(), (&ward, &devices), &publisher.told);
+    judge(&python, &home, &home.data(), (&ward, &devices), (&publisher.told, &waves));
 }
 
 /// How often the power is cut.
@@ -112,11 +121,12 @@ fn what_was_acknowledged_survives_a_disk_that_drops_what_was_not_synced() {
     }
     assert!(done >= CUTS_MIN, "only {done} rounds in {:?}", began.elapsed());
     settle(&mut publisher, &server, &format!("{done} cuts of power"));
+    let waves = shown_waves(&home, (&ward, &devices), &publisher.told);
     server.freeze();
     disk.cut_power(&python);
     server.kill();
     disk.power_on();
-    judge(&python, &home, &data, (&ward, &devices), &publisher.told);
+    judge(&python, &home, &data, (&ward, &devices), (&publisher.told, &waves));
 }
 
 /// Loads the program until something was acknowledged, for another while in each round, so that
@@ -141,11 +151,12 @@ fn settle(publisher: &mut Publisher, server: &Server, after: &str) {
 }
 
 /// The patient of each of [`devices`].
-const BEDS: [usize; 5] = [0, 1, 1, 1, 1];
+const BEDS: [usize; 6] = [0, 1, 1, 1, 1, 1];
 
-/// Five devices on two patients, by each version of MQTT and by HTTPS.
+/// Five devices with a heart rate on two patients, by each version of MQTT and by HTTPS, and one
+/// with an ECG.
 fn devices(ward: &Ward) -> Vec<(Device, &'static str)> {
-    let kinds = ["3.1.1", "5", "3.1.1", "5", "https"].into_iter().zip(BEDS);
+    let kinds = ["3.1.1", "5", "3.1.1", "5", "https", "wave"].into_iter().zip(BEDS);
     let enrol = |(index, (version, bed)): (usize, (&'static str, usize))| {
         (ward.enrol_on("bedside-monitor", &format!("KILL-{index}"), bed), version)
     };
@@ -202,13 +213,36 @@ impl Watched {
     }
 }
 
-/// Asks the checker whether clients, journal, series and records tell the same story.
+/// Every sample of the acknowledged blocks of the last device, as a nurse sees them.
+fn shown_waves(home: &Home, (ward, devices): Ours<'_>, told: &Path) -> PathBuf {
+    let (device, _) = devices.last().unwrap();
+    let told = fs::read_to_string(told).unwrap();
+    let told = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told: Vec<Value> = told.filter(|line| line["device"] == *device.id).collect();
+    let begin = told.iter().filter_map(|line| line["at_ms"].as_i64()).min().unwrap();
+    let acked = told.iter().filter(|line| line["what"] == "acked").count();
+    let mut spans = Vec::new();
+    eventually("the acknowledged samples are shown", Duration::from_secs(10), || {
+        spans = ward.waves(1, ECG, &Span::since_millis(begin - 2_000));
+        let found: usize = spans.iter().map(|it| it["samples"].as_array().unwrap().len()).sum();
+        if found >= acked * WAVE_BLOCK_LEN { Ok(()) } else { Err(format!("{found} of {acked}")) }
+    });
+    let path = home.path().join("waves.json");
+    fs::write(&path, Value::from(spans).to_string()).unwrap();
+    path
+}
+
+/// The ward and its devices.
+type Ours<'a> = (&'a Ward, &'a [(Device, &'static str)]);
+
+/// Asks the checker whether clients, journal, series and records tell the same story, and what
+/// a nurse was shown.
 fn judge(
     python: &Path,
     home: &Home,
     data: &Path,
-    (ward, devices): (&Ward, &[(Device, &str)]),
-    told: &Path,
+    (ward, devices): Ours<'_>,
+    (told, waves): (&Path, &Path),
 ) {
     verify(data);
     let dump = file(home.path(), "dump.jsonl", dump(data));
@@ -224,6 +258,8 @@ fn judge(
         let values = out.join("values.csv");
         check.arg(format!("{}={}={}", device.id, ward.patients[bed], values.display()));
     }
+    let (tracer, _) = devices.last().unwrap();
+    check.arg("--waves").arg(format!("{}={}", tracer.id, waves.display()));
     eprint!("{}", run(&mut check));
 }
 
@@ -278,7 +314,7 @@ fn a_waveform_that_comes_in_jerks_is_readable_to_the_last_sample() {
         assert_eq!(wire.puback().unwrap().code, 0);
     }
     eventually("all samples are readable, in order and once", Duration::from_secs(5), || {
-        let spans = ward.waves(0, ECG);
+        let spans = ward.waves(0, ECG, &Span::around_now());
         let samples = spans.iter().flat_map(|span| span["samples"].as_array().unwrap());
         let found: Vec<i64> = samples.map(|sample| sample.as_i64().unwrap()).collect();
         if found == want {

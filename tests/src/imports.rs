@@ -80,13 +80,16 @@ fn counts(told: &[Value]) -> [u64; 6] {
         .unwrap()
 }
 
-/// Everything of an export that a file can say, without whose it is and how it came.
+/// The values of an export, without whose they are and how they came.
+fn values(folder: &Path) -> Vec<Vec<String>> {
+    columns(&folder.join("values.csv"), &["at", "channel", "code", "value", "unit", "missing"])
+}
+
+/// Everything of an export that a file can say.
 fn content(folder: &Path) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
-    let values =
-        columns(&folder.join("values.csv"), &["at", "channel", "code", "value", "unit", "missing"]);
     let names = ["at", "channel", "code", "unit", "rate_hz", "gain", "offset", "samples", "doubts"];
     let waves = columns(&folder.join("waves.csv"), &names);
-    (values, waves)
+    (values(folder), waves)
 }
 
 #[test]
@@ -140,6 +143,56 @@ fn own_exports_of_every_form_come_back_equal_and_nothing_comes_twice() {
         // Whose it is, is not of the file: nobody had this device.
         let whose = columns(&folder.join("values.csv"), &["patient"]);
         assert!(whose.iter().all(|row| row[0].is_empty()), "{form}");
+    }
+}
+
+#[test]
+fn of_a_corrected_export_what_counts_comes_in_and_what_was_withdrawn_stays_away() {
+    let test = "of_a_corrected_export_what_counts_comes_in_and_what_was_withdrawn_stays_away";
+    let python = match python() {
+        Ok(python) => python,
+        Err(why) => return not_run(test, &why),
+    };
+    let past = Past::make(&python, "IMPORT-2");
+    let span = (-20, 20);
+    let received = values(&past.export("received", "csv", past.of_device(), span));
+    let server = Server::start(&past.home);
+    let path = format!("/api/v1/devices/{}/corrections", past.device.id);
+    let charge = past.ward.at(&server).charge;
+    let at = |row: usize| received[row][0].as_str();
+    let other = json!({
+        "channel": HEART_RATE, "at": at(5), "value": 70.25, "unit": "/min", "why": "mistyped",
+    });
+    charge.post(&path, &other);
+    let withdrawn = json!({
+        "channel": HEART_RATE, "from": at(6), "to": at(8), "why": "sensor_off",
+    });
+    charge.post(&path, &withdrawn);
+    server.stop();
+    let target = Target::new();
+    let mut devices = Vec::new();
+    for form in ["csv", "parquet", "wfdb", "edf"] {
+        let serial = format!("MENDED-{form}");
+        let device = target.ward.enrol("bedside-monitor", &serial);
+        let folder = past.export(form, form, past.of_device(), span);
+        assert!(folder.join("corrections.csv").is_file(), "{form}");
+        let told = target.import(&[folder.to_str().unwrap(), "--device", &serial]);
+        assert_eq!(counts(&told), [18, 0, 2, 0, 0, 0], "{form}");
+        let file = folder.join("corrected.csv");
+        let said = target.refused(&[file.to_str().unwrap(), "--device", &serial]);
+        assert!(said.contains("corrected.csv"), "{form}: {said}");
+        devices.push((form, device));
+    }
+    target.server.kill();
+    let target = Stopped { home: target.home };
+    let mut wanted = received.clone();
+    wanted[5][3] = "70.25".to_owned();
+    wanted.drain(6..8);
+    let at = |seconds: i64| rfc3339(past.turn_ns + seconds * 1_000_000_000);
+    let (from, to) = (at(span.0), at(span.1));
+    for (form, device) in &devices {
+        let folder = target.exported(&device.id, (&from, &to), form);
+        assert_eq!(values(&folder), wanted, "{form}");
     }
 }
 

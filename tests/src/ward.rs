@@ -189,9 +189,9 @@ impl Ward {
         points.map(|point| (point[0].as_f64().unwrap() as i64, point[1].as_f64())).collect()
     }
 
-    /// The stretches of a waveform of a patient around now.
-    pub(crate) fn waves(&self, bed: usize, channel: &str) -> Vec<Value> {
-        let (Span { from, to }, patient) = (Span::around_now(), &self.patients[bed]);
+    /// The stretches of a waveform of a patient, of an hour at most.
+    pub(crate) fn waves(&self, bed: usize, channel: &str, span: &Span) -> Vec<Value> {
+        let (Span { from, to }, patient) = (span, &self.patients[bed]);
         let path =
             format!("/api/v1/patients/{patient}/waves?channel={channel}&from={from}&to={to}");
         self.nurse.get(&path)["spans"].as_array().cloned().unwrap_or_default()

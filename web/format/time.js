@@ -31,6 +31,9 @@ export function when(time, now) {
   return same ? hhmm(time) : `${day(time, now)}, ${hhmm(time)}`;
 }
 
+/** The end of a span, without the date that its beginning has. */
+export const until = (from, to, now) => (new Date(ms(from)).toDateString() === new Date(ms(to)).toDateString() ? hhmm(to) : when(to, now));
+
 /** A date with its year and a time to the second, for what is printed or is evidence. */
 export const dateAndTime = (time) => `${new Date(ms(time)).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" })}, ${hhmmss(time)}`;
 

@@ -5,35 +5,37 @@ import { Choice, Field } from "../components/field.js";
 import { sayProblem } from "../components/state-panel.js";
 import { TimeField } from "../components/time-field.js";
 import { now } from "../feed/clock.js";
-import { ms, when } from "../format/time.js";
+import { number } from "../format/number.js";
+import { hhmmss, ms, until, when } from "../format/time.js";
 import { t, word } from "../i18n/words.js";
 
 const MIN = 60_000;
 const REASONS = ["wrong_patient", "sensor_off", "artefact", "mistyped", "other"];
 /** Originals that one line of text has room for. */
 const SHOWN = 5;
+/** More than any device measures; what was said is shown as it was said. */
+const DIGITS = 6;
 
-const clock = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang || undefined, { timeStyle: "medium" });
-const reading = (it) => (it.value === null ? word("missing", (it.missing ?? "unknown").replaceAll("-", "_")) : `${it.value} ${it.unit}`);
+const reading = (it) => (it.value === null ? word("missing", (it.missing ?? "unknown").replaceAll("-", "_")) : `${number(it.value, DIGITS)} ${it.unit}`);
 
 export function Corrections({ line, items, from, to, again }) {
   const own = (items ?? []).filter((it) => it.device === line.device.id && it.channel === line.channel);
-  return html`${own.length > 0 && html`<ul class="small corrections" data-corrections=${own.length}>${own.map((it) => html`<${Said} key=${it.id} it=${it} again=${again} />`)}</ul>`}
+  return html`${own.length > 0 && html`<ul class="lines small corrections" data-corrections=${own.length}>${own.map((it) => html`<${Said} key=${it.id} it=${it} again=${again} />`)}</ul>`}
     <${Correct} line=${line} from=${from} to=${to} again=${again} />`;
 }
 
 function Said({ it, again }) {
   const [refused, refuse] = useState("");
   const undo = () => post(`/devices/${it.device}/corrections/${it.id}/undo`, {}).then(again, (problem) => refuse(sayProblem(problem)));
-  const span = it.to_ms - it.from_ms <= 1 ? when(it.from_ms, now()) : t("trend.span", { from: when(it.from_ms, now()), to: when(it.to_ms, now()) }),
+  const span = it.to_ms - it.from_ms <= 1 ? when(it.from_ms, now()) : t("trend.span", { from: when(it.from_ms, now()), to: until(it.from_ms, it.to_ms, now()) }),
     originals = it.originals.slice(0, SHOWN),
     by = t("corrections.by", { name: it.by ?? t("who.somebody"), at: when(ms(it.known_at), now()), why: [t(`corrections.why.${it.why}`), it.words].filter(Boolean).join(": ") });
   const holds = it.kind !== "taken_back" && !it.undone_by;
-  return html`<li data-correction=${it.kind} title=${it.originals.map((o) => `${clock(o.at_ms)} ${reading(o)}`).join("\n")}>
-    <b>${t(`corrections.kind.${it.undone_by ? "undone" : it.kind}`)}</b>, ${span}${it.kind !== "taken_back" && html`: ${originals.map((o) => html`<s key=${o.at_ms}>${reading(o)}</s> `)}${it.originals.length > SHOWN && "… "}`}${it.value !== null && html` <b>${it.value} ${it.unit}</b>`}
-    <span class="faint">${by}</span>
-    ${holds && html` <button type="button" data-undo onClick=${undo}>${t("corrections.undo")}</button>`}
-    <span class="strong" role="alert">${refused}</span></li>`;
+  return html`<li class="row wrap" data-correction=${it.kind} title=${it.originals.map((o) => `${hhmmss(o.at_ms)} ${reading(o)}`).join("\n")}>
+    <span class="grow"><b>${t(`corrections.kind.${it.undone_by ? "undone" : it.kind}`)}</b>, ${span}${it.kind !== "taken_back" && html`: ${originals.map((o) => html`<s key=${o.at_ms}>${reading(o)}</s> `)}${it.originals.length > SHOWN && "… "}`}${it.value !== null && html` <b>${reading(it)}</b>`}${" "}
+      <span class="faint">${by}</span></span>
+    ${holds && html`<button type="button" data-undo onClick=${undo}>${t("corrections.undo")}</button>`}
+    ${refused && html`<span class="strong" role="alert">${refused}</span>`}</li>`;
 }
 
 /** The readings of a minute as they came. */
@@ -84,7 +86,7 @@ function Form({ name, line, from, to, done }) {
   return html`<form class="pair" aria-label=${name} onSubmit=${submit}>
     <${Choice} label=${t("corrections.what")} name="what" value=${what} options=${["one", "replace", "span"].map((it) => [it, t(`corrections.what_${it}`)])} act=${choose} />
     ${isOne ? html`<${TimeField} label=${t("corrections.minute")} name="minute" value=${minute} max=${now()} whole=${false} act=${setMinute} />
-      <${Choice} label=${t("corrections.reading")} name="reading" value=${chosen ? String(chosen.at_ms) : ""} options=${readings.length > 0 ? readings.map((it) => [String(it.at_ms), `${clock(it.at_ms)}: ${reading(it)}`]) : [["", t("corrections.no_reading")]]} act=${pick} />` : html`<${TimeField} label=${t("corrections.from")} name="from" value=${span[0]} max=${now()} whole=${false} act=${(at) => setSpan([at, span[1]])} />
+      <${Choice} label=${t("corrections.reading")} name="reading" value=${chosen ? String(chosen.at_ms) : ""} options=${readings.length > 0 ? readings.map((it) => [String(it.at_ms), `${hhmmss(it.at_ms)}: ${reading(it)}`]) : [["", t("corrections.no_reading")]]} act=${pick} />` : html`<${TimeField} label=${t("corrections.from")} name="from" value=${span[0]} max=${now()} whole=${false} act=${(at) => setSpan([at, span[1]])} />
       <${TimeField} label=${t("corrections.to")} name="to" value=${span[1]} max=${now()} whole=${false} act=${(at) => setSpan([span[0], at])} />`}
     ${what === "replace" && html`<${Field} label=${t("corrections.value", { unit: chosen?.unit ?? line.unit })}><input name="value" inputmode="decimal" value=${value} onInput=${(event) => setValue(event.target.value)} /></${Field}>`}
     <${Choice} label=${t("corrections.reason")} name="why" value=${why} options=${REASONS.map((it) => [it, t(`corrections.why.${it}`)])} act=${setWhy} />

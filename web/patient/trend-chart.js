@@ -15,6 +15,10 @@ const FEW_POINTS = 24;
 /** A gap that is narrower than this part of the range cannot be seen, and does not break the line. */
 const SEEN_PARTS = 1200;
 const LABEL_PX = 72;
+/** Room behind the newest value; a label that needs more is left out rather than cut. */
+const RIGHT_PX = 6;
+/** Half of a letter. */
+const HALF_PX = 3;
 const DAY_MS = 86_400_000,
   HOUR_MS = 3_600_000;
 
@@ -88,7 +92,7 @@ function draw(box, given, param, lines) {
   const axis = { stroke: faint, font, ticks: { show: false } };
   return new uPlot(
     {
-      width: box.clientWidth, height: HEIGHT_PX, ms: 1, padding: [6, 6, 0, 0],
+      width: box.clientWidth, height: HEIGHT_PX, ms: 1, padding: [6, RIGHT_PX, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, sync: { key: "trends", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } }, drag: { x: true, y: false, setScale: false } },
       scales: {
@@ -97,7 +101,7 @@ function draw(box, given, param, lines) {
       },
       series: [{}, ...Array.from({ length: lines }, () => ({ ...line }))],
       axes: [
-        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (_, times) => times.map((time) => (times.length > 1 && times[1] - times[0] >= DAY_MS - HOUR_MS ? day(time, now()) : hhmm(time))) },
+        { ...axis, size: AXIS.bottom, gap: 2, space: 64, grid: { stroke: grid, width: 1 }, splits: (u, i, min, max) => timeSplits(min, max, u.width), values: (u, times) => timeLabels(times, given.current, u.width - AXIS.left - RIGHT_PX) },
         { ...axis, size: AXIS.left, gap: 4, grid: { show: false }, splits: (_, i, min, max) => splits(given.current.bounds, min, max) }],
       hooks: {
         drawClear: [(u) => shadeGaps(u, given.current.gaps, box)],
@@ -121,6 +125,16 @@ const STEPS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880,
 function timeSplits(min, max, width) {
   const wanted = (max - min) / Math.max(2, width / LABEL_PX) / 60_000;
   return roundTimes(min, max, (STEPS_MIN.find((s) => s >= wanted) ?? 20_160) * 60_000);
+}
+
+/** Hours within a day; in longer ranges each midnight is its day. */
+function timeLabels(times, { from, to }, width) {
+  const areDays = times.length > 1 && times[1] - times[0] >= DAY_MS - HOUR_MS;
+  const isDay = (time) => areDays || (to - from > DAY_MS + HOUR_MS && new Date(time).getHours() === 0 && new Date(time).getMinutes() === 0);
+  return times.map((time) => {
+    const label = isDay(time) ? day(time, now()) : hhmm(time);
+    return ((to - time) / (to - from)) * width + RIGHT_PX < label.length * HALF_PX ? "" : label;
+  });
 }
 
 const inside = (bounds, min, max) => bounds.filter((b) => b !== null && b !== undefined && b >= min && b <= max);

@@ -40,8 +40,7 @@ export function Cards({ system, history, again }) {
     <${Backups} backup=${system.backup} again=${again} />
     <${Certificates} list=${system.certificates ?? []} />
     <section class="panel"><h2>${t("system.held")}</h2><${Pairs} list=${[[t("system.unread"), counters.dead_letters ? letters(counters.dead_letters) : t("system.no_letters_yet")], [word("counter", "refused"), isRole("it") && counters.refused ? html`<a href="/devices?view=refused">${count(counters.refused)}</a>` : count(counters.refused)],
-      system.quarantined !== undefined && [t("system.quarantined"), t("system.quarantined_n", { n: system.quarantined })], screens && [t("system.sign_ins_refused"), count(screens.sign_ins_refused)], screens && [t("system.faults"), count(screens.faults)]]} />
-      ${(system.troubles ?? []).map(({ code }) => html`<p key=${code} class="strong">${word("trouble", code)}</p>`)}</section>
+      system.quarantined !== undefined && [t("system.quarantined"), t("system.quarantined_n", { n: system.quarantined })], screens && [t("system.sign_ins_refused"), count(screens.sign_ins_refused)], screens && [t("system.faults"), count(screens.faults)]]} /></section>
     <section class="panel"><h2>${t("system.counters")}</h2><${Pairs} list=${Object.entries(counters).map(([name, n]) => [word("counter", name), count(n)])} /></section>
     <section class="panel"><h2>${t("system.about")}</h2><${Pairs} list=${[[t("system.version"), system.version], [t("system.started"), system.started_at && when(system.started_at, now())], [t("system.uptime"), span(system.uptime_s * 1000)], [t("system.org"), session.value.org?.name]]} />
       <p class="small faint">${session.value.product?.intended_use ?? t("sign_in.not_a_device")}</p></section>

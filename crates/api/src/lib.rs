@@ -24,6 +24,7 @@ mod history;
 pub mod import;
 pub mod limits;
 mod listener;
+mod long_answer;
 mod metrics;
 mod openapi;
 mod pages;

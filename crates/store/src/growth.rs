@@ -23,6 +23,23 @@ pub struct Ended {
     pub journal_bytes: u64,
 }
 
+/// What of a journal is thinned by now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThinnedPart {
+    /// Where the newest thinned segment ends, in bytes since the journal began; 0 if none was.
+    pub to_bytes: u64,
+}
+
+impl ThinnedPart {
+    /// What stays in the end of so many bytes of the journal, by what stayed so far.
+    fn stays_of(self, grown: u128, written: u64, disk: &DiskUse) -> u128 {
+        let to = u128::from(self.to_bytes);
+        // Blocks that are made ready for the newest segment let it seem less.
+        let gone = u128::from(written.saturating_sub(disk.journal_bytes)).min(to);
+        grown.saturating_mul(to.saturating_sub(gone)).checked_div(to).unwrap_or(grown)
+    }
+}
+
 /// How quickly the data grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -32,8 +49,14 @@ pub struct Growth {
 
 impl Growth {
     /// From two ends of the journal, if they lie far enough apart. Series and records are
-    /// taken to grow with the journal as they did so far.
-    pub fn between(first: Ended, last: Ended, disk: &DiskUse) -> Option<Self> {
+    /// taken to grow with the journal as they did so far, and the journal to give up of what
+    /// comes now the same share as of what is thinned: each day as much as a day brought.
+    pub fn between(
+        first: Ended,
+        last: Ended,
+        thinned: ThinnedPart,
+        disk: &DiskUse,
+    ) -> Option<Self> {
         let span = last.at.since(first.at);
         let grown = last.journal_bytes.saturating_sub(first.journal_bytes);
         if span < GROWTH_SPAN_MIN {
@@ -42,8 +65,9 @@ impl Growth {
         let journal = u128::from(grown).saturating_mul(DAY_NS).checked_div(span.as_nanos())?;
         let beside = u128::from(disk.series_bytes.saturating_add(disk.records_bytes));
         let written = u128::from(last.journal_bytes.max(1));
-        let with_rest = written.saturating_add(beside);
-        let all = journal.saturating_mul(with_rest).checked_div(written)?;
+        let rest = journal.saturating_mul(beside).checked_div(written)?;
+        let stays = thinned.stays_of(journal, last.journal_bytes, disk);
+        let all = stays.saturating_add(rest);
         Some(Self { bytes_per_day: u64::try_from(all).unwrap_or(u64::MAX) })
     }
 
@@ -108,7 +132,8 @@ mod tests {
             ..DiskUse::default()
         };
         let of = |minutes, grown: u64| {
-            Growth::between(ended(0, 100 - grown), ended(minutes, 100), &disk)
+            let none = ThinnedPart::default();
+            Growth::between(ended(0, 100 - grown), ended(minutes, 100), none, &disk)
         };
         // 10 bytes in 10 minutes are 1,440 a day, and half as much again beside them.
         assert_eq!(of(10, 10), Some(Growth { bytes_per_day: 2_160 }));
@@ -122,10 +147,30 @@ mod tests {
             Growth::between(
                 ended(0, 1),
                 Ended { at: ended(5, 0).at.before(Duration::from_nanos(1)), journal_bytes: 9 },
+                ThinnedPart::default(),
                 &disk
             ),
             None
         );
+    }
+
+    #[test]
+    fn a_journal_that_is_thinned_grows_by_what_stays_of_it() {
+        let check = |(to_bytes, journal_bytes), bytes_per_day| {
+            let disk = DiskUse { journal_bytes, series_bytes: 50, ..DiskUse::default() };
+            let thinned = ThinnedPart { to_bytes };
+            let found = Growth::between(ended(0, 90), ended(10, 100), thinned, &disk);
+            assert_eq!(found, Some(Growth { bytes_per_day }), "{to_bytes} {journal_bytes}");
+        };
+        // 1,440 a day come into the journal, and half as much beside it.
+        check((0, 100), 2_160);
+        check((80, 100), 2_160);
+        // 60 of the first 80 went.
+        check((80, 40), 1_080);
+        check((80, 20), 720);
+        // More cannot have gone than was thinned, nor less than nothing.
+        check((80, 0), 720);
+        check((80, 164), 2_160);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use derived::{
     compare::{Compared, compare},
 };
 pub use disk_use::DiskUse;
-pub use growth::{Ended, Growth};
+pub use growth::{Ended, Growth, ThinnedPart};
 pub use journal::{
     AppendError, Condition, Durable, Ends, Entry, Followed, Follower, Journal, JournalLimits,
     JournalStatus, Lack, LogOffset, OpenError, Pacer, ReadError, Record, Recovery, Replay,

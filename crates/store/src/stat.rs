@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     DataDir, DatabaseError, DiskUse, FileStorage, Form, LogOffset, OpenError, Shortened, Storage,
-    growth::{Ended, Growth},
-    journal::{COMMIT, find_tail, read_whole, walk},
+    growth::{Ended, Growth, ThinnedPart},
+    journal::{COMMIT, find_tail, read_whole, thinned_to, walk},
 };
 
 /// Frames of one kind.
@@ -46,6 +46,8 @@ pub struct Stat {
     pub commits: u64,
     /// Segments that were thinned.
     pub thinned_segments: usize,
+    /// What of the journal they are.
+    pub thinned: ThinnedPart,
     /// What of them went.
     pub shortened: Shortened,
     /// By the number of their kind, without those of the log itself.
@@ -104,7 +106,10 @@ pub(crate) fn stat_journal(storage: &dyn Storage) -> Result<Stat, StatError> {
     let segments = storage.segments().map_err(StatError::Journal)?;
     let (end, _) = find_tail(storage).map_err(StatError::Open)?;
     let begins_at = segments.first().map_or(LogOffset::default(), |first| first.start);
-    let mut stat = Stat { segments: segments.len(), begins_at, ends_at: end, ..Stat::default() };
+    let thinned = thinned_to(storage).map_err(StatError::Journal)?;
+    let thinned = ThinnedPart { to_bytes: thinned.bytes() };
+    let mut stat =
+        Stat { segments: segments.len(), begins_at, ends_at: end, thinned, ..Stat::default() };
     for segment in &segments {
         let bytes = read_whole(storage, *segment).map_err(StatError::Open)?;
         let walked = walk(&bytes, segment.form, segment.start, &BTreeMap::new(), |_, frame| {
@@ -143,7 +148,8 @@ impl Stat {
         let begun = Timestamp::from_unix_nanos(first.saturating_mul(HOUR_NS)).max(oldest);
         let (end, begin) = (self.ends_at.bytes(), self.ends_at.bytes().saturating_sub(grown));
         let first = Ended { at: begun, journal_bytes: begin };
-        Growth::between(first, Ended { at: newest, journal_bytes: end }, &self.disk)
+        let last = Ended { at: newest, journal_bytes: end };
+        Growth::between(first, last, self.thinned, &self.disk)
     }
 
     /// Bytes of frames by the day of their receipt (UTC), counted from 1970.

@@ -165,7 +165,7 @@ const ROUTES = [
   ["GET", /^\/staff$/, () => list(Object.entries(USERS).map(([role, [, name, n]]) => ({ id: uuid(7, n), name, role })))],
   ["GET", /^\/dead-letters$/, (s) => list(s.empty ? [] : LETTERS)],
   ["GET", /^\/dead-letters\/([\w-]+)$/, (s, _, [id]) => ok({ ...LETTERS.find((l) => l.id === id), payload: Buffer.from('[{"n":"MDC_TEMP","u":"C","v":37.2}]').toString("base64") })],
-  ["GET", /^\/system$/, (s) => (["patient", "family"].includes(s.role) ? problem(403, "This is not allowed", "`system.read` is not for patients") : ok({ ...SYSTEM(), ...MORE() }))],
+  ["GET", /^\/system$/, (s) => (["patient", "family"].includes(s.role) ? problem(403, "This is not allowed", "`system.read` is not for patients") : ok({ ...SYSTEM(), ...MORE(), ...s.system }))],
   ...HOUSE_ROUTES,
   ["POST", /^\/posts\/.*$/, () => ok({})]];
 

@@ -33,7 +33,7 @@ async function body(request) {
   return text ? JSON.parse(text) : {};
 }
 
-/** Serves until `close` is called. `state` may be changed while it runs: `role`, `empty`, `broken`, `blind`, `recording`. */
+/** Serves until `close` is called. `state` may be changed while it runs: `role`, `empty`, `broken`, `blind`, `recording`, and `system` for what the server says of itself. */
 export async function serve({ port = 0, role = "nurse" } = {}) {
   const state = { role, signedIn: true, empty: false, broken: null, blind: false, recording: true, readers: new Set() };
   const server = createServer(async (request, response) => {

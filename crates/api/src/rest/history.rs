@@ -31,6 +31,7 @@ use crate::{
         HISTORY_COLUMNS, HISTORY_COLUMNS_MAX, HISTORY_COLUMNS_MIN, HISTORY_LINES_MAX,
         HISTORY_SPAN_MAX, HISTORY_USUAL, OUTAGES_MAX, PULSE_EVERY, WITHHELD_MAX,
     },
+    long_answer::{Written, written},
     paging::{PageQuery, cursor},
     past::Span,
     problem::Problem,
@@ -494,7 +495,7 @@ async fn history(
     Named(id): Named<String>,
     uri: axum::http::Uri,
     Asked(range): Asked<Range>,
-) -> Result<Json<History>, Problem> {
+) -> Result<Written, Problem> {
     let page = range.page(caller.at)?;
     let (asked, columns) = (range.span(page.now)?, range.columns()?);
     let pace = Pace::of(asked.from, asked.to, columns);
@@ -503,26 +504,25 @@ async fn history(
     let asking =
         api.asking_apart(&caller, (uri.path(), id), range, (page, span, Of::Lines)).await?;
     let Asking { parts, withheld, source, next, .. } = asking;
-    let known_at = source.known_at;
-    let read = move || source.lines(&parts, &pace);
-    let lines =
-        tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
-    Ok(Json(History {
-        from: time(span.from),
-        to: time(span.to),
-        known_at: time(known_at),
-        origin_ms: ms(pace.origin_ns),
-        step_ms: ms(pace.step_ns),
-        made_of: match pace.resolution {
-            Resolution::Points => "points",
-            Resolution::Minutes(60) => "1h",
-            Resolution::Minutes(15) => "15m",
-            Resolution::Minutes(_) => "1m",
-        },
-        lines,
-        withheld,
-        next,
-    }))
+    let answer = move || {
+        Ok(History {
+            from: time(span.from),
+            to: time(span.to),
+            known_at: time(source.known_at),
+            origin_ms: ms(pace.origin_ns),
+            step_ms: ms(pace.step_ns),
+            made_of: match pace.resolution {
+                Resolution::Points => "points",
+                Resolution::Minutes(60) => "1h",
+                Resolution::Minutes(15) => "15m",
+                Resolution::Minutes(_) => "1m",
+            },
+            lines: source.lines(&parts, &pace).map_err(not_read)?,
+            withheld,
+            next,
+        })
+    };
+    written(answer).await
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds with their fraction, below 2^53")]

@@ -22,6 +22,7 @@ use crate::{
     guard::{Caller, parse},
     history::{VitalLedger, Wanted, parts_of_patient},
     limits::{TREND_POINTS, TREND_POINTS_MAX, TRENDS_SPAN_MAX, TRENDS_STRETCH, WAVES_SPAN_MAX},
+    long_answer::{Written, written},
     past::{
         Dot, Hole, Nothing, Span, Trace, cut, joined, merged, thinned, trace_holes, with_damage,
         worn,
@@ -330,7 +331,7 @@ async fn waves(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(range): Asked<Range>,
-) -> Result<Json<Waves>, Problem> {
+) -> Result<Written, Problem> {
     let patient = caller.patient()?;
     let span = range.span(caller.at, WAVES_SPAN_MAX)?;
     let channel =
@@ -342,14 +343,15 @@ async fn waves(
     let (series, org, name) =
         (api.series.clone(), caller.resource.org, Channel::from(channel.as_str()));
     let has_device = !worn.is_empty();
-    let read = move || {
+    let now = caller.at;
+    let answer = move || {
         let (mut sources, mut damaged) = (Vec::new(), Vec::new());
         for (device, spans) in worn {
             let mut traces = Vec::new();
             for within in spans {
                 let Span { from, to } = within;
                 let question = Question { org, device, channel: name.clone(), from, to };
-                let answer = series.query_wave(&question)?;
+                let answer = series.query_wave(&question).map_err(not_read)?;
                 damaged.extend(answer.damaged.iter().filter_map(|it| within.of(*it)));
                 for stretch in answer.stretches {
                     let unit = stretch.ucum.as_str();
@@ -360,14 +362,12 @@ async fn waves(
             sources.push(traces);
         }
         damaged.sort_by_key(|it: &Span| it.from);
-        Ok((joined(sources), damaged))
+        let traces = joined(sources);
+        let holes = with_damage(trace_holes(&traces, until_now(span, now), has_device), &damaged);
+        let gaps = holes.iter().map(gap).collect();
+        Ok(Waves { channel, spans: traces.iter().map(wave_span).collect(), gaps })
     };
-    let (traces, damaged) =
-        tokio::task::spawn_blocking(read).await.map_err(Problem::fault)?.map_err(not_read)?;
-    let until_now = Span { from: span.from, to: span.to.min(caller.at) };
-    let holes = with_damage(trace_holes(&traces, until_now, has_device), &damaged);
-    let gaps = holes.iter().map(gap).collect();
-    Ok(Json(Waves { channel, spans: traces.iter().map(wave_span).collect(), gaps }))
+    written(answer).await
 }
 
 fn wave_span(it: &Trace) -> WaveSpan {

@@ -20,7 +20,7 @@ use model::{DeviceId, Lifecycle, OrgId, Timestamp};
 use record::DiskLevel;
 use security::Action;
 use serde::Deserialize;
-use store::{Condition, DiskUse, Ended, Growth, PulseRow, RecordsError, WhyNot};
+use store::{Condition, DiskUse, Ended, Growth, PulseRow, RecordsError, ThinnedPart, WhyNot};
 
 use super::damage::damage;
 use crate::{
@@ -194,8 +194,10 @@ fn screens(api: &Api, open: u64) -> Screens {
 async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
     let (data, org, now) = (api.data.clone(), caller.who.org, caller.at);
     let alarm = api.engine.directory().disk;
-    let measured = tokio::task::spawn_blocking(move || DiskUse::of(&data)).await;
-    let Ok(Ok(it)) = measured else { return (Storage::default(), None) };
+    let journal = api.journal.clone();
+    let measure = move || (DiskUse::of(&data), journal.thinned_to());
+    let measured = tokio::task::spawn_blocking(measure).await;
+    let Ok((Ok(it), thinned)) = measured else { return (Storage::default(), None) };
     let day_before = now.before(Duration::from_secs(86_400));
     let ends = move |records: &store::Records| -> Result<_, RecordsError> {
         Ok(records.pulses(org, day_before, now, 1)?.pop())
@@ -205,7 +207,8 @@ async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
     let last = Ended { at: now, journal_bytes: api.journal.end().bytes() };
     let growth = first.and_then(|row| {
         let first = Ended { at: row.at, journal_bytes: row.pulse.journal_bytes };
-        Growth::between(first, last, &it)
+        let to_bytes = thinned.ok()?.bytes();
+        Growth::between(first, last, ThinnedPart { to_bytes }, &it)
     });
     let full_in = growth.and_then(|growth| growth.full_in(&it));
     let storage = Storage {
