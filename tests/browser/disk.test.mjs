@@ -25,7 +25,7 @@ const nearly = storage(80, "nearly_full"),
 
 const SAID = {
   "en-GB": { nearly: /disk is filling up, 80 % are used\. Full in about 3 d.* Make room: when it is full nothing is recorded and no device is answered\./, almost: /disk is almost full, 95 % are used\. Full in about 3 h.* Make room/, look: "Look at the storage" },
-  "de-DE": { nearly: /Datenträger des Servers füllt sich, 80 % sind belegt\. Voll in etwa 3 T.* Platz schaffen: Ist er voll, wird nichts aufgezeichnet und kein Gerät bekommt eine Antwort\./, almost: /Datenträger des Servers ist fast voll, 95 % sind belegt\. Voll in etwa 3 .* Platz schaffen/, look: "Speicher ansehen" },
+  "de-DE": { nearly: /Datenträger des Servers füllt sich, 80 % sind belegt\. Voll in etwa 3 T.* Schaffen Sie Platz: Ist er voll, wird nichts aufgezeichnet und kein Gerät bekommt eine Antwort\./, almost: /Datenträger des Servers ist fast voll, 95 % sind belegt\. Voll in etwa 3 .* Schaffen Sie Platz/, look: "Speicher ansehen" },
   "es-ES": { nearly: /disco del servidor se está llenando: se usa el 80 %\. Se llena en unos 3 d.* Libere espacio: cuando se llena no se registra nada y ningún dispositivo recibe respuesta\./, almost: /disco del servidor está casi lleno: se usa el 95 %\. Se llena en unos 3 h.* Libere espacio/, look: "Ver el almacenamiento" },
 };
 

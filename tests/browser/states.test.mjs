@@ -191,10 +191,13 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     assert.equal(await first(), "04");
     await heard;
     await page.locator(".sector").nth(3).hover();
+    // A hand is never quite still; on a slow machine it would else have rested for too long.
+    const hand = await page.locator(".sector").nth(3).evaluate((it) => setInterval(() => it.dispatchEvent(new PointerEvent("pointermove", { bubbles: true })), 200));
     for (const reader of house.state.readers) reader.text({ t: "delta", cursor: "z", at: new Date().toISOString(), alarms: [{ ...(await (await page.request.get(`${house.url}/api/v1/alarms/${uuid(9, 1)}`)).json()), state: "acknowledged", quiet_until: new Date(Date.now() + 60_000).toISOString() }] });
     await page.waitForSelector('.sector[data-bed="04"][data-state="acknowledged"]');
     assert.equal(await first(), "04", "it stays while the hand is there");
     await page.waitForSelector(".waiting");
+    await page.evaluate((timer) => clearInterval(timer), hand);
     await page.mouse.move(2, 2);
     await page.waitForFunction(() => document.querySelector(".sector").dataset.bed !== "04", null, { timeout: 8000 });
   });

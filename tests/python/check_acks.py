@@ -31,8 +31,8 @@ PRINTED_MAX = 20
 SECOND_NS = 1_000_000_000
 # A device that is further off than this is not believed.
 OFFSET_MAX_NS = 2 * SECOND_NS
-# Blocks of a waveform that nearly follow each other are drawn as one piece, from where its first block is.
-OFF_MAX_NS = SECOND_NS // 20
+# To so much an instant is shown.
+SHOWN_TO_NS = 1_000_000
 
 
 def lines(path):
@@ -151,20 +151,27 @@ def look_at_waves(device, path, sent, records):
     """What is wrong with the waveform that people were shown, and how many samples were looked up there."""
     with open(path, encoding="utf-8") as file:
         spans = json.load(file)
-    shown = []
-    for span in spans:
-        begin, step_ns = nanos(span["start"]), SECOND_NS / span["rate_hz"]
-        shown += [(begin + at * step_ns, sample) for at, sample in enumerate(span["samples"])]
     blocks = sorted(key for key in records if key[0] == device)
-    want = [(key, sample) for key in blocks for sample in sent[key]["samples"]]
-    if [sample for _, sample in shown] != [sample for _, sample in want]:
+    want = [(key, sample) for key in blocks for sample in sent.get(key, {}).get("samples", [])]
+    shown = [sample for span in spans for sample in span["samples"]]
+    if not shown or shown != [sample for _, sample in want]:
         return [f"of {device} {len(shown)} samples are shown, and not the {len(want)} of the journal in their order"], 0
-    wrong, begins = [], {}
-    for (at, _), (key, _) in zip(shown, want):
-        begins.setdefault(key, at)
-    for key, at in begins.items():
-        if abs(at - taken_at(records[key])) > OFF_MAX_NS:
-            wrong.append(f"{key} is shown {(at - taken_at(records[key])) / 1e6} ms from what its clocks say")
+    wrong, at, first, known = [], 0, None, set()
+    for span in spans:
+        step_ns = SECOND_NS / span["rate_hz"]
+        if want[at][0] not in known:
+            # A piece begins where its first block does, and in it the device's clock counts.
+            record = records[want[at][0]]
+            first = (taken_at(record), nanos(record["body"]["device_at"]))
+        for place, (key, _) in enumerate(want[at : at + len(span["samples"])]):
+            if key in known:
+                continue
+            known.add(key)
+            device_at = nanos(records[key]["body"]["device_at"])
+            off = nanos(span["start"]) + place * step_ns - first[0] - (device_at - first[1])
+            if abs(off) > SHOWN_TO_NS:
+                wrong.append(f"{key} is shown {off / 1e6} ms from what its clocks say")
+        at += len(span["samples"])
     return wrong, len(want)
 
 

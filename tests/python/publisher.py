@@ -1,4 +1,4 @@
-"""Devices that publish as fast as they are acknowledged, by paho-mqtt or HTTPS, through restarts of the server.
+"""Devices that publish by paho-mqtt or HTTPS, through restarts of the server; most as fast as they are acknowledged.
 
 The first line on stdin says who they are:
     {told, payload_len, clients: [{id, site, ca, certificate, key, version}]}
@@ -35,7 +35,7 @@ CONNECT_WITHIN_S = 15
 wish = json.loads(sys.stdin.readline())
 told = open(wish["told"], "a", buffering=1)
 told_lock = threading.Lock()
-# With a payload, messages are events that carry their number and fill; without, they are heart rates.
+# With a payload, messages are events that carry their number and fill; without, they are heart rates or an ECG.
 payload_len = wish.get("payload_len") or 0
 
 
@@ -168,6 +168,9 @@ class Poster(Device):
             if not self.numbers:
                 at_ms = self.stamp()
                 with self.changed:
+                    # Whoever waited for its last sample may have been told to send nothing new.
+                    if not (self.wanted and self.connected):
+                        continue
                     self.numbers = {self.seq: self.body(self.seq, at_ms)}
                     self.seq += 1
             [(seq, body)] = self.numbers.items()

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::{
     payload::{ECG, SENML_JSON, Wave, heart_rate, now_ns},
+    postgres::{Postgres, does},
     server::{Home, Server, dump, program, verify},
     small_disk::SmallDisk,
     strangers::Publisher,
@@ -71,7 +72,10 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
     }
     assert!(done >= ROUNDS_MIN, "only {done} rounds in {:?}", began.elapsed());
     settle(&mut publisher, &server, &format!("{done} kills"));
-    let waves = shown_waves(&home, (&ward, &devices), &publisher.told);
+    server.kill();
+    server = Server::start(&home);
+    ward = ward.at(&server);
+    let waves = shown_waves(&home, (&ward, &devices), (&publisher.told, done));
     server.kill();
     judge(&python, &home, &home.data(), (&ward, &devices), (&publisher.told, &waves));
 }
@@ -121,12 +125,63 @@ fn what_was_acknowledged_survives_a_disk_that_drops_what_was_not_synced() {
     }
     assert!(done >= CUTS_MIN, "only {done} rounds in {:?}", began.elapsed());
     settle(&mut publisher, &server, &format!("{done} cuts of power"));
-    let waves = shown_waves(&home, (&ward, &devices), &publisher.told);
     server.freeze();
     disk.cut_power(&python);
     server.kill();
     disk.power_on();
+    server = Server::start_on(&data, &log);
+    ward = ward.at(&server);
+    let waves = shown_waves(&home, (&ward, &devices), (&publisher.told, done));
+    server.kill();
     judge(&python, &home, &data, (&ward, &devices), (&publisher.told, &waves));
+}
+
+/// How often the program is killed whose records are in PostgreSQL; every second time that
+/// crashes before it.
+const POSTGRES_ROUNDS: u64 = 6;
+const POSTGRES_ROUNDS_LONG: u64 = 100;
+
+#[test]
+fn what_was_acknowledged_survives_kills_and_crashes_of_the_postgres_with_its_records() {
+    let test = "what_was_acknowledged_survives_kills_and_crashes_of_the_postgres_with_its_records";
+    let python = match tools::python() {
+        Ok(python) => python,
+        Err(why) => return not_run(test, &why),
+    };
+    let mut postgres = match Postgres::start() {
+        Ok(postgres) => postgres,
+        Err(why) => return not_run(test, &why),
+    };
+    let home = Home::new();
+    let mut server = Server::start_with(&home, &["--records", &postgres.place("postgres")]);
+    let mut ward = Ward::build(&server);
+    let devices = devices(&ward);
+    let mut publisher = Publisher::start(&python, &home, &devices, None);
+    let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
+    let rounds = if is_long() { POSTGRES_ROUNDS_LONG } else { POSTGRES_ROUNDS };
+    for round in 0..rounds {
+        work(&mut publisher, &server, round);
+        if round % 2 == 1 {
+            postgres.order("crash");
+        }
+        server.kill();
+        publisher.pause();
+        // The note in the directory says where the records are.
+        server = Server::start(&home);
+        ward = ward.at(&server);
+        watched.hear(publisher.news());
+        watched.is_readable(&ward);
+    }
+    settle(&mut publisher, &server, &format!("{rounds} kills beside PostgreSQL"));
+    server.kill();
+    server = Server::start(&home);
+    ward = ward.at(&server);
+    let waves = shown_waves(&home, (&ward, &devices), (&publisher.told, rounds));
+    server.stop();
+    // The checker reads SQLite; moving compares every table by its count and hash.
+    does(&["migrate", "--to", "sqlite"], &home.data());
+    judge(&python, &home, &home.data(), (&ward, &devices), (&publisher.told, &waves));
+    postgres.end();
 }
 
 /// Loads the program until something was acknowledged, for another while in each round, so that
@@ -213,17 +268,20 @@ impl Watched {
     }
 }
 
-/// Every sample of the acknowledged blocks of the last device, as a nurse sees them.
-fn shown_waves(home: &Home, (ward, devices): Ours<'_>, told: &Path) -> PathBuf {
+/// Every sample of the acknowledged blocks of the last device, as a nurse sees them after so many
+/// rounds, in most of which there was one at least.
+fn shown_waves(home: &Home, (ward, devices): Ours<'_>, (told, rounds): (&Path, u64)) -> PathBuf {
     let (device, _) = devices.last().unwrap();
     let told = fs::read_to_string(told).unwrap();
     let told = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let told: Vec<Value> = told.filter(|line| line["device"] == *device.id).collect();
     let begin = told.iter().filter_map(|line| line["at_ms"].as_i64()).min().unwrap();
     let acked = told.iter().filter(|line| line["what"] == "acked").count();
+    assert!(acked as u64 * 2 >= rounds, "only {acked} blocks of the ECG in {rounds} rounds");
     let mut spans = Vec::new();
     eventually("the acknowledged samples are shown", Duration::from_secs(10), || {
-        spans = ward.waves(1, ECG, &Span::since_millis(begin - 2_000));
+        let hours = Span::hours_since_millis(begin - 2_000);
+        spans = hours.iter().flat_map(|hour| ward.waves(1, ECG, hour)).collect();
         let found: usize = spans.iter().map(|it| it["samples"].as_array().unwrap().len()).sum();
         if found >= acked * WAVE_BLOCK_LEN { Ok(()) } else { Err(format!("{found} of {acked}")) }
     });

@@ -26,7 +26,7 @@ use crate::{
 const SOON: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL of this test's own, which ends with it.
-struct Postgres {
+pub(crate) struct Postgres {
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
     child: Child,
@@ -35,7 +35,7 @@ struct Postgres {
 }
 
 impl Postgres {
-    fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         let mut command = Command::new("sh");
         command.arg(root().join("tests/postgres.sh"));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -51,18 +51,18 @@ impl Postgres {
     }
 
     /// The address of a database.
-    fn place(&self, database: &str) -> String {
+    pub(crate) fn place(&self, database: &str) -> String {
         format!("postgres://ward@{}:5432/{database}", self.host)
     }
 
     /// Gives an order, and returns when it is done.
-    fn order(&mut self, order: &str) {
+    pub(crate) fn order(&mut self, order: &str) {
         writeln!(self.orders, "{order}").unwrap();
         ready(&mut self.answers).unwrap();
     }
 
     /// Lets it end, and waits until it has cleaned up.
-    fn end(self) {
+    pub(crate) fn end(self) {
         let Self { orders, mut child, .. } = self;
         drop(orders);
         assert!(child.wait().unwrap().success());
@@ -113,7 +113,7 @@ fn store(arguments: &[&str], data: &Path) -> (bool, String) {
 }
 
 #[track_caller]
-fn does(arguments: &[&str], data: &Path) -> String {
+pub(crate) fn does(arguments: &[&str], data: &Path) -> String {
     let (good, said) = store(arguments, data);
     assert!(good, "store {arguments:?}: {said}");
     said

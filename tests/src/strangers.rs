@@ -54,7 +54,8 @@ fn paper(home: &Home, device: &Device, version: &str) -> Value {
     })
 }
 
-/// Devices that publish as fast as they are acknowledged, by MQTT of their version or by `https`.
+/// Devices that publish as fast as they are acknowledged, by MQTT of their version or by `https`,
+/// or as fast as an ECG is measured, by `wave`.
 pub(crate) struct Publisher {
     child: Child,
     commands: ChildStdin,
@@ -66,7 +67,8 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Starts the process; nothing is connected yet. Without a length messages are heart rates.
+    /// Starts the process; nothing is connected yet. Without a length messages are heart rates, or
+    /// blocks of an ECG.
     pub(crate) fn start(
         python: &Path,
         home: &Home,

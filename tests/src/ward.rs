@@ -253,6 +253,14 @@ impl Span {
         Self { from: spell(from), to: spell(to) }
     }
 
+    /// The same in pieces of an hour at most.
+    pub(crate) fn hours_since_millis(from: i64) -> Vec<Self> {
+        let (hour, end) = (3_600_000, jiff::Timestamp::now().as_millisecond() + 60_000);
+        let at = |millis: i64| jiff::Timestamp::from_millisecond(millis.min(end)).unwrap();
+        let begins = (0..).map(|n| from + n * hour).take_while(|begin| *begin < end);
+        begins.map(|begin| Self::between(at(begin), at(begin + hour))).collect()
+    }
+
     /// From milliseconds since 1970 until after now.
     pub(crate) fn since_millis(from: i64) -> Self {
         let from = jiff::Timestamp::from_millisecond(from).unwrap();

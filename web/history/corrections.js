@@ -13,7 +13,7 @@ const MIN = 60_000;
 const REASONS = ["wrong_patient", "sensor_off", "artefact", "mistyped", "other"];
 /** Originals that one line of text has room for. */
 const SHOWN = 5;
-/** More than any device measures; what was said is shown as it was said. */
+/** More than any device measures. */
 const DIGITS = 6;
 
 const reading = (it) => (it.value === null ? word("missing", (it.missing ?? "unknown").replaceAll("-", "_")) : `${number(it.value, DIGITS)} ${it.unit}`);

@@ -47,7 +47,7 @@ export function Cards({ system, history, again }) {
   </div>`;
 }
 
-/** Each part of the data as a share of the disk; how long the rest lasts, if all of it goes on growing as it did. */
+/** Each part of the data as a share of the disk; how long the rest lasts, if all of it goes on growing and being thinned as it was. */
 function Storage({ storage, kept, holds }) {
   const { total_bytes: total, free_bytes: free } = storage;
   if (!total) return html`<section class="panel"><h2>${t("system.storage")}</h2><p class="small dim">${t("system.no_room")}</p></section>`;

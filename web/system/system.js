@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { get } from "../api/http.js";
 import { Failed, Loading } from "../components/state-panel.js";
 import { span } from "../format/time.js";
-import { language, t, word } from "../i18n/words.js";
+import { has, language, t } from "../i18n/words.js";
 import { Title } from "../shell/shell.js";
 import { Cards } from "./cards.js";
 import { Desk } from "../demo/desk.js";
@@ -44,8 +44,8 @@ export function System() {
     </div>`;
 }
 
-/** What a person has to look after now, the worst first: in English the server's own words with their figures, else the reader's. */
-const Troubles = ({ list }) => list.length > 0 && html`<section class="panel shout" role="status" data-troubles=${list.length}><h2>${t("system.troubles", { n: list.length })}</h2><ul>${list.map((it) => html`<li key=${it.code} data-trouble=${it.code}>${language() === "en" ? coded(it.words) : word("trouble", it.code)}</li>`)}</ul></section>`;
+/** What a person has to look after now, the worst first: in the reader's language where it has words for it, else in the server's, which have figures. */
+const Troubles = ({ list }) => list.length > 0 && html`<section class="panel shout" role="status" data-troubles=${list.length}><h2>${t("system.troubles", { n: list.length })}</h2><ul>${list.map((it) => html`<li key=${it.code} data-trouble=${it.code}>${language() !== "en" && has(`trouble.${it.code}`) ? t(`trouble.${it.code}`) : coded(it.words)}</li>`)}</ul></section>`;
 
 /** What stands between backticks is typed as it is. */
 const coded = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{
     DataDir, DatabaseError, DiskUse, FileStorage, Form, LogOffset, OpenError, Shortened, Storage,
     growth::{Ended, Growth, ThinnedPart},
-    journal::{COMMIT, find_tail, read_whole, thinned_to, walk},
+    journal::{COMMIT, find_tail, read_whole, walk},
 };
 
 /// Frames of one kind.
@@ -46,8 +46,6 @@ pub struct Stat {
     pub commits: u64,
     /// Segments that were thinned.
     pub thinned_segments: usize,
-    /// What of the journal they are.
-    pub thinned: ThinnedPart,
     /// What of them went.
     pub shortened: Shortened,
     /// By the number of their kind, without those of the log itself.
@@ -106,15 +104,15 @@ pub(crate) fn stat_journal(storage: &dyn Storage) -> Result<Stat, StatError> {
     let segments = storage.segments().map_err(StatError::Journal)?;
     let (end, _) = find_tail(storage).map_err(StatError::Open)?;
     let begins_at = segments.first().map_or(LogOffset::default(), |first| first.start);
-    let thinned = thinned_to(storage).map_err(StatError::Journal)?;
-    let thinned = ThinnedPart { to_bytes: thinned.bytes() };
-    let mut stat =
-        Stat { segments: segments.len(), begins_at, ends_at: end, thinned, ..Stat::default() };
+    let mut stat = Stat { segments: segments.len(), begins_at, ends_at: end, ..Stat::default() };
     for segment in &segments {
         let bytes = read_whole(storage, *segment).map_err(StatError::Open)?;
-        let walked = walk(&bytes, segment.form, segment.start, &BTreeMap::new(), |_, frame| {
-            let len = u64::try_from(frame.len()).unwrap_or(u64::MAX);
-            stat.count(frame.envelope.kind, len, frame.envelope.received_at);
+        let mut begin = segment.start;
+        let walked = walk(&bytes, segment.form, begin, &BTreeMap::new(), |end, frame| {
+            let came = end.bytes().saturating_sub(begin.bytes());
+            begin = end;
+            let stays = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+            stat.count(frame.envelope.kind, (came, stays), frame.envelope.received_at);
         });
         stat.commits = stat.commits.saturating_add(walked.commits);
         let is_thinned = segment.form == Form::Thinned;
@@ -125,16 +123,16 @@ pub(crate) fn stat_journal(storage: &dyn Storage) -> Result<Stat, StatError> {
 }
 
 impl Stat {
-    fn count(&mut self, kind: u16, len: u64, at: Timestamp) {
+    fn count(&mut self, kind: u16, (came, stays): (u64, u64), at: Timestamp) {
         let hour = at.unix_nanos().div_euclid(HOUR_NS);
         let bytes = self.hours.entry(hour).or_insert(0);
-        *bytes = bytes.saturating_add(len);
+        *bytes = bytes.saturating_add(came);
         if kind == COMMIT || kind == Kinds::SEGMENT_HEAD {
             return;
         }
         let frames = self.frames.entry(kind).or_default();
         frames.count = frames.count.saturating_add(1);
-        frames.bytes = frames.bytes.saturating_add(len);
+        frames.bytes = frames.bytes.saturating_add(stays);
         let (oldest, newest) = self.received.unwrap_or((at, at));
         self.received = Some((oldest.min(at), newest.max(at)));
     }
@@ -149,10 +147,12 @@ impl Stat {
         let (end, begin) = (self.ends_at.bytes(), self.ends_at.bytes().saturating_sub(grown));
         let first = Ended { at: begun, journal_bytes: begin };
         let last = Ended { at: newest, journal_bytes: end };
-        Growth::between(first, last, self.thinned, &self.disk)
+        // Whether a server will thin what came since, nobody knows who looks from outside.
+        Growth::between(first, last, ThinnedPart::default(), &self.disk)
     }
 
-    /// Bytes of frames by the day of their receipt (UTC), counted from 1970.
+    /// Bytes that came by the day of their receipt (UTC), counted from 1970, also those that
+    /// were thinned since.
     pub fn days(&self) -> BTreeMap<i64, u64> {
         let mut days = BTreeMap::new();
         for (hour, bytes) in &self.hours {
@@ -222,7 +222,7 @@ mod tests {
     use model::{OrgId, PartitionId};
 
     use super::*;
-    use crate::{Clock, Entry, FaultyDisk, Journal, JournalLimits};
+    use crate::{Clock, Entry, FaultyDisk, Journal, JournalLimits, Stub};
 
     fn start() -> Timestamp {
         // Half past eleven in the evening (UTC).
@@ -233,10 +233,9 @@ mod tests {
         start().after(Duration::from_secs(60 * minute))
     }
 
-    #[test]
-    fn frames_are_counted_by_kind_and_day_and_growth_is_that_of_the_newest_week() {
-        let disk = FaultyDisk::new();
-        let limits = JournalLimits { segment_len: 16 << 10, ..JournalLimits::default() };
+    /// An hour with an entry a minute.
+    fn live(disk: &FaultyDisk) -> Journal {
+        let limits = JournalLimits { segment_len: 4 << 10, ..JournalLimits::default() };
         let clock = Clock::manual(start());
         let (journal, _) = Journal::open(disk.clone(), clock.clone(), limits).unwrap();
         for n in 0..60 {
@@ -252,6 +251,31 @@ mod tests {
             };
             journal.append(vec![entry]).wait().unwrap();
         }
+        journal
+    }
+
+    #[test]
+    fn what_was_thinned_came_all_the_same() {
+        let disk = FaultyDisk::new();
+        let journal = live(&disk);
+        let before = stat_journal(&disk).unwrap();
+        let (from, to) = journal.thinnable().unwrap()[0];
+        let stub = || Stub { kind: 3_001, body_version: 1, body: Vec::new() };
+        let records = journal.replay_between(from, to).map(Result::unwrap);
+        let stubs = records.map(|it| (it.offset, stub())).collect();
+        journal.thin(from, &stubs, |_| true).unwrap();
+        journal.close();
+        let after = stat_journal(&disk).unwrap();
+        assert_eq!((before.thinned_segments, after.thinned_segments), (0, 1));
+        assert_eq!((after.days(), after.growth()), (before.days(), before.growth()));
+        let bytes = |stat: &Stat| stat.frames.values().map(|it| it.bytes).sum::<u64>();
+        assert!(bytes(&after) < bytes(&before));
+    }
+
+    #[test]
+    fn frames_are_counted_by_kind_and_day_and_growth_is_that_of_the_newest_week() {
+        let disk = FaultyDisk::new();
+        let journal = live(&disk);
         let end = journal.end();
         journal.close();
         let stat = stat_journal(&disk).unwrap();

@@ -90,8 +90,9 @@ async fn play(arguments: &Arguments, data: PathBuf) -> anyhow::Result<()> {
     // The environment may be that of a hospital's server, whose records are no place to play.
     let records = arguments.records.as_deref();
     config.records = records.map(|it| Address::asked(Some(it))).transpose()?.flatten();
-    let mut program = Program::start(config, clock.clone(), Mode::Demo).await?;
     let mut stop = StopSignals::listen()?;
+    let start = Program::start(config, clock.clone(), Mode::Demo);
+    let Some(mut program) = stop.unless_told(start).await? else { return Ok(()) };
     let ready = ready(&program);
     if arguments.json && arguments.empty {
         println!("ready {}", serde_json::to_string(&ready)?);

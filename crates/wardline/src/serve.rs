@@ -44,8 +44,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         config.devices.https = https;
     }
     config.records = Address::asked(arguments.records.as_deref())?.or(config.records);
-    let mut program = Program::start(config, Clock::system(), Mode::Hospital).await?;
     let mut stop = StopSignals::listen()?;
+    let start = Program::start(config, Clock::system(), Mode::Hospital);
+    let Some(mut program) = stop.unless_told(start).await? else { return Ok(()) };
     eprintln!("Wardline serves {}", program.people_address());
     eprintln!("Devices connect to {} (MQTT over TLS, client certificate)", program.mqtt_address());
     eprintln!("  or to https://{} (HTTPS and MQTT over WebSocket)", program.https_address());
@@ -71,8 +72,8 @@ pub(crate) fn log_to_stderr() {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// SIGINT, which is Ctrl-C, and SIGTERM, kept from the moment this listens. Before it, they end
-/// the program where it stands; so it listens before anybody is told that the program is ready.
+/// SIGINT, which is Ctrl-C, and SIGTERM, kept from the moment this listens. Unheard they end the
+/// program where it stands, so it listens before the program begins to serve.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     interrupted: Signal,
@@ -83,6 +84,21 @@ impl StopSignals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         let interrupted = signal(SignalKind::interrupt())?;
         Ok(Self { interrupted, terminated: signal(SignalKind::terminate())? })
+    }
+
+    /// What this start gives, or nothing if one of them comes first: what is on the disk is whole
+    /// at any time.
+    pub(crate) async fn unless_told<T>(
+        &mut self,
+        start: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<Option<T>> {
+        tokio::select! {
+            started = start => started.map(Some),
+            () = self.told() => {
+                eprintln!("stopped before it was ready");
+                Ok(None)
+            }
+        }
     }
 
     /// Returns on the first of them.

@@ -106,8 +106,9 @@ async fn play(
     data: PathBuf,
 ) -> anyhow::Result<()> {
     let config = loopback_config(arguments.port, data.clone());
-    let mut program = Program::start(config, clock.clone(), Mode::Demo).await?;
     let mut signals = StopSignals::listen()?;
+    let start = Program::start(config, clock.clone(), Mode::Demo);
+    let Some(mut program) = signals.unless_told(start).await? else { return Ok(()) };
     let ready = ready(&program);
     let lasts_s = arguments.lasts.unwrap_or(script.lasts_s);
     eprintln!(

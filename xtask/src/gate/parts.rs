@@ -37,7 +37,7 @@ const FUZZ_LONG_S: u64 = 4 * 3_600;
 
 /// The test in the browser whose figures are of the machine, and not only of the page.
 const MEASURED_BROWSER_TEST: &str = "load.test.mjs";
-/// Those that take longest, each from the beginning on; they mostly wait for a page.
+/// Those that take longest.
 const LONG_BROWSER_TESTS: [&str; 2] = ["states.test.mjs", "house.test.mjs"];
 
 /// Minutes of the simulator.
@@ -205,30 +205,27 @@ fn browser(context: &mut Context) -> Outcome {
     if tests.is_empty() {
         return Outcome::not_run("tests/browser has no *.test.mjs");
     }
-    let node = |files: Vec<PathBuf>, at_once: usize| {
+    let node = |file: &Path| {
         let mut command = Command::new("node");
-        command.args(["--test", "--test-reporter=tap"]);
-        command.arg(format!("--test-concurrency={at_once}")).args(files).current_dir(root());
+        command.args(["--test", "--test-reporter=tap"]).arg(file).current_dir(root());
         tools::tell(&mut command, &wardline());
         lengthen(context, &mut command);
         command
     };
-    // What counts the work of a frame has the machine to itself; the others mostly wait.
-    let (measured, mut others): (Vec<PathBuf>, Vec<PathBuf>) =
-        tests.into_iter().partition(|path| path.ends_with(MEASURED_BROWSER_TEST));
-    let mut side_by_side = Vec::new();
-    for name in LONG_BROWSER_TESTS {
-        let long: Vec<PathBuf> = others.extract_if(.., |path| path.ends_with(name)).collect();
-        if long.is_empty() {
-            return Outcome::failed(format!("{name} is no test any more"), Counts::default());
-        }
-        side_by_side.push((name, node(long, 1)));
+    let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let named: Vec<(String, Command)> = tests.iter().map(|file| (name(file), node(file))).collect();
+    // What counts the work of a frame has the machine to itself; the others mostly wait. The
+    // longest begin first, so that none of them is left alone in the end.
+    let (measured, mut others): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|(name, _)| name == MEASURED_BROWSER_TEST);
+    others.sort_by_key(|(name, _)| !LONG_BROWSER_TESTS.contains(&name.as_str()));
+    let mut ended = Ok(());
+    for (_, mut command) in measured {
+        ended = ended.and(context.run(&mut command));
     }
-    side_by_side.push(("others", node(others, 1)));
-    let mut measured = node(measured, 1);
-    let ended = context.run(&mut measured);
-    let at_once = side_by_side.len();
-    let ran = context.run_side_by_side(side_by_side, at_once);
+    let (names, commands): (Vec<String>, Vec<Command>) = others.into_iter().unzip();
+    let others = names.iter().map(String::as_str).zip(commands).collect();
+    let ran = context.run_side_by_side(others, cores() + 1);
     let ended = ran.into_iter().fold(ended, Result::and);
     judged(ended, counts::of_node(&context.printed()))
 }

@@ -20,7 +20,9 @@ use model::{DeviceId, Lifecycle, OrgId, Timestamp};
 use record::DiskLevel;
 use security::Action;
 use serde::Deserialize;
-use store::{Condition, DiskUse, Ended, Growth, PulseRow, RecordsError, ThinnedPart, WhyNot};
+use store::{
+    Condition, DiskUse, Ended, Growth, LogOffset, PulseRow, RecordsError, ThinnedPart, WhyNot,
+};
 
 use super::damage::damage;
 use crate::{
@@ -190,14 +192,27 @@ fn screens(api: &Api, open: u64) -> Screens {
     }
 }
 
+/// What the journal gave up, if it will go on to: thinning that is not set, that failed, or that
+/// may not go as far as it should is no help to a disk.
+fn goes_on(kept: &RetentionState, thinned_to: LogOffset) -> ThinnedPart {
+    let is_set = kept.keep_days.or(kept.keep_bytes).is_some();
+    let is_well = kept.problem.is_none() && kept.over_bytes == 0 && kept.faults == 0;
+    if is_set && is_well {
+        ThinnedPart { to_bytes: thinned_to.bytes(), saved_bytes: kept.saved_bytes }
+    } else {
+        ThinnedPart::default()
+    }
+}
+
 /// Measured anew each time: a handful of files, beside the loop.
 async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
     let (data, org, now) = (api.data.clone(), caller.who.org, caller.at);
+    let kept = api.retention_desk().state();
     let alarm = api.engine.directory().disk;
     let journal = api.journal.clone();
     let measure = move || (DiskUse::of(&data), journal.thinned_to());
     let measured = tokio::task::spawn_blocking(measure).await;
-    let Ok((Ok(it), thinned)) = measured else { return (Storage::default(), None) };
+    let Ok((Ok(it), thinned_to)) = measured else { return (Storage::default(), None) };
     let day_before = now.before(Duration::from_secs(86_400));
     let ends = move |records: &store::Records| -> Result<_, RecordsError> {
         Ok(records.pulses(org, day_before, now, 1)?.pop())
@@ -207,8 +222,9 @@ async fn storage(api: &Api, caller: &Caller) -> (Storage, Option<TroubleNow>) {
     let last = Ended { at: now, journal_bytes: api.journal.end().bytes() };
     let growth = first.and_then(|row| {
         let first = Ended { at: row.at, journal_bytes: row.pulse.journal_bytes };
-        let to_bytes = thinned.ok()?.bytes();
-        Growth::between(first, last, ThinnedPart { to_bytes }, &it)
+        let thinned = kept.as_ref().zip(thinned_to.ok());
+        let thinned = thinned.map_or_else(ThinnedPart::default, |(kept, to)| goes_on(kept, to));
+        Growth::between(first, last, thinned, &it)
     });
     let full_in = growth.and_then(|growth| growth.full_in(&it));
     let storage = Storage {
