@@ -76,8 +76,9 @@ export async function painted(page, selector, lanes, pixels = 200) {
   await page.waitForFunction(enough, { selector, lanes, pixels }, { polling: 200, timeout: 20_000 });
 }
 
-/** Keeps a picture under the name of the screen, its size and its look. */
+/** Keeps a picture under the name of the screen, its size and its look; not in CI, where nobody looks at it. */
 export async function picture(page, name) {
+  if (process.env.CI) return;
   await mkdir(SCREENS, { recursive: true });
   await page.screenshot({ path: `${SCREENS}${name}.png` });
 }
