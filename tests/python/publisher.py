@@ -224,8 +224,8 @@ class Tracer(Poster):
         end_ms = self.last_ms + self.BLOCK_MS
         if end_ms < now_ms - 10 * self.BLOCK_MS:
             end_ms = now_ms
-        # A block is there with its last sample.
-        time.sleep((end_ms - now_ms) / 1_000 if end_ms > now_ms else 0)
+        # A block is there with its last sample, or is not wanted any more.
+        self.wait_for(lambda: not (self.wanted and self.connected), (end_ms - now_ms) / 1_000)
         self.last_ms = end_ms
         return end_ms - self.BLOCK_MS
 

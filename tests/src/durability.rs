@@ -51,33 +51,11 @@ fn what_was_acknowledged_survives_being_killed_under_load() {
         Err(why) => return not_run(test, &why),
     };
     let home = Home::new();
-    let mut server = Server::start(&home);
-    let mut ward = Ward::build(&server);
-    let devices = devices(&ward);
-    let mut publisher = Publisher::start(&python, &home, &devices, None);
-    let rounds = if is_long() { ROUNDS_LONG } else { ROUNDS };
-    let began = now();
-    // Alone on its patient, so that the trend is this device's.
-    let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
-    let mut done = 0;
-    while done < rounds && (is_long() || began.elapsed() < SHORT_WITHIN) {
-        work(&mut publisher, &server, done);
-        server.kill();
-        publisher.pause();
-        server = Server::start(&home);
-        ward = ward.at(&server);
-        watched.hear(publisher.news());
-        watched.is_readable(&ward);
-        done += 1;
-    }
-    assert!(done >= ROUNDS_MIN, "only {done} rounds in {:?}", began.elapsed());
-    settle(&mut publisher, &server, &format!("{done} kills"));
-    server.kill();
-    server = Server::start(&home);
-    ward = ward.at(&server);
-    let waves = shown_waves(&home, (&ward, &devices), (&publisher.told, done));
-    server.kill();
-    judge(&python, &home, &home.data(), (&ward, &devices), (&publisher.told, &waves));
+    let rounds = Rounds::of((ROUNDS, ROUNDS_LONG), ROUNDS_MIN, SHORT_WITHIN);
+    let start = || Server::start(&home);
+    let stood = besiege((&python, &home), rounds, start(), |_, server| server.kill(), start);
+    stood.server.kill();
+    stood.survivors.judge((&python, &home), &home.data());
 }
 
 /// How often the power is cut.
@@ -101,45 +79,28 @@ fn what_was_acknowledged_survives_a_disk_that_drops_what_was_not_synced() {
         Err(why) => return not_run(test, &why),
     };
     let (data, log) = (disk.path().join("data"), home.path().join("server.log"));
-    let mut server = Server::start_on(&data, &log);
-    let mut ward = Ward::build(&server);
-    let devices = devices(&ward);
-    let mut publisher = Publisher::start(&python, &home, &devices, None);
-    let rounds = if is_long() { CUTS_LONG } else { CUTS };
-    let began = now();
-    let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
-    let mut done = 0;
-    while done < rounds && (is_long() || began.elapsed() < CUTS_WITHIN) {
-        work(&mut publisher, &server, done);
+    let fall = |_, server: Server| {
         // A machine without power answers nobody: the program stands still before its disk does.
         server.freeze();
         disk.cut_power(&python);
         server.kill();
-        publisher.pause();
+    };
+    let rise = || {
         disk.power_on();
-        server = Server::start_on(&data, &log);
-        ward = ward.at(&server);
-        watched.hear(publisher.news());
-        watched.is_readable(&ward);
-        done += 1;
-    }
-    assert!(done >= CUTS_MIN, "only {done} rounds in {:?}", began.elapsed());
-    settle(&mut publisher, &server, &format!("{done} cuts of power"));
-    server.freeze();
-    disk.cut_power(&python);
-    server.kill();
-    disk.power_on();
-    server = Server::start_on(&data, &log);
-    ward = ward.at(&server);
-    let waves = shown_waves(&home, (&ward, &devices), (&publisher.told, done));
-    server.kill();
-    judge(&python, &home, &data, (&ward, &devices), (&publisher.told, &waves));
+        Server::start_on(&data, &log)
+    };
+    let rounds = Rounds::of((CUTS, CUTS_LONG), CUTS_MIN, CUTS_WITHIN);
+    let server = Server::start_on(&data, &log);
+    let stood = besiege((&python, &home), rounds, server, fall, rise);
+    stood.server.kill();
+    stood.survivors.judge((&python, &home), &data);
 }
 
 /// How often the program is killed whose records are in PostgreSQL; every second time that
 /// crashes before it.
 const POSTGRES_ROUNDS: u64 = 6;
 const POSTGRES_ROUNDS_LONG: u64 = 100;
+const POSTGRES_WITHIN: Duration = Duration::from_secs(200);
 
 #[test]
 fn what_was_acknowledged_survives_kills_and_crashes_of_the_postgres_with_its_records() {
@@ -153,35 +114,87 @@ fn what_was_acknowledged_survives_kills_and_crashes_of_the_postgres_with_its_rec
         Err(why) => return not_run(test, &why),
     };
     let home = Home::new();
-    let mut server = Server::start_with(&home, &["--records", &postgres.place("postgres")]);
-    let mut ward = Ward::build(&server);
-    let devices = devices(&ward);
-    let mut publisher = Publisher::start(&python, &home, &devices, None);
-    let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
-    let rounds = if is_long() { POSTGRES_ROUNDS_LONG } else { POSTGRES_ROUNDS };
-    for round in 0..rounds {
-        work(&mut publisher, &server, round);
+    let server = Server::start_with(&home, &["--records", &postgres.place("postgres")]);
+    let fall = |round: u64, server: Server| {
         if round % 2 == 1 {
             postgres.order("crash");
         }
         server.kill();
+    };
+    // The note in the directory says where the records are.
+    let rise = || Server::start(&home);
+    let rounds = (POSTGRES_ROUNDS, POSTGRES_ROUNDS_LONG);
+    let rounds = Rounds::of(rounds, POSTGRES_ROUNDS, POSTGRES_WITHIN);
+    let stood = besiege((&python, &home), rounds, server, fall, rise);
+    stood.server.stop();
+    // The checker reads SQLite; moving compares every table by its count and hash.
+    does(&["migrate", "--to", "sqlite"], &home.data());
+    stood.survivors.judge((&python, &home), &home.data());
+    postgres.end();
+}
+
+/// How often a server falls: at most and at least; the short form ends early rather than late.
+struct Rounds {
+    most: u64,
+    least: u64,
+    within: Duration,
+}
+
+impl Rounds {
+    fn of((short, long): (u64, u64), least: u64, within: Duration) -> Self {
+        if is_long() {
+            Self { most: long, least: long, within: Duration::MAX }
+        } else {
+            Self { most: short, least, within }
+        }
+    }
+}
+
+/// What stands after the last fall.
+struct Stood {
+    server: Server,
+    survivors: Survivors,
+}
+
+/// What was told and shown of a ward, to be held against what is stored.
+struct Survivors {
+    ward: Ward,
+    devices: Vec<(Device, &'static str)>,
+    publisher: Publisher,
+    waves: PathBuf,
+}
+
+/// Lets a server fall under load and rise, round after round, and once more when all is quiet.
+fn besiege(
+    (python, home): (&Path, &Home),
+    rounds: Rounds,
+    mut server: Server,
+    mut fall: impl FnMut(u64, Server),
+    rise: impl Fn() -> Server,
+) -> Stood {
+    let mut ward = Ward::build(&server);
+    let devices = devices(&ward);
+    let mut publisher = Publisher::start(python, home, &devices, None);
+    // Alone on its patient, so that the trend is this device's.
+    let mut watched = Watched { device: devices[0].0.id.clone(), ..Watched::default() };
+    let (began, mut done) = (now(), 0);
+    while done < rounds.most && began.elapsed() < rounds.within {
+        work(&mut publisher, &server, done);
+        fall(done, server);
         publisher.pause();
-        // The note in the directory says where the records are.
-        server = Server::start(&home);
+        server = rise();
         ward = ward.at(&server);
         watched.hear(publisher.news());
         watched.is_readable(&ward);
+        done += 1;
     }
-    settle(&mut publisher, &server, &format!("{rounds} kills beside PostgreSQL"));
-    server.kill();
-    server = Server::start(&home);
+    assert!(done >= rounds.least, "only {done} rounds in {:?}", began.elapsed());
+    settle(&mut publisher, &server, &format!("{done} falls"));
+    fall(done, server);
+    server = rise();
     ward = ward.at(&server);
-    let waves = shown_waves(&home, (&ward, &devices), (&publisher.told, rounds));
-    server.stop();
-    // The checker reads SQLite; moving compares every table by its count and hash.
-    does(&["migrate", "--to", "sqlite"], &home.data());
-    judge(&python, &home, &home.data(), (&ward, &devices), (&publisher.told, &waves));
-    postgres.end();
+    let waves = shown_waves(home, (&ward, &devices), (&publisher.told, done));
+    Stood { server, survivors: Survivors { ward, devices, publisher, waves } }
 }
 
 /// Loads the program until something was acknowledged, for another while in each round, so that
@@ -293,32 +306,32 @@ fn shown_waves(home: &Home, (ward, devices): Ours<'_>, (told, rounds): (&Path, u
 /// The ward and its devices.
 type Ours<'a> = (&'a Ward, &'a [(Device, &'static str)]);
 
-/// Asks the checker whether clients, journal, series and records tell the same story, and what
-/// a nurse was shown.
-fn judge(
-    python: &Path,
-    home: &Home,
-    data: &Path,
-    (ward, devices): Ours<'_>,
-    (told, waves): (&Path, &Path),
-) {
-    verify(data);
-    let dump = file(home.path(), "dump.jsonl", dump(data));
-    let mut check = Command::new(python);
-    check.arg(script("check_acks.py")).arg(told).arg(dump).arg("--data").arg(data);
-    let Span { from, to } = Span::days_around_now();
-    for ((device, _), bed) in devices.iter().zip(BEDS) {
-        let out = home.path().join(format!("export-{}", device.id));
-        let mut export = Command::new(program());
-        export.args(["store", "export"]).arg(data).args(["--device", &device.id, "--as", "csv"]);
-        export.args(["--from", &from, "--to", &to, "--out"]);
-        run(export.arg(&out));
-        let values = out.join("values.csv");
-        check.arg(format!("{}={}={}", device.id, ward.patients[bed], values.display()));
+impl Survivors {
+    /// Asks the checker whether clients, journal, series and records tell the same story, and
+    /// what a nurse was shown.
+    fn judge(&self, (python, home): (&Path, &Home), data: &Path) {
+        let Self { ward, devices, publisher, waves } = self;
+        verify(data);
+        let dump = file(home.path(), "dump.jsonl", dump(data));
+        let mut check = Command::new(python);
+        check.arg(script("check_acks.py")).arg(&publisher.told).arg(dump).arg("--data").arg(data);
+        let Span { from, to } = Span::days_around_now();
+        for ((device, _), bed) in devices.iter().zip(BEDS) {
+            let out = home.path().join(format!("export-{}", device.id));
+            let mut export = Command::new(program());
+            export
+                .args(["store", "export"])
+                .arg(data)
+                .args(["--device", &device.id, "--as", "csv"]);
+            export.args(["--from", &from, "--to", &to, "--out"]);
+            run(export.arg(&out));
+            let values = out.join("values.csv");
+            check.arg(format!("{}={}={}", device.id, ward.patients[bed], values.display()));
+        }
+        let (tracer, _) = devices.last().unwrap();
+        check.arg("--waves").arg(format!("{}={}", tracer.id, waves.display()));
+        eprint!("{}", run(&mut check));
     }
-    let (tracer, _) = devices.last().unwrap();
-    check.arg("--waves").arg(format!("{}={}", tracer.id, waves.display()));
-    eprint!("{}", run(&mut check));
 }
 
 #[test]
