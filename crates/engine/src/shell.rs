@@ -160,9 +160,14 @@ impl Engine {
         let shown = Arc::new(Shown::default());
         let follower = journal.follow(past.came_to);
         let (condition, unrecorded_since) = (journal.condition(), journal.unrecorded_since());
-        let writer =
-            WriterHandle::start(series, records, cut == Some(Cut::Series), past.is_lacking)
-                .map_err(StartError::Thread)?;
+        let writer = WriterHandle::start(
+            clock.clone(),
+            series,
+            records,
+            cut == Some(Cut::Series),
+            past.is_lacking,
+        )
+        .map_err(StartError::Thread)?;
         let mut engine = Self {
             follower,
             condition,

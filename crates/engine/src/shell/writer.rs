@@ -15,7 +15,8 @@ use std::{
 
 use model::{Channel, Code, DeviceId, OrgId, Ucum};
 use store::{
-    GivenCorrection, LogOffset, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey, WaveSpan,
+    Clock, GivenCorrection, LogOffset, Point, Pushed, Records, Row, Series, SeriesId, SeriesKey,
+    WaveSpan,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -130,6 +131,7 @@ impl Drop for Teller {
 impl WriterHandle {
     /// `is_lacking` if not everything of the past found its place.
     pub(super) fn start(
+        clock: Clock,
         series: Series,
         records: Records,
         no_series: bool,
@@ -152,7 +154,7 @@ impl WriterHandle {
         };
         let thread = std::thread::Builder::new()
             .name("engine-writer".to_owned())
-            .spawn(move || writer.run(&queue))?;
+            .spawn(move || writer.run(&queue, &clock))?;
         let (jobs, thread) = (Some(jobs), Some(thread));
         let (unwritten, given_up, has_ended) = (Vec::new(), false, false);
         Ok(Self { jobs, wrote, unwritten, thread, trouble, given_up, has_ended })
@@ -248,13 +250,16 @@ struct Known {
 
 /// Rows of so many batches go into one transaction at most.
 const BATCHES_AT_ONCE_MAX: usize = 256;
+/// For so long rows that nobody waits for gather more: a transaction writes whole pages, and
+/// two of them often the same ones.
+const GATHERS_FOR: Duration = Duration::from_millis(50);
 /// Rows that wait for a full disk, before they are left to the next start.
 pub(super) const ROWS_WAITING_MAX: usize = 65_536;
 /// How long after a failure rows are tried again, if nothing else comes.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 impl Writer {
-    fn run(mut self, queue: &Receiver<Job>) {
+    fn run(mut self, queue: &Receiver<Job>, clock: &Clock) {
         let (mut rows, mut outcomes) = (Vec::new(), Vec::new());
         loop {
             let mut seal = None;
@@ -272,7 +277,7 @@ impl Writer {
             };
             // Behind one that hangs the queue fills; all of it comes out before the next try.
             let most = if self.is_behind { BATCHES_BEHIND_MAX } else { BATCHES_AT_ONCE_MAX };
-            let mut taken = 0;
+            let (mut taken, begun) = (0, clock.elapsed());
             while let Some(job) = next.take() {
                 match job {
                     Job::Batch { points, waves, corrections, rows: more, outcomes: answers } => {
@@ -285,7 +290,13 @@ impl Writer {
                 }
                 taken += 1;
                 if seal.is_none() && taken < most {
-                    next = queue.try_recv().ok();
+                    let gathers = !self.is_behind && !rows.is_empty() && outcomes.is_empty();
+                    let took = clock.elapsed().saturating_sub(begun);
+                    let left = GATHERS_FOR.saturating_sub(took);
+                    next = match gathers && !left.is_zero() {
+                        true => queue.recv_timeout(left).ok(),
+                        false => queue.try_recv().ok(),
+                    };
                 }
             }
             self.write(&mut rows, &mut outcomes);

@@ -49,7 +49,9 @@ impl Desk {
         let dir = DataDir::open(folder.path()).unwrap();
         let series = Series::open_with(dir.series(), limits).unwrap();
         let records = Records::open(&dir.records()).unwrap();
-        let writer = WriterHandle::start(series.clone(), records.clone(), false, false).unwrap();
+        let writer =
+            WriterHandle::start(Clock::system(), series.clone(), records.clone(), false, false)
+                .unwrap();
         Self { series, records, writer, _folder: (folder, dir) }
     }
 
@@ -152,7 +154,7 @@ async fn samples_without_room_are_told_and_no_checkpoint_passes_them() {
 async fn a_start_that_lacks_samples_makes_no_checkpoint() {
     let desk = Desk::new(SeriesLimits::default());
     let (series, records) = (desk.series.clone(), desk.records.clone());
-    let mut writer = WriterHandle::start(series, records, false, true).unwrap();
+    let mut writer = WriterHandle::start(Clock::system(), series, records, false, true).unwrap();
     assert_eq!(writer.trouble(), (0, true));
     let (go, gone) = oneshot::channel();
     go.send(true).unwrap();
@@ -207,7 +209,7 @@ async fn behind_a_database_that_failed_nobody_waits_and_rows_go_in_a_few_at_a_ti
     }
     drop(jobs);
     while told.try_recv().is_ok() {}
-    writer.run(&queue);
+    writer.run(&queue, &Clock::system());
     let Some(Wrote::Rows(answers)) = told.recv().await else { unreachable!() };
     assert_eq!(answers.len(), 2_000, "one try for all of them");
 }
@@ -235,4 +237,33 @@ fn a_writer_that_is_hopelessly_behind_is_given_up_and_told() {
     assert!(!writer.send(job()));
     assert!(writer.has_given_up() && writer.trouble().1, "one above");
     drop(queue);
+}
+
+/// Rows of many batches go into one transaction, also if they come a moment apart; an asker
+/// does not wait for more of them.
+#[tokio::test]
+async fn rows_that_nobody_waits_for_gather_until_somebody_does() {
+    let Desk { records, mut writer, _folder, .. } = Desk::new(SeriesLimits::default());
+    let batch = |number, outcomes| Job::Batch {
+        points: Vec::new(),
+        waves: Vec::new(),
+        corrections: Vec::new(),
+        rows: vec![site(number)],
+        outcomes,
+    };
+    // More than a moment's worth: they are written though nobody asks, and though more come.
+    let mut number = 0;
+    while records.applied().unwrap().bytes() == 0 {
+        number += 1;
+        assert!(writer.send(batch(number, Vec::new())));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(records.applied().unwrap().bytes() > 1, "gathered");
+    let command = ::record::Position { partition: id(9), seq: 1 };
+    assert!(writer.send(batch(number + 1, vec![OutcomeOf { command, answer: Ok(None) }])));
+    assert!(matches!(writer.next().await, Wrote::Rows(_)));
+    assert_eq!(records.applied().unwrap().bytes(), number + 1, "all that came before, too");
+    assert!(writer.send(batch(number + 2, Vec::new())));
+    writer.end();
+    assert_eq!(records.applied().unwrap().bytes(), number + 2, "the end writes what gathers");
 }
