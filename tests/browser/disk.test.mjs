@@ -123,7 +123,9 @@ describe("a disk that fills, on made-up data", { skip: noBrowser, concurrency: f
 describe("what is damaged on the disk, on made-up data", { skip: noBrowser, concurrency: false }, () => {
   const { at } = madeUp();
   const BEGAN = Date.parse("2026-11-03T09:00:00Z");
-  const chunk = (n, channel, state, more = {}) => ({ device: { id: uuid(5, n), name: `Monitor 0${n}` }, channel, is_waveform: false, from_ms: BEGAN + n * HOUR, to_ms: BEGAN + (n + 1) * HOUR, items: 3600, state, found_at: new Date(BEGAN).toISOString(), settled_at: state === "waits" ? null : new Date(BEGAN).toISOString(), ...more });
+  const NAMES = { MDC_PULS_OXIM_SAT_O2: ["saturation", "SpO₂"], MDC_ECG_HEART_RATE: ["heart_rate", "HR"], MDC_ECG_ELEC_POTL_II: [null, "ECG lead II"] };
+  /** One that no profile knows is called by its channel. */
+  const chunk = (n, channel, state, more = {}) => ({ device: { id: uuid(5, n), name: `Monitor 0${n}` }, channel, vital: NAMES[channel]?.[0] ?? null, label: NAMES[channel]?.[1] ?? channel, is_waveform: false, from_ms: BEGAN + n * HOUR, to_ms: BEGAN + (n + 1) * HOUR, items: 3600, state, found_at: new Date(BEGAN).toISOString(), settled_at: state === "waits" ? null : new Date(BEGAN).toISOString(), ...more });
   /** In the server's order; two of one channel begin at one instant, as chunks over each other do. */
   const CHUNKS = [chunk(3, "MDC_PULS_OXIM_SAT_O2", "waits"), chunk(4, "MDC_ECG_HEART_RATE", "gone"), chunk(4, "MDC_ECG_HEART_RATE", "differs", { to_ms: BEGAN + 6 * HOUR }), chunk(5, "MDC_ECG_ELEC_POTL_II", "differs", { is_waveform: true, device: { id: uuid(5, 5), name: "" } }), chunk(6, "MDC_TEMP_BODY", "mended")];
   const damage = { standing: 4, mended: 1, chunks: CHUNKS };
@@ -137,10 +139,10 @@ describe("what is damaged on the disk, on made-up data", { skip: noBrowser, conc
     const rows = (await card(page).locator("li").allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim());
     assert.equal(rows.length, CHUNKS.length);
     for (const [i, wanted] of [
-      /^Monitor 03 MDC_PULS_OXIM_SAT_O2 .*12:00 – 13:00: is being made again from the journal$/,
-      /^Monitor 04 MDC_ECG_HEART_RATE .*13:00 – 14:00: the journal has it no longer; only a backup from before may have it$/,
-      /^Monitor 04 MDC_ECG_HEART_RATE .*13:00 – 15:00: the journal does not agree; stop the server and run store rebuild, or restore a backup$/,
-      new RegExp(`^${uuid(5, 5)} MDC_ECG_ELEC_POTL_II .*14:00 – 15:00: the journal does not agree`),
+      /^Monitor 03 SpO₂ .*12:00 – 13:00: is being made again from the journal$/,
+      /^Monitor 04 HR .*13:00 – 14:00: the journal has it no longer; only a backup from before may have it$/,
+      /^Monitor 04 HR .*13:00 – 15:00: the journal does not agree; stop the server and run store rebuild, or restore a backup$/,
+      new RegExp(`^${uuid(5, 5)} ECG lead II .*14:00 – 15:00: the journal does not agree`),
       /^Monitor 06 MDC_TEMP_BODY .*15:00 – 16:00: made again from the journal$/,
     ].entries()) assert.match(rows[i], wanted);
     assert.match(await card(page).innerText(), /4 stored stretches are damaged\. Charts show a gap there\./);

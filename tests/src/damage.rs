@@ -72,6 +72,7 @@ fn a_flipped_bit_is_a_gap_with_its_reason_until_the_server_has_made_the_chunk_ag
         assert_eq!((&damage["standing"], &damage["mended"]), (&json!(0), &json!(1)), "{damage}");
         let chunk = &damage["chunks"][0];
         assert_eq!((&chunk["channel"], &chunk["state"]), (&json!(HEART_RATE), &json!("mended")));
+        assert_eq!((&chunk["vital"], &chunk["label"]), (&json!("heart_rate"), &json!("HR")));
         assert_eq!(chunk["from_ms"], flipped["from_ms"]);
         stopped = server;
     }

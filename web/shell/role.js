@@ -5,7 +5,7 @@ const ALL = ["ward", "mine", "alarms", "staff", "devices", "places", "system"];
 /** Those who keep the machines running see no patients. */
 const SCREENS = {
   charge_nurse: ["ward", "mine", "alarms", "staff", "devices", "places", "settings", "system"],
-  it: ["devices", "places", "staff", "audit", "system", "settings"],
+  it: ["devices", "places", "system", "staff", "audit", "settings"],
   family: ["own"],
   patient: ["own"],
   physician: ["ward", "alarms", "devices", "staff", "places", "settings", "system"],

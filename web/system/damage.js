@@ -2,6 +2,7 @@
 import { html } from "../html.js";
 import { now } from "../feed/clock.js";
 import { until, when } from "../format/time.js";
+import { label } from "../format/vital.js";
 import { t, word } from "../i18n/words.js";
 import { count } from "./quantity.js";
 
@@ -17,7 +18,7 @@ export function Damage({ damage }) {
     ${standing > 0 && html`<p class="strong">${t("damage.standing", { n: standing })}</p>`}
     ${mended > 0 && html`<p class="small dim" data-mended=${mended}>${t("damage.mended", { n: mended })}</p>`}
     <ul class="lines">${listed.map((it) => html`<li key=${`${it.device.id} ${it.channel} ${it.is_waveform} ${it.from_ms} ${it.to_ms}`} class=${it.state === "mended" ? "dim" : ""} data-damaged=${it.state}>
-      <div class="row"><a class="grow clip" href=${`/devices?open=${it.device.id}`}>${it.device.name || it.device.id}</a><span class="small faint">${it.channel}</span></div>
+      <div class="row"><a class="grow clip" href=${`/devices?open=${it.device.id}`}>${it.device.name || it.device.id}</a><span class="small faint" title=${it.channel}>${label(it.vital, it.label)}</span></div>
       <p class="small">${when(it.from_ms, now())} – ${until(it.from_ms, it.to_ms, now())}: ${word("damage_state", it.state)}</p></li>`)}</ul>
     ${unlisted > 0 && html`<p class="small dim" data-unlisted=${unlisted}>${t("damage.more", { n: count(unlisted) })}</p>`}</section>`;
 }

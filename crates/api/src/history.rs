@@ -611,7 +611,7 @@ fn in_ms(spans: &[Span]) -> Vec<(i64, i64)> {
 }
 
 /// The vital's name, else what the profile calls the channel.
-fn label_of(spec: &ChannelSpec) -> String {
+pub(crate) fn label_of(spec: &ChannelSpec) -> String {
     spec.vital().map_or_else(|| spec.words.clone(), |vital| label(vital).to_owned())
 }
 

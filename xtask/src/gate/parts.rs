@@ -183,9 +183,11 @@ fn e2e(context: &mut Context) -> Outcome {
         lengthen(context, &mut command);
         command
     };
+    // Most of them wait for sockets and programs most of the time.
+    let threads = (2 * cores()).to_string();
     let mut built = test(&["--lib", "--test", "day"], &["--no-run"]);
     let (sockets, day) = (
-        test(&["--lib"], &["--", "--show-output"]),
+        test(&["--lib"], &["--", "--show-output", "--test-threads", &threads]),
         yielding(&test(&["--test", "day"], &["--", "--show-output"])),
     );
     if let Err(reason) = context.run(&mut built) {
@@ -225,7 +227,7 @@ fn browser(context: &mut Context) -> Outcome {
     }
     let (names, commands): (Vec<String>, Vec<Command>) = others.into_iter().unzip();
     let others = names.iter().map(String::as_str).zip(commands).collect();
-    let ran = context.run_side_by_side(others, cores() + 1);
+    let ran = context.run_side_by_side(others, 2 * cores());
     let ended = ran.into_iter().fold(ended, Result::and);
     judged(ended, counts::of_node(&context.printed()))
 }

@@ -21,6 +21,10 @@ pub struct DamageNow {
 pub struct DamagedNow {
     pub(crate) device: Named,
     pub(crate) channel: String,
+    /// The vital sign that it measures, if the device's profile knows one.
+    pub(crate) vital: Option<&'static str>,
+    /// What people call it, in English; the channel where no profile knows it.
+    pub(crate) label: String,
     pub(crate) is_waveform: bool,
     /// When what it has was measured, in unix milliseconds.
     pub(crate) from_ms: i64,

@@ -1,6 +1,7 @@
 //! Damaged chunks of the series, as the system page tells of them.
 
 use model::{DeviceId, OrgId};
+use protocols::profile::ChannelSpec;
 use store::{DamageState, DamagedChunk};
 
 use crate::{
@@ -9,8 +10,9 @@ use crate::{
         bed::Named,
         damage::{DamageNow, DamagedNow},
         system::TroubleNow,
-        words::time,
+        words::{Spelt, time},
     },
+    history::label_of,
     limits::DAMAGE_SHOWN_MAX,
 };
 
@@ -36,16 +38,23 @@ pub(super) async fn damage(api: &Api, org: OrgId) -> (Option<DamageNow>, Option<
         let name = directory.devices.get(&device).map(|it| it.label.clone());
         Named { id: device.to_string(), name: name.unwrap_or_default() }
     };
-    let shown = |it: &DamagedChunk| DamagedNow {
-        device: named(it.key.device),
-        channel: it.key.channel.to_string(),
-        is_waveform: it.is_wave,
-        from_ms: it.span.from.unix_millis(),
-        to_ms: it.span.to.unix_millis(),
-        items: it.items,
-        state: word(it.state),
-        found_at: time(it.found_at),
-        settled_at: it.settled_at.map(time),
+    let shown = |it: &DamagedChunk| {
+        let (device, channel) = (it.key.device, it.key.channel.to_string());
+        let known = directory.devices.get(&device).and_then(|it| api.profiles.get(&it.profile));
+        let spec = known.and_then(|profile| profile.channel(&channel));
+        DamagedNow {
+            device: named(device),
+            vital: spec.and_then(ChannelSpec::vital).map(|vital| vital.word()),
+            label: spec.map_or_else(|| channel.clone(), label_of),
+            channel,
+            is_waveform: it.is_wave,
+            from_ms: it.span.from.unix_millis(),
+            to_ms: it.span.to.unix_millis(),
+            items: it.items,
+            state: word(it.state),
+            found_at: time(it.found_at),
+            settled_at: it.settled_at.map(time),
+        }
     };
     (Some(DamageNow { standing, mended, chunks: chunks.iter().map(shown).collect() }), trouble)
 }
