@@ -2,14 +2,12 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { accessible, calm, FAR, look, noBrowser, open, picture, settled, shut, SIZES, tidy } from "./browser.mjs";
+import { accessible, calm, noBrowser, open, picture, settled, shut, tidy } from "./browser.mjs";
 import { serve } from "./stand-in/server.mjs";
 import { UNIT, uuid } from "./stand-in/ward.mjs";
 
 const WARD = `/ward/${UNIT.id}`,
   PATIENT = `/patients/${uuid(3, 4)}`,
-  ALARM = `/alarms?open=${uuid(9, 1)}`,
-  DEVICE = uuid(5, 4),
   STRIP = `${PATIENT}/strip?alarm=${uuid(9, 1)}`;
 /** What a ward board may load of script, compressed (ui.md). */
 const SCRIPT_MAX = 200_000;
@@ -31,29 +29,6 @@ describe("screens on made-up data", { skip: noBrowser, concurrency: false }, () 
     await page.goto(`${house.url}${path}${path.includes("?") ? "&" : "?"}theme=${options.theme ?? "dark"}`);
     return page;
   };
-
-  /** One page for each kind of device; its further looks are taken without loading it again. A wall is a wall: nobody holds it in a hand. */
-  const hands = [[["phone", "dark"], ["phone", "light"]], [["tablet", "dark"]]],
-    desks = [["desk", "dark"], ["desk", "light"], ["desk", "contrast"], ["large", "dark"], ["wall", "dark"]];
-  const screens = { ward: [WARD, ".sector .sweep"], "ward-s": [`${WARD}?density=S`, ".sector"], wall: [`${WARD}?wall=1`, ".wallbar"], patient: [PATIENT, ".trend canvas"], alarms: ["/alarms", "tr[data-alarm]"], alarm: [ALARM, ".drawer .life li"], mine: ["/mine", ".own-bed"], strip: [STRIP, ".strip-row .line"], history: [`/history${PATIENT}?range=90d`, ".trend canvas"], screen: ["/screen", ".ruler"], devices: ["/devices", "tr[data-device]"], device: [`/devices?open=${DEVICE}`, ".drawer [data-life] li"], refused: ["/devices?view=refused", "tr[data-refusal]"], claim: ["/claim", "form"], system: ["/system", ".stage"], "sign-in": ["/sign-in", ".person"], invite: ["/invite/fresh", "form"] };
-  for (const [name, [path, mark]] of Object.entries(screens)) {
-    test(`${name} is accessible and fits at every size and in every look`, async () => {
-      const through = async (looks) => {
-        const page = await at(path, { size: looks[0][0], theme: looks[0][1] });
-        await page.waitForSelector(mark);
-        for (const [size, theme] of looks) {
-          await look(page, { size, theme });
-          await settled(page);
-          await picture(page, `made-up-${name}-${SIZES[size][0]}-${theme}`);
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-          assert.ok(wide <= 1, `${name} at ${size} is ${wide} px too wide`);
-          if (!FAR.has(size)) await accessible(page);
-        }
-        calm(page);
-      };
-      await Promise.all([...(name === "wall" ? [] : hands), desks].map(through));
-    });
-  }
 
   for (const [name, path] of [["ward", WARD], ["alarms", "/alarms"], ["devices", "/devices"], ["refused", "/devices?view=refused"], ["dead letters", "/devices?view=dead"], ["history", `/history${PATIENT}`], ["history of a place", `/history/care-units/${UNIT.id}`]]) {
     test(`${name} without anything in it says what will come`, async () => {

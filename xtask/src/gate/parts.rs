@@ -38,7 +38,7 @@ const FUZZ_LONG_S: u64 = 4 * 3_600;
 /// The test in the browser whose figures are of the machine, and not only of the page.
 const MEASURED_BROWSER_TEST: &str = "load.test.mjs";
 /// Those that take longest.
-const LONG_BROWSER_TESTS: [&str; 2] = ["states.test.mjs", "house.test.mjs"];
+const LONG_BROWSER_TESTS: [&str; 3] = ["house.test.mjs", "looks.test.mjs", "states.test.mjs"];
 
 /// Minutes of the simulator.
 const VOPR_MIN: u64 = 3;
@@ -227,7 +227,7 @@ fn browser(context: &mut Context) -> Outcome {
     }
     let (names, commands): (Vec<String>, Vec<Command>) = others.into_iter().unzip();
     let others = names.iter().map(String::as_str).zip(commands).collect();
-    let ran = context.run_side_by_side(others, 2 * cores());
+    let ran = context.run_side_by_side(others, cores() + 1);
     let ended = ran.into_iter().fold(ended, Result::and);
     judged(ended, counts::of_node(&context.printed()))
 }
